@@ -1,0 +1,50 @@
+import pytest
+
+from livereduce.errors import StateError
+from livereduce.live.ledger import Ledger, RunLedger, iso
+from livereduce.live.state import NO_RUN, RunIdentity
+
+
+def test_iso_keeps_microseconds_and_is_utc() -> None:
+    assert iso(1_164_251_209_570_306_441) == "2006-11-23T03:06:49.570306Z"
+
+
+def test_an_account_that_does_not_balance_is_an_error() -> None:
+    account = RunLedger(RunIdentity(7, 1), events=10, accumulated=6, pending=1)
+    account.dropped["unmapped"] += 3
+    account.check()
+    account.events += 1
+    with pytest.raises(StateError, match="run 7 does not balance: 11 events received, 10 accounted for"):
+        account.check()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "running"),
+        ({"finished": True, "end_seen": True}, "complete"),
+        ({"finished": True}, "incomplete: end not seen"),
+        (
+            {"finished": True, "joined_mid_run": True, "missing": [(1, 2)]},
+            "incomplete: joined in mid-run, end not seen, data missing",
+        ),
+    ],
+)
+def test_the_end_of_a_run_is_said_in_words(changes: dict[str, object], words: str) -> None:
+    account = RunLedger(RunIdentity(7, 1))
+    for name, value in changes.items():
+        setattr(account, name, value)
+    assert account.in_words() == words
+    assert account.complete == (words == "complete")
+
+
+def test_a_run_read_again_replaces_its_account_of_an_earlier_process() -> None:
+    ledger = Ledger()
+    ledger.restore([{"run": 6, "start": iso(5), "events": 1}, {"run": 7, "start": iso(10**9), "events": 2}])
+    ledger.open(RunIdentity(7, 10**9)).events = 3
+    assert [(r["run"], r["events"]) for r in ledger.as_json()["runs"]] == [(6, 1), (7, 3)]
+
+
+def test_data_between_runs_have_one_account() -> None:
+    ledger = Ledger()
+    assert ledger.open(NO_RUN) is ledger.between_runs
