@@ -291,7 +291,7 @@ def test_a_configuration_survives_the_way_to_a_child_process() -> None:
 def test_a_configuration_cannot_be_changed_and_does_not_show_its_token() -> None:
     found = resolved(web={"token": "secret"})
     with pytest.raises(ValueError, match="frozen"):
-        found.update_every = 1  # type: ignore[misc]
+        found.update_every = 1
     assert "secret" not in repr(found)
 
 

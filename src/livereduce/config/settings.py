@@ -106,7 +106,7 @@ class Output(Section):
     directory: Path | None = None
     """Folder for results; default: the state directory."""
     keep: Keep = "nothing"
-    """What is written as NeXus at the end of each run: nothing, result, accumulation or both."""
+    """What is written as NeXus at the end of each run."""
     keep_runs: Annotated[WholeNumber, Field(ge=0)] = 0
     """How many runs' files stay; 0 = all."""
 
@@ -126,9 +126,9 @@ class Log(Section):
     """The log file; its modification time is touched with the heartbeat."""
 
     file: Path | None = None
-    """Log file; default: /var/log/SNS_applications/livereduce.log where writable, else in the state directory."""
+    """Log file; default: `/var/log/SNS_applications/livereduce.log` where writable, else in the state directory."""
     level: LogLevel = "INFO"
-    """DEBUG, INFO, WARNING or ERROR."""
+    """The least important lines that are still written."""
 
 
 class Stream(Section):
@@ -162,7 +162,7 @@ class Settings(Section):
     address: Annotated[str, BeforeValidator(_address)] | None = None
     """host:port of the live stream; default: the connection's."""
     script_dir: Path | None = None
-    """Folder of the two scripts; default: /SNS/<short name>/shared/livereduce."""
+    """Folder of the two scripts; default: `/SNS/<short name>/shared/livereduce`."""
     post_process: bool = True
     """Run the post-processing script."""
     post_process_only: bool = False
@@ -172,9 +172,9 @@ class Settings(Section):
     preserve_events: bool = True
     """Keep events after the chunk script; false turns them into histograms on their present bins."""
     accum_method: AccumulationMethod = "Add"
-    """How chunks are put together: Add, Replace or Append."""
+    """How chunks are put together; for a histogram source, whose reads are totals, the default is Replace."""
     run_transition_behavior: RunTransition = "Restart"
-    """What happens to the accumulation when a run begins or ends: Restart, Stop or Rename."""
+    """When a run begins or ends: begin a new accumulation, end, or keep a copy under a name with the run number."""
     start_time: Annotated[str, BeforeValidator(_start_time)] = "run"
     """Where data begin: "run" (start of the current run), "now" or an ISO 8601 time (UTC unless it says otherwise)."""
     periods: Indices | None = None
@@ -188,9 +188,9 @@ class Settings(Section):
     mem_check_interval_sec: Annotated[Number, Field(gt=0)] = 1
     """How often memory is looked at, in s."""
     state_dir: Path | None = None
-    """Folder of the journal; default: /var/lib/livereduce/<instrument> where writable, else the user's state folder."""
+    """Folder of the journal; default: `/var/lib/livereduce/<instrument>` where writable, else the user's."""
     runtime_dir: Path | None = None
-    """Folder of health files; default: /run/livereduce/<instrument> where writable, else the user's runtime folder."""
+    """Folder of health files; default: `/run/livereduce/<instrument>` where writable, else the user's."""
     output: Output = Output()
     stream: Stream = Stream()
     web: Web = Web()
