@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 
 # rooms (or single modules) that are pure: no sockets, clocks, threads or web inside
-PURE = ["protocols", "geometry", "workspaces", "live/state.py", "status.py"]
+PURE = ["protocols", "geometry", "workspaces", "live/state.py", "status"]
 IMPURE_MODULES = {
     "asyncio", "socket", "select", "selectors", "ssl", "time", "threading", "multiprocessing", "subprocess",
     "http", "urllib", "uvicorn", "starlette", "signal", "psutil",
