@@ -3,6 +3,8 @@
 ``for packet in Decoder().feed(data)`` reads, `encode` writes. See `packets` for what can be said.
 """
 
+from livereduce.protocols.adara.batch import EventBatch
+from livereduce.protocols.adara.decoder import Decoder, DecoderStats
 from livereduce.protocols.adara.packets import (
     ERROR_BANK,
     RTDL,
@@ -80,9 +82,12 @@ __all__ = [
     "BeamlineInfo",
     "ClientHello",
     "DataDone",
+    "Decoder",
+    "DecoderStats",
     "DetectorBankSets",
     "DetectorSidePacket",
     "DeviceDescriptor",
+    "EventBatch",
     "FramingError",
     "Geometry",
     "Heartbeat",
