@@ -1,0 +1,168 @@
+"""XML that came over the network, read safely, with the line of every element.
+
+Document types and entities are refused, nesting and size are bounded, and names are local names because instrument
+definitions use several namespaces or none. Only what the geometry files need: no mixed content, no processing
+instructions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+from xml.parsers import expat  # every declaration that could expand is refused below
+
+from livereduce.errors import LiveReduceError
+
+MAX_DEPTH = 200
+MAX_ELEMENTS = 2_000_000
+
+Source = Path | str | bytes
+
+
+class GeometryError(LiveReduceError):
+    """A geometry, calibration, grouping or mask file says something that cannot be used."""
+
+
+@dataclass(slots=True)
+class Element:
+    """One element: its local name, attributes, children, own text and source line."""
+
+    tag: str
+    attributes: dict[str, str]
+    line: int
+    children: list[Element] = field(default_factory=list)
+    text: str = ""
+
+    def __str__(self) -> str:
+        label = self.attributes.get("name") or self.attributes.get("idname") or self.attributes.get("type")
+        return f"<{self.tag}{f' {label!r}' if label else ''}> (line {self.line})"
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise a `GeometryError` that names this element and its line."""
+        raise GeometryError(f"{self}: {message}")
+
+    def all(self, *tags: str) -> list[Element]:
+        """Children with one of these names, in document order."""
+        return [child for child in self.children if child.tag in tags]
+
+    def first(self, tag: str) -> Element | None:
+        """Return the first child of this name."""
+        return next((child for child in self.children if child.tag == tag), None)
+
+    def text_of(self, name: str) -> str:
+        """Attribute without surrounding blanks; empty when absent."""
+        return self.attributes.get(name, "").strip()
+
+    def required(self, name: str) -> str:
+        """Attribute that has to be there and not empty."""
+        return self.text_of(name) or self.fail(f"attribute {name} is missing or empty")
+
+    def number(self, name: str, default: float = 0.0) -> float:
+        """Attribute as a finite number; `default` when missing or empty."""
+        text = self.text_of(name)
+        if not text:
+            return default
+        try:
+            value = math.nan if "_" in text else float(text)
+        except ValueError:
+            value = math.nan
+        return value if math.isfinite(value) else self.fail(f"attribute {name}={text!r} is not a number")
+
+    def integer(self, name: str, default: int = 0) -> int:
+        """Attribute as a whole number that fits 64 bits; `default` when missing or empty."""
+        text = self.text_of(name)
+        if not text:
+            return default
+        try:
+            value = None if "_" in text else int(text)
+        except ValueError:
+            value = None
+        if value is None or not -(2**63) <= value < 2**63:
+            self.fail(f"attribute {name}={text!r} is not a whole number")
+        return value
+
+
+def parse(source: Source, root: str) -> Element:
+    """Read a document whose root element must be `root`.
+
+    Parameters
+    ----------
+    source
+        A path, or the text itself (recognised by its first character, ``<``).
+    root
+        Local name the root element must have.
+
+    Raises
+    ------
+    GeometryError
+        The file cannot be read, the XML is broken, declares a document type or entities, or has another root.
+    """
+    data, label = _content(source)
+    reader = _Reader()
+    try:
+        reader.parser.Parse(data, True)
+    except expat.ExpatError as error:
+        raise GeometryError(f"{label} is not well-formed XML: {error}") from error
+    except LookupError as error:  # an encoding Python does not know
+        raise GeometryError(f"{label} cannot be decoded: {error}") from error
+    except GeometryError as error:
+        raise GeometryError(f"{label}: {error}") from error
+    found = reader.root
+    if found is None or found.tag != root:
+        raise GeometryError(f"{label}: the root element is <{found and found.tag}>, expected <{root}>")
+    return found
+
+
+def _content(source: Source) -> tuple[str | bytes, str]:
+    if isinstance(source, bytes):
+        return source, "the XML text"
+    if isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith("<"):
+        return source.lstrip("\ufeff \t\r\n"), "the XML text"
+    try:
+        return Path(source).read_bytes(), str(source)
+    except (OSError, ValueError) as error:
+        raise GeometryError(f"cannot read {str(source)[:200]!r}: {error}") from error
+
+
+class _Reader:
+    """Expat handlers that build the tree of `Element`."""
+
+    def __init__(self) -> None:
+        self.root: Element | None = None
+        self._stack: list[Element] = []
+        self._count = 0
+        self.parser = parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.EntityDeclHandler = self._refuse
+        parser.UnparsedEntityDeclHandler = self._refuse
+        parser.ExternalEntityRefHandler = self._refuse
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise GeometryError(
+            f"document types and entities are not accepted (line {self.parser.CurrentLineNumber}); remove the DOCTYPE"
+        )
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        element = Element(tag.rpartition(":")[2], attributes, self.parser.CurrentLineNumber)
+        self._count += 1
+        if self._count > MAX_ELEMENTS:
+            raise GeometryError(f"more than {MAX_ELEMENTS} elements")
+        if len(self._stack) >= MAX_DEPTH:
+            element.fail(f"nested more than {MAX_DEPTH} deep")
+        if self._stack:
+            self._stack[-1].children.append(element)
+        else:
+            self.root = element
+        self._stack.append(element)
+
+    def _end(self, _: str) -> None:
+        self._stack.pop()
+
+    def _text(self, text: str) -> None:
+        self._stack[-1].text += text

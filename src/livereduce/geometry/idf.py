@@ -1,0 +1,187 @@
+"""Instrument definition files (IDF) to `Instrument`.
+
+The way through: `document` reads the XML, `definition` and `locations` what it says, `tree` lays it out, `placement`
+computes positions. Not covered: structured and grid detectors (no live instrument uses them), shapes and other hints
+for drawing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from livereduce.geometry.components import Components
+from livereduce.geometry.definition import Link, read_definition, with_link
+from livereduce.geometry.document import GeometryError, Source, parse
+from livereduce.geometry.expression import Formula
+from livereduce.geometry.instrument import Instrument
+from livereduce.geometry.parameters import GEOMETRIC, Logs, LogValue, Parameter
+from livereduce.geometry.placement import Placement, place_again, place_all
+from livereduce.geometry.space import Floats
+from livereduce.geometry.tree import Tree, lay_out
+
+
+def load_idf(
+    path_or_text: Source,
+    logs: Logs | None = None,
+    neutronic: bool = True,
+    *,
+    name: str = "",
+    parameters: Source | None = None,
+) -> Instrument:
+    """Read an instrument definition and place everything in it.
+
+    Parameters
+    ----------
+    path_or_text
+        A path, or the XML itself.
+    logs
+        What the logs say: name to a number, or to (times int64[m] in ns, values float64[m]). More can come later with
+        `Instrument.with_logs`.
+    neutronic
+        For indirect instruments, positions to calculate with, behind the virtual analysers. False: the physical ones.
+    name
+        Name from the stream or file, which is better than the one in the definition.
+    parameters
+        A separate parameter file, path or text.
+
+    Raises
+    ------
+    GeometryError
+        The definition cannot be used; the message names the element and its line.
+    """
+    definition = read_definition(path_or_text, parameters)
+    tree = lay_out(definition, neutronic=neutronic, name=name)
+    return _IdfModel(tree, {}, place_all(tree, {}), ()).place_from_start(logs or {})
+
+
+def find_definition(directory: Path, instrument: str, when: datetime) -> Path:
+    """Find the definition file of an instrument that was valid at a time.
+
+    Of the files ``<instrument>_Definition*.xml`` valid then, the one valid since the latest date.
+
+    Raises
+    ------
+    GeometryError
+        There is none.
+    """
+    found: list[tuple[datetime, Path]] = []
+    for path in sorted(directory.glob("*_Definition*.xml")):
+        if path.name.partition("_Definition")[0].lower() != instrument.lower():
+            continue
+        root = parse(path, "instrument")
+        start = _date(root.text_of("valid-from"), datetime.min.replace(tzinfo=UTC))
+        end = _date(root.text_of("valid-to"), datetime.max.replace(tzinfo=UTC))
+        if start <= when <= end:
+            found.append((start, path))
+    if not found:
+        raise GeometryError(f"{directory} has no {instrument}_Definition*.xml that is valid at {when.isoformat()}")
+    return max(found)[1]
+
+
+def _date(text: str, default: datetime) -> datetime:
+    if not text:
+        return default
+    try:
+        date = datetime.fromisoformat(re.sub(r"\s+", "T", text.strip()))
+    except ValueError as error:
+        raise GeometryError(f"{text!r} is not a date like 2024-01-31 23:59:59") from error
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _IdfModel:
+    """A laid-out definition, the values its logs gave so far, and where that puts everything."""
+
+    tree: Tree
+    values: Mapping[Parameter, float]
+    placement: Placement
+    problems: tuple[str, ...]
+
+    def place_from_start(self, logs: Logs) -> Instrument:
+        """Return the instrument with only these logs."""
+        return self.with_logs(logs, self._instrument())
+
+    def with_logs(self, logs: Logs, present: Instrument) -> Instrument:
+        values, problems = self._evaluated(logs)
+        changed = {p for p in values if values[p] != self.values.get(p)}
+        if not changed and problems == self.problems:
+            return present
+        users = self.tree.users
+        entries = [entry for parameter in changed & users.keys() for entry in users[parameter]]
+        placement = place_again(self.tree, values, entries, self.placement) if entries else self.placement
+        return replace(self, values=values, placement=placement, problems=problems)._instrument()
+
+    def with_moved(self, component: str, axis: str, expression: str, log: str) -> Instrument:
+        if axis not in GEOMETRIC:
+            raise GeometryError(
+                f"cannot move {component!r} along {axis!r}; expected one of {', '.join(sorted(GEOMETRIC))}"
+            )
+        formula = Formula(expression)
+        if not log and "value" in expression:
+            raise GeometryError(f"moving {component!r} by {expression!r} needs the name of a log")
+        if log:
+            parameter = Parameter(axis, "number", log=log, formula=formula, extract="last_value")
+        else:
+            parameter = Parameter(axis, "number", text=repr(formula(0.0)))
+        if component not in self._instrument().components:
+            raise GeometryError(f"{self.tree.name}: there is no component {component!r} to move")
+        definition = with_link(self.tree.definition, Link(component, None, (parameter,)))
+        tree = lay_out(definition, neutronic=self.tree.neutronic, name=self.tree.name)
+        return _IdfModel(tree, self.values, place_all(tree, self.values), self.problems)._instrument()
+
+    def parameter_texts(self, name: str) -> list[tuple[str, slice, str]]:
+        components = self._instrument().components
+        texts = []
+        for record in self.tree.records:
+            parameter = record.parameter
+            if parameter.name != name or (parameter.log and parameter not in self.values):
+                continue
+            entry = self.tree.entries[record.entry]
+            rows = slice(entry.first, entry.last)
+            if record.row is not None:
+                rows = slice(entry.first + record.row, entry.first + record.row + 1)
+            text = repr(self.values[parameter]) if parameter.log else parameter.text
+            texts.append((components.path(record.entry), rows, text))
+        return texts
+
+    def _evaluated(self, logs: Logs) -> tuple[dict[Parameter, float], tuple[str, ...]]:
+        by_lower_case = {name.lower(): value for name, value in logs.items()}
+        values, problems = dict(self.values), []
+        driven = {r.parameter for r in self.tree.records if r.parameter.log} | self.tree.users.keys()
+        for parameter in driven:
+            # log names are spelled in several ways across files of one instrument (theta, Theta, THETA)
+            log: LogValue | None = logs.get(parameter.log, by_lower_case.get(parameter.log.lower()))
+            if log is None:
+                continue
+            try:
+                values[parameter] = parameter.evaluate(log)
+            except GeometryError as error:
+                problems.append(str(error))
+        return values, tuple(sorted(problems))
+
+    def _instrument(self) -> Instrument:
+        tree, frames = self.tree, self.placement.frames
+        needed = {p.log for p in tree.users}
+        missing = {p.log for p in tree.users if p not in self.values}
+        return Instrument(
+            name=tree.name,
+            ids=tree.ids,
+            positions=self.placement.detectors,
+            monitor=tree.monitor,
+            source=_at(frames.position, tree.source),
+            sample=_at(frames.position, tree.sample),
+            components=Components(tree.entries, tree.ids, self.placement.detectors, frames.position, frames.rotation),
+            frame=tree.definition.frame,
+            needed_logs=tuple(sorted(needed)),
+            missing_logs=tuple(sorted(missing)),
+            warnings=(*tree.warnings, *self.problems),
+            model=self,
+        )
+
+
+def _at(positions: Floats, entry: int | None) -> Floats | None:
+    return None if entry is None else positions[entry]
