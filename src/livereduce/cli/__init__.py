@@ -1,0 +1,1 @@
+"""Command line: one module a command; heavy imports stay inside the commands."""
