@@ -85,14 +85,14 @@ def adara(
     index_period: float, ramp_rate: float, no_wait: bool, linger: float, epoch: int | None, speed: float,
     chaos: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """An SNS/HFIR streaming server (ADARA) with a powder diffractometer, or with the counts of a file, behind it.
+    """Be an SNS/HFIR streaming server (ADARA) with a powder diffractometer, or with the counts of a file, behind it.
 
     Starts when the first client has said hello. The last line on stdout is the truth: what was sent, as JSON.
     """
     from livereduce.simulators.adara_server import AdaraServer
     from livereduce.simulators.chaos import chaos_from
+    from livereduce.simulators.plan import Plan
     from livereduce.simulators.scenario import Scenario
-    from livereduce.simulators.sms import Plan
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     asked_to_stop = threading.Event()

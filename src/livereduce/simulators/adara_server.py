@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from livereduce.protocols.adara import HelloFlag, PacketType, unix_ns
-from livereduce.simulators.history import Forgotten, Reader
+from livereduce.simulators.history import ForgottenError, Reader
 from livereduce.simulators.scenario import Simulation
 from livereduce.simulators.sms import Sms
 
@@ -57,7 +57,7 @@ def read_hello(connection: socket.socket) -> Hello | None:
             return None
         payload = _receive(connection, length, deadline)
     except (OSError, EOFError) as error:
-        log.warning("client closed before its hello was complete (%s)", error or "end of file")
+        log.warning("client closed before its hello was complete (%s)", str(error) or "end of file")
         return None
     flags = struct.unpack_from("<I", payload, 4)[0] if version else 0
     return Hello(struct.unpack_from("<I", payload)[0], flags)
@@ -156,12 +156,12 @@ class AdaraServer:
         self._listener.close()
 
     def truth(self) -> dict[str, object]:
-        """What has been sent so far, by run and between runs (the form is in the interface description)."""
+        """Say what has been sent so far, by run and between runs (the form is in the interface description)."""
         with self._changed:
             return {"runs": [], "between_runs": {}} if self._sms is None else self._sms.truth()
 
     def truth_json(self) -> str:
-        """The truth on one line."""
+        """Say the truth on one line."""
         return json.dumps(self.truth())
 
     # -- the stream --------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ class AdaraServer:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._greeted.set()
                 self._stream(connection, self._reader(hello))
-        except (OSError, Forgotten) as error:
+        except (OSError, ForgottenError) as error:
             log.info("client %s:%d is gone: %s", *peer[:2], error)
         finally:
             with self._changed:

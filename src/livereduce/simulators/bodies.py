@@ -6,6 +6,7 @@ it is not. Here a block of pulses becomes wire words in a few numpy calls; what 
 
 from __future__ import annotations
 
+import itertools
 import struct
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -143,7 +144,7 @@ class PulseLayout:
         words[at] = events.tof[order] - np.repeat(np.tile(self._offset_of_slot, pulses), each).astype(np.uint32)
         words[at + 1] = events.pixel[order]
         bounds = [*place[:, 0].tolist(), int(starts[-1])]
-        return [words[a:b].tobytes() for a, b in zip(bounds, bounds[1:], strict=False)]
+        return [words[a:b].tobytes() for a, b in itertools.pairwise(bounds)]
 
     def _columns(
         self, counts: NDArray[np.intp], filled: NDArray[np.bool_]
@@ -170,10 +171,10 @@ class PulseLayout:
         order = np.argsort(section, kind="stable")
         words[np.repeat(start + 3 - before, counts) + np.arange(len(order))] = CORRECTED | events.tof[order]
         bounds = [*start[:: max(n, 1)].tolist(), len(words)]
-        return [words[a:b].tobytes() for a, b in zip(bounds, bounds[1:], strict=False)] if n else [b""] * pulses
+        return [words[a:b].tobytes() for a, b in itertools.pairwise(bounds)] if n else [b""] * pulses
 
     def bodies(self, events: Events, monitor_events: MonitorEvents, charges: NDArray[np.int64]) -> list[Body]:
-        """What each pulse of the block carries; ``charges`` in 10 pC, one a pulse."""
+        """Encode what each pulse of the block carries; ``charges`` in 10 pC, one a pulse."""
         pulses = len(charges)
         error = np.bincount(events.pulse[events.slot == self.error_slot], minlength=pulses) > 0
         unmapped = np.bincount(events.pulse[events.slot == self.unmapped_slot], minlength=pulses) > 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -59,8 +60,8 @@ def chaos_from(switches: tuple[str, ...]) -> Chaos:
     LiveReduceError
         A switch that does not exist, or whose number is missing, wrong or not wanted.
     """
-    chaos = Chaos()
-    types = {field.name: type(getattr(chaos, field.name)) for field in fields(Chaos)}
+    types = {field.name: type(field.default) for field in fields(Chaos)}
+    chosen: dict[str, Any] = {}
     for switch in switches:
         name, equals, value = switch.partition("=")
         key = name.replace("-", "_")
@@ -70,8 +71,8 @@ def chaos_from(switches: tuple[str, ...]) -> Chaos:
         if wants_number != bool(equals):
             wanted = next(text for text in HELP if text.partition("=")[0] == name)
             raise LiveReduceError(f"--chaos {switch}: write it as {wanted}")
-        chaos = replace(chaos, **{key: _number(switch, value, types[key]) if wants_number else True})
-    return chaos
+        chosen[key] = _number(switch, value, types[key]) if wants_number else True
+    return Chaos(**chosen)
 
 
 def _number(switch: str, value: str, kind: type) -> float:

@@ -36,7 +36,7 @@ class Panel:
         x = (np.arange(COLUMNS) - (COLUMNS - 1) / 2) * PIXEL_WIDTH
         y = (np.arange(ROWS) - (ROWS - 1) / 2) * PIXEL_HEIGHT
         flat = np.stack([np.repeat(x, ROWS), np.tile(y, COLUMNS), np.zeros(COLUMNS * ROWS)], axis=1)
-        return flat @ self.rotation().T + np.array(self.centre)
+        return np.asarray(flat @ self.rotation().T + np.array(self.centre), dtype=np.float64)
 
     def rotation(self) -> NDArray[np.float64]:
         """Ry·Rx: the panel's axes in the laboratory, its z pointing away from the sample."""
@@ -47,7 +47,7 @@ class Panel:
 
 
 def panels() -> list[Panel]:
-    """The table: centres at two-theta 20 to 160 degrees, L2 falling from 4.3 to 2.1 m, all on the +x side."""
+    """Place the panels: centres at two-theta 20 to 160 degrees, L2 falling from 4.3 to 2.1 m, all on the +x side."""
     return [_panel(n) for n in range(PANELS)]
 
 
@@ -88,7 +88,7 @@ def idf() -> str:
 
 
 def beamline() -> Beamline:
-    """DEMO-POW as the stream describes it."""
+    """Describe DEMO-POW as the stream does."""
     banks = tuple(panel.bank for panel in panels())
     return Beamline(
         name="DEMO-POW",

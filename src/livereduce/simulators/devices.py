@@ -150,7 +150,7 @@ class Ramp:
         return self.stop + OVERSHOOT_K / 0.6 * float(np.exp(-late / 90.0) - np.exp(-late / 15.0))
 
     def setpoint(self, seconds: float) -> float:
-        """What the controller was told, K."""
+        """Setpoint of the controller, K."""
         return self.start if seconds < HOLD_S else self.stop
 
 
@@ -176,7 +176,7 @@ class Devices:
             self._latest[packet.device_id, packet.variable_id] = packet
 
     def temperature(self, time_ns: int) -> float:
-        """True temperature of the sample in K."""
+        """Temperature of the sample in K, without the sensor's noise."""
         return self._ramp.temperature((time_ns - self._epoch_ns) / SECOND)
 
     def declared(self) -> Iterator[DeviceDescriptor | VariablePacket]:
@@ -187,7 +187,7 @@ class Devices:
                 yield self._latest[device.number, number]
 
     def changes(self, second: int) -> list[VariablePacket]:
-        """What changes in the given second after the epoch; becomes the latest."""
+        """Give what changes in a second, counted from the epoch, and keep it as the latest."""
         packets = list(self._changes(second, np.random.default_rng([self._seed, 4, second])))
         for packet in packets:
             self._latest[packet.device_id, packet.variable_id] = packet

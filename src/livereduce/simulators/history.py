@@ -29,7 +29,7 @@ class _OnDisk(NamedTuple):
 _Piece: TypeAlias = bytes | _OnDisk
 
 
-class Forgotten(LiveReduceError):
+class ForgottenError(LiveReduceError):
     """A client is so far behind that what it should read next has been dropped."""
 
 
@@ -190,7 +190,7 @@ class Reader:
 
         Raises
         ------
-        Forgotten
+        ForgottenError
             When the next bytes are no longer kept.
         """
         taken: list[memoryview] = []
@@ -201,7 +201,7 @@ class Reader:
             files = self._container.files
             file = files[self._file] if self._file < len(files) else None
             if file is not None and file.forgotten:
-                raise Forgotten("the client is further behind than the history kept; it must ask again")
+                raise ForgottenError("the client is further behind than the history kept; it must ask again")
             if file is None or self._piece >= len(file.pieces):
                 if self._turn_page():
                     continue

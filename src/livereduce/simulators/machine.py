@@ -51,7 +51,7 @@ class Machine:
         return Pulse(times[k % _BLOCK], vetoes[k % _BLOCK], k % 600)
 
     def first_at(self, time_ns: int) -> int:
-        """Number of the first pulse at or after a time."""
+        """Find the number of the first pulse at or after a time."""
         k = max(0, int((time_ns - self.epoch_ns) // self.period_ns) - 1)
         while self.pulse(k).time_ns < time_ns:
             k += 1
@@ -63,7 +63,9 @@ class Machine:
         jitter = np.clip(rng.normal(0.0, JITTER_NS, _BLOCK), -5 * JITTER_NS, 5 * JITTER_NS)
         times = self.epoch_ns + np.rint(k * self.period_ns + jitter).astype(np.int64)
         veto = np.where(rng.random(_BLOCK) < 1 / VETOED_EVERY, VETO_EVENT_LINK, 0)
-        veto[(rng.random(_BLOCK) < 1 / MISSING_EVERY) | self._tripped(k * self.period_ns * 1e-9)] = VETO_NO_BEAM
+        veto[
+            (rng.random(_BLOCK) < 1 / MISSING_EVERY) | self._tripped((k * (self.period_ns * 1e-9)).astype(np.float64))
+        ] = VETO_NO_BEAM
         return times.tolist(), veto.tolist()
 
     def _tripped(self, seconds: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -62,7 +62,7 @@ def beamline_info(beamline: Beamline, time_ns: int) -> BeamlineInfo:
 
 
 def run_info(beamline: Beamline, run: Run) -> RunInfo:
-    """What the user office and the users said about the run."""
+    """Say what the user office and the users told about the run."""
     xml = f"""<?xml version="1.0" encoding="UTF-8"?>
 <runinfo xmlns="http://public.sns.gov/schema/runinfo.xsd">
   <das_version>{DAS_VERSION}</das_version>

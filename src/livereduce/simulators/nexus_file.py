@@ -78,7 +78,7 @@ class Measurement:
     monitors: tuple[MeasuredMonitor, ...]
 
     def beamline(self) -> Beamline:
-        """The instrument as a stream describes it; detectors stand where the file says, monitors have IDs -number."""
+        """Describe the instrument as a stream does; detectors stand where the file says, monitors have IDs -number."""
         monitors = tuple(Monitor(m.number, m.z) for m in self.monitors)
         return Beamline(
             name=self.name,
@@ -131,11 +131,11 @@ def read_measurement(path: Path) -> Measurement:
             return _read(file)
     except OSError as error:
         raise LiveReduceError(f"{path}: cannot be read as HDF5 ({error}); give a NeXus file of histograms") from error
-    except _Unfit as error:
+    except _UnfitError as error:
         raise LiveReduceError(f"{path}: {error}") from error
 
 
-class _Unfit(Exception):
+class _UnfitError(Exception):
     """What is wrong with the file."""
 
 
@@ -145,7 +145,7 @@ def _read(file: h5py.File) -> Measurement:
             signal = _signal(data)
             if signal is not None and signal.ndim >= 2:
                 return _measurement(entry, data, signal)
-    raise _Unfit("has no NXentry with an NXdata of detectors by time channels")
+    raise _UnfitError("has no NXentry with an NXdata of detectors by time channels")
 
 
 def _measurement(entry: h5py.Group, data: h5py.Group, signal: h5py.Dataset) -> Measurement:
@@ -157,7 +157,7 @@ def _measurement(entry: h5py.Group, data: h5py.Group, signal: h5py.Dataset) -> M
     groups = (detector, data)
     source = next(_children(instrument, "NXsource"), next(_children(instrument, "NXmoderator"), None))
     if source is None or "distance" not in source:
-        raise _Unfit("has no distance from source to sample (NXsource or NXmoderator: distance)")
+        raise _UnfitError("has no distance from source to sample (NXsource or NXmoderator: distance)")
     frequency = _values(source, "frequency", "frequency") if "frequency" in source else np.array([60.0])
     name = _text(instrument.get("name")) or "NEXUS"
     return Measurement(
@@ -184,14 +184,14 @@ def _monitors(entry: h5py.Group) -> Iterator[MeasuredMonitor]:
         axis, edges = _time_axis(group, signal)
         counts = _whole_counts(np.moveaxis(signal[()], axis, -1).reshape(-1, signal.shape[axis]), signal)
         if len(counts) != 1:
-            raise _Unfit(f"{group.name} has {len(counts)} spectra; one is expected of a monitor")
+            raise _UnfitError(f"{group.name} has {len(counts)} spectra; one is expected of a monitor")
         digits = re.search(r"(\d+)$", group.name)
         number = int(digits.group(1)) if digits else place
         yield MeasuredMonitor(number, float(_values(group, "distance", "length")[0]), Histogram(counts, edges))
 
 
 def _children(group: h5py.Group, nx_class: str) -> Iterator[h5py.Group]:
-    """Groups of a class, in the file's order."""
+    """Go through the groups of a class, in the file's order."""
     for child in group.values():
         if isinstance(child, h5py.Group) and _text(child.attrs.get("NX_class")) == nx_class:
             yield child
@@ -237,12 +237,12 @@ def _time_axis(group: h5py.Group, signal: h5py.Dataset) -> tuple[int, NDArray[np
             continue
         edges = _values(group, name, "time")
         if found.ndim != 1 or len(edges) != signal.shape[axis] + 1 or not (np.diff(edges) > 0).all():
-            raise _Unfit(
+            raise _UnfitError(
                 f"{found.name} has {len(edges)} values for {signal.shape[axis]} channels; "
                 "channel edges are needed: one more than channels, ascending"
             )
         return axis, edges
-    raise _Unfit(f"{group.name}: none of the axes {names} of {signal.name} is a time of flight")
+    raise _UnfitError(f"{group.name}: none of the axes {names} of {signal.name} is a time of flight")
 
 
 def _values(group: h5py.Group, name: str, kind: str) -> NDArray[np.float64]:
@@ -254,7 +254,7 @@ def _values(group: h5py.Group, name: str, kind: str) -> NDArray[np.float64]:
         log.warning("%s says no units: taken as %s", dataset.name, units)
     factor = _UNITS[kind].get(units.lower())
     if factor is None:
-        raise _Unfit(f"{dataset.name} is in {units!r}; known for a {kind}: {', '.join(_UNITS[kind])}")
+        raise _UnfitError(f"{dataset.name} is in {units!r}; known for a {kind}: {', '.join(_UNITS[kind])}")
     values = np.asarray(dataset[()], dtype=np.float64).ravel()
     return values if factor == 1.0 else values * factor
 
@@ -267,10 +267,10 @@ def _per_detector(
         if name in group:
             values = _values(group, name, kind)
             if len(values) not in (1, n):
-                raise _Unfit(f"{group[name].name} has {len(values)} values for {n} detectors")
+                raise _UnfitError(f"{group[name].name} has {len(values)} values for {n} detectors")
             return np.broadcast_to(values, n).copy()
     if default is None:
-        raise _Unfit(f"{groups[0].name} has no {name}")
+        raise _UnfitError(f"{groups[0].name} has no {name}")
     return np.full(n, default)
 
 
@@ -289,5 +289,5 @@ def _ids(groups: tuple[h5py.Group, ...], n: int) -> NDArray[np.int64]:
 def _whole_counts(values: NDArray[Any], signal: h5py.Dataset) -> NDArray[np.int64]:
     counts = values.astype(np.int64)
     if (counts != values).any() or (counts < 0).any():
-        raise _Unfit(f"{signal.name} has values that are no counts; a stream needs whole numbers from 0 up")
+        raise _UnfitError(f"{signal.name} has values that are no counts; a stream needs whole numbers from 0 up")
     return counts

@@ -220,9 +220,9 @@ class PowderSource:
         self._pool_size = max(6, round(POOL_EVENTS / self._mean))
 
     def begin_run(self, pulses: int) -> None:
-        """A run makes no difference to the neutrons."""
+        """Take note of a run, which makes no difference to the neutrons."""
 
-    def next_body(self, temperature: float, counting: bool) -> Body:  # noqa: ARG002
+    def next_body(self, temperature: float, counting: bool) -> Body:
         """Body of the next pulse with beam; the beam does not mind whether anybody counts. Temperature in K."""
         if self._renewed == 1.0:
             if not self._fresh:

@@ -15,8 +15,9 @@ from livereduce.simulators.file_source import FileSource
 from livereduce.simulators.history import History
 from livereduce.simulators.machine import Machine
 from livereduce.simulators.nexus_file import read_measurement
+from livereduce.simulators.plan import Plan, PulseSource
 from livereduce.simulators.powder import SAMPLES, SECOND_SOURCE_OFFSET, PowderModel, PowderSource
-from livereduce.simulators.sms import Plan, PulseSource, Sms
+from livereduce.simulators.sms import Sms
 
 BAND_CENTRE = 1.5
 RATES = (1e3, 1e8)

@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from livereduce.protocols.adara import (
     Marker,
@@ -31,6 +30,7 @@ from livereduce.simulators.devices import MOVE_EVERY_S, MOVE_S, Devices
 from livereduce.simulators.history import Container, File, History
 from livereduce.simulators.machine import Machine, Pulse
 from livereduce.simulators.metadata import Run, beamline_info, instrument_packets, run_info
+from livereduce.simulators.plan import Plan, PulseSource, Tally
 
 SECOND = 1_000_000_000
 LATENCY_NS = 50_000_000
@@ -39,77 +39,6 @@ CLEANUP_NS = SECOND
 """A container gets its last RunStatus this long after its end."""
 SYNC_BYTES = 16 << 20
 CONTINUATION = "[NEW RUN FILE CONTINUATION] "
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What shall happen; times in s. Runs follow each other for ever when ``runs`` is None.
-
-    Attributes
-    ----------
-    lead_in : float
-        Between-runs pulses before the first run.
-    pause_at, pause_seconds : float
-        Each run is paused once, this long after its start; no pause when ``pause_seconds`` is 0.
-    rollover : float
-        A new file of the same run this often; 0 = never.
-    index_period : float
-        How often a place is marked from which history can be read.
-    """
-
-    runs: int | None = None
-    run_seconds: float = 300.0
-    gap_seconds: float = 15.0
-    lead_in: float = 1.0
-    pause_at: float = 0.0
-    pause_seconds: float = 0.0
-    rollover: float = 120.0
-    index_period: float = 300.0
-    first_run: int = 10001
-    title: str = "Simulated run"
-    formula: str = ""
-
-
-class PulseSource(Protocol):
-    """Where pulses get their neutrons from."""
-
-    def begin_run(self, pulses: int) -> None:
-        """Hear that a run begins in which this many pulses will bring neutrons and count."""
-
-    def next_body(self, temperature: float, counting: bool) -> Body:
-        """Give the next pulse with beam; ``counting`` in a run and not paused; temperature in K."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was sent in a run or between runs; charge in 10 pC."""
-
-    pulses: int = 0
-    events: int = 0
-    monitor_events: int = 0
-    charge: int = 0
-    paused_pulses: int = 0
-    paused_events: int = 0
-
-    def add(self, body: Body, paused: bool) -> None:
-        """Count one banked packet and the monitor packet with it; paused ones apart."""
-        if paused:
-            self.paused_pulses += 1
-            self.paused_events += body.events
-            return
-        self.pulses += 1
-        self.events += body.events
-        self.monitor_events += body.monitor_events
-        self.charge += body.charge
-
-    def report(self) -> dict[str, int]:
-        """As in the truth, charge in pC."""
-        return {
-            "pulses": self.pulses,
-            "events": self.events,
-            "monitor_events": self.monitor_events,
-            "charge_pC": 10 * self.charge,
-        }
 
 
 @dataclass(order=True, slots=True)
@@ -288,7 +217,7 @@ class Sms:
             self._cue(time_ns, lambda t: act(t) if self._progress is progress else None)
 
     def _announce_stop(self, time_ns: int) -> None:
-        """A few pulses whose time precedes the stop are still to come."""
+        """Say that the run stops, while a few pulses from before the stop are still to come."""
         assert self._progress is not None
         stop = time_ns + LATENCY_NS
         self._end_scan(stop)
@@ -316,7 +245,7 @@ class Sms:
         self._begin_file(self._status(state, time_ns), annotations)
 
     def _close_later(self, time_ns: int, last: RunStatus | None) -> None:
-        """A container stays open for a while for late data, so its closing status is later than what follows it."""
+        """Leave the container open for late data; so its closing status is later than what follows it."""
         container: Container = self.history.current
         closing = last or RunStatus(time_ns + CLEANUP_NS, 0, 0, RunState.NO_RUN, 0x1001)
 
@@ -440,7 +369,7 @@ class Sms:
     # -- truth -------------------------------------------------------------------------------------------------------
 
     def truth(self) -> dict[str, object]:
-        """What was sent: for each run, and between runs. Paused events are in the stream only for who asks for them."""
+        """Say what was sent in each run and between runs. Paused events are sent only to who asks for them."""
         runs = [
             {
                 "run": run.number,
