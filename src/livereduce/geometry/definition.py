@@ -16,7 +16,7 @@ from livereduce.geometry.document import Element, Source, parse
 from livereduce.geometry.locations import Facing, LocationReader, Locations
 from livereduce.geometry.parameters import Parameter, read_parameters
 
-MAX_IDS = 50_000_000  # the largest live instrument has 2.6 million; a malicious file must not take the memory
+MAX_IDS = 20_000_000  # the largest live instrument has 2.6 million; a malicious file must not take the memory
 
 # shapes and hints for drawing, known and without meaning for positions
 _SHAPES = {
@@ -272,6 +272,7 @@ class _Reading:
 
     def _idlists(self) -> dict[str, NDArray[np.int64]]:
         lists: dict[str, NDArray[np.int64]] = {}
+        room = MAX_IDS
         for element in self.root.all("idlist"):
             name = element.required("idname")
             if name in lists:
@@ -279,8 +280,9 @@ class _Reading:
                 continue
             pieces = [element] if element.text_of("start") else element.all("id")
             ranges = [_id_range(piece) for piece in pieces]
-            if sum((end - start) // step + 1 for start, end, step in ranges) > MAX_IDS:
-                element.fail(f"more than {MAX_IDS} ids")
+            room -= sum((end - start) // step + 1 for start, end, step in ranges)
+            if room < 0:
+                element.fail(f"brings the lists to more than {MAX_IDS} ids")
             runs = [start + step * np.arange((end - start) // step + 1) for start, end, step in ranges]
             lists[name] = np.concatenate([np.empty(0, np.int64), *runs])
         return lists

@@ -73,22 +73,22 @@ def find_definition(directory: Path, instrument: str, when: datetime) -> Path:
         if path.name.partition("_Definition")[0].lower() != instrument.lower():
             continue
         root = parse(path, "instrument")
-        start = _date(root.text_of("valid-from"), datetime.min.replace(tzinfo=UTC))
-        end = _date(root.text_of("valid-to"), datetime.max.replace(tzinfo=UTC))
+        start = _date(path, root.text_of("valid-from"), datetime.min.replace(tzinfo=UTC))
+        end = _date(path, root.text_of("valid-to"), datetime.max.replace(tzinfo=UTC))
         if start <= when <= end:
             found.append((start, path))
     if not found:
         raise GeometryError(f"{directory} has no {instrument}_Definition*.xml that is valid at {when.isoformat()}")
-    return max(found)[1]
+    return max(found, key=lambda pair: pair[0])[1]
 
 
-def _date(text: str, default: datetime) -> datetime:
+def _date(path: Path, text: str, default: datetime) -> datetime:
     if not text:
         return default
     try:
         date = datetime.fromisoformat(re.sub(r"\s+", "T", text.strip()))
     except ValueError as error:
-        raise GeometryError(f"{text!r} is not a date like 2024-01-31 23:59:59") from error
+        raise GeometryError(f"{path}: {text!r} is not a date like 2024-01-31 23:59:59") from error
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 

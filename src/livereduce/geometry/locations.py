@@ -16,7 +16,7 @@ from livereduce.geometry.document import Element
 from livereduce.geometry.parameters import Parameter, read_parameters
 from livereduce.geometry.space import IDENTITY, Floats, cartesian, rotation
 
-MAX_LOCATIONS = 10_000_000
+MAX_LOCATIONS = 3_000_000  # in one file
 _SPHERICAL = (("r", "R"), ("t", "theta"), ("p", "phi"))
 _RANGED = ("x", "y", "z", "r", "t", "p", "rot")
 
@@ -133,6 +133,7 @@ class LocationReader:
     def __init__(self, degrees: float, unknown: Callable[[Element, set[str]], None]) -> None:
         self.degrees = degrees
         self.unknown = unknown
+        self.room = MAX_LOCATIONS
 
     def read(self, element: Element, default_name: str) -> Locations:
         """One ``location`` or ``locations`` element."""
@@ -192,9 +193,8 @@ class LocationReader:
         shift: Floats | None = None
         if element.text_of("rot"):
             turn = rotation(element.number("rot") * self.degrees, self._axis(element))
-        step: Element | None = element
-        # a trans beside a rot wins; the chain goes on inside the one taken
-        while step := step.first("trans") or step.first("rot"):
+        step = _step(element)
+        while step is not None:
             now = IDENTITY if turn is None else turn
             if step.tag == "trans":
                 coordinates, spherical = self._coordinates(step)
@@ -202,12 +202,14 @@ class LocationReader:
                 shift = now @ along + (0.0 if shift is None else shift)
             else:
                 turn = now @ rotation(step.number("val") * self.degrees, self._axis(step))
+            step = _step(step)
         return turn, shift
 
     def _many(self, element: Element, default_name: str) -> Locations:
         count = element.integer("n-elements") if element.text_of("n-elements") else 0
-        if not 1 <= count <= MAX_LOCATIONS:
-            element.fail(f"n-elements={element.text_of('n-elements')!r} is not a number from 1 to {MAX_LOCATIONS}")
+        if not 1 <= count <= self.room:
+            element.fail(f"n-elements={element.text_of('n-elements')!r} is not a number from 1 to {self.room}")
+        self.room -= count
         values = {name: self._range(element, name, count) for name in _RANGED}
         spherical = any(name in element.attributes for name in "rtp")
         columns = (
@@ -231,6 +233,11 @@ class LocationReader:
             element.fail(f"attribute {name}-end is given without {name}")
         end = element.number(f"{name}-end")
         return np.linspace(start, end, count) if count > 1 else np.array([start])
+
+
+def _step(element: Element) -> Element | None:
+    """Next in a chain of nested steps; a trans beside a rot wins."""
+    return element.first("trans") or element.first("rot")
 
 
 def _counted_names(element: Element, count: int, default_name: str) -> Sequence[str]:
