@@ -57,6 +57,15 @@ class Machine:
             k += 1
         return k
 
+    def with_neutrons(self, from_ns: int, to_ns: int) -> int:
+        """Count the pulses with beam from one time up to, not including, another."""
+        first, last = self.first_at(from_ns), self.first_at(to_ns)
+        total = 0
+        for block in range(first // _BLOCK, last // _BLOCK + 1):
+            start = block * _BLOCK
+            total += self._block(block)[1][max(0, first - start) : max(0, last - start)].count(0)
+        return total
+
     def _make_block(self, block: int) -> tuple[list[int], list[int]]:
         rng = np.random.default_rng([self._seed, 2, block])
         k = np.arange(block * _BLOCK, (block + 1) * _BLOCK)

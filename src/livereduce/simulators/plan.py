@@ -1,4 +1,4 @@
-"""What a simulated server shall do and what it has done: run cycle, where neutrons come from, the count of what was sent."""
+"""What a simulated server shall do, and what it has done: run cycle, source of pulses, the count of what was sent."""
 
 from __future__ import annotations
 

@@ -89,7 +89,6 @@ class Sms:
         self._cues: list[_Cue] = []
         self._order = itertools.count()
         self._pulse = 0
-        self._held: tuple[list[bytes], bool] | None = None
         self._progress: _Progress | None = None
         self._runs: list[tuple[Run, Tally]] = []
         self._gap = Tally()
@@ -137,20 +136,21 @@ class Sms:
 
     # -- pulses ------------------------------------------------------------------------------------------------------
 
-    def _write_pulses(self, before_ns: int) -> None:
-        while True:
-            pulse = self._machine.pulse(self._pulse)
-            if pulse.time_ns >= before_ns:
+    def _write_pulses(self, before_ns: int, late: bool = False) -> None:
+        """Write the pulses before a time; ``late`` when what comes next divides the stream by time."""
+        while (pulse := self._machine.pulse(self._pulse)).time_ns < before_ns:
+            following = self._machine.pulse(self._pulse + 1)
+            if not self._chaos.backwards_time or self._pulse % 50:
+                self._write_pulse(pulse)
+            elif following.time_ns < before_ns:
+                self._write_pulse(following)
+                self._write_pulse(pulse)
+                self._pulse += 1
+            elif late:
+                self._write_pulse(pulse)
+            else:
                 return
-            self._write_pulse(pulse)
             self._pulse += 1
-
-    def _flush(self, before_ns: int) -> None:
-        """Write late pulses too: what comes next divides the stream by time."""
-        self._write_pulses(before_ns)
-        if self._held is not None:
-            (parts, unique), self._held = self._held, None
-            self._put(parts, unique)
 
     def _write_pulse(self, pulse: Pulse) -> None:
         body = EMPTY if pulse.veto else self._next_body(pulse)
@@ -169,19 +169,12 @@ class Sms:
         tally = self._gap if progress is None else progress.tally
         tally.add(body, progress is not None and progress.paused)
         parts = pulse_packets(pulse, body, flags)
-        unique = len(parts) == 1
-        if self._chaos.backwards_time and self._pulse % 50 == 0 and self._held is None:
-            self._held = (parts, unique)
-            return
-        self._put(parts, unique)
-        if self._held is not None:
-            (parts, unique), self._held = self._held, None
-            self._put(parts, unique)
+        self._put(parts, unique=len(parts) == 1)
 
     # -- runs --------------------------------------------------------------------------------------------------------
 
     def _begin_run(self, time_ns: int) -> None:
-        self._flush(time_ns)
+        self._write_pulses(time_ns, late=True)
         plan, n = self._plan, len(self._runs)
         whole = time_ns // SECOND * SECOND
         run = Run(plan.first_run + n, whole, time_ns, plan.title, plan.formula)
@@ -201,14 +194,11 @@ class Sms:
         if paused:
             self._cue(pause, self._pause)
             self._cue(resume, self._resume)
-        self._source.begin_run(self._with_neutrons(time_ns, stop) - paused * self._with_neutrons(pause, resume))
+        counting = self._machine.with_neutrons(time_ns, stop)
+        self._source.begin_run(counting - paused * self._machine.with_neutrons(pause, resume))
         self._cue_in_run(time_ns + round(plan.rollover * SECOND), self._roll_over)
         self._cue(stop - LATENCY_NS, self._announce_stop)
         self._cue(stop, self._end_run)
-
-    def _with_neutrons(self, from_ns: int, to_ns: int) -> int:
-        numbers = range(self._machine.first_at(from_ns), self._machine.first_at(to_ns))
-        return sum(not self._machine.pulse(k).veto for k in numbers)
 
     def _cue_in_run(self, time_ns: int, act: Callable[[int], None]) -> None:
         """As `_cue`, unless the run is over by then."""
@@ -224,7 +214,7 @@ class Sms:
         self._write([StreamAnnotation(stop, Marker.GENERIC, f"Run {self._progress.run.number} Stopped.")])
 
     def _end_run(self, time_ns: int) -> None:
-        self._flush(time_ns)
+        self._write_pulses(time_ns, late=True)
         self._close_later(time_ns, self._status(RunState.END_RUN, time_ns + CLEANUP_NS))
         self._progress = None
         self._begin_gap(time_ns)
@@ -260,7 +250,7 @@ class Sms:
     def _pause(self, time_ns: int) -> None:
         progress = self._progress
         assert progress is not None
-        self._flush(time_ns)
+        self._write_pulses(time_ns, late=True)
         self._write([StreamAnnotation(time_ns, Marker.PAUSE, f"Run {progress.run.number} Paused.")])
         self._write([self._status(RunState.RUN_EOF, time_ns)])
         progress.paused, progress.mode, progress.file = True, progress.mode + 1, 1
@@ -269,7 +259,7 @@ class Sms:
     def _resume(self, time_ns: int) -> None:
         progress = self._progress
         assert progress is not None
-        self._flush(time_ns)
+        self._write_pulses(time_ns, late=True)
         self._write([self._status(RunState.RUN_EOF, time_ns)])
         progress.paused, progress.mode, progress.file = False, progress.mode + 1, 1
         self._begin_file(self._status(RunState.RUN_BOF, time_ns), self._in_force())
@@ -277,7 +267,7 @@ class Sms:
 
     def _roll_over(self, time_ns: int) -> None:
         assert self._progress is not None
-        self._flush(time_ns)
+        self._write_pulses(time_ns, late=True)
         self._write([self._status(RunState.RUN_EOF, time_ns)])
         self._progress.file += 1
         self._begin_file(self._status(RunState.RUN_BOF, time_ns), self._in_force())
