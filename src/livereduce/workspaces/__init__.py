@@ -1,0 +1,43 @@
+"""What flows through a reduction: event tables, workspaces, logs, and the store scripts find them in by name.
+
+Covers the data model and its arithmetic of counting. Does not cover algorithms, file formats or where data come from.
+"""
+
+from livereduce.workspaces.axes import NumericAxis
+from livereduce.workspaces.detectors import Detectors, Mapped, Spectra, SpectrumGeometry
+from livereduce.workspaces.event_workspace import EventWorkspace
+from livereduce.workspaces.events import EventTable
+from livereduce.workspaces.group import WorkspaceGroup
+from livereduce.workspaces.histogram import HistogramWorkspace
+from livereduce.workspaces.matrix import MatrixWorkspace, install_operator
+from livereduce.workspaces.plan import LINEAR, Curve, Factors, Part, Plan
+from livereduce.workspaces.run import Run
+from livereduce.workspaces.series import Property, TimeSeries
+from livereduce.workspaces.store import WorkspaceStore
+from livereduce.workspaces.table import TableWorkspace
+from livereduce.workspaces.workspace import Workspace
+
+__all__ = [
+    "LINEAR",
+    "Curve",
+    "Detectors",
+    "EventTable",
+    "EventWorkspace",
+    "Factors",
+    "HistogramWorkspace",
+    "Mapped",
+    "MatrixWorkspace",
+    "NumericAxis",
+    "Part",
+    "Plan",
+    "Property",
+    "Run",
+    "Spectra",
+    "SpectrumGeometry",
+    "TableWorkspace",
+    "TimeSeries",
+    "Workspace",
+    "WorkspaceGroup",
+    "WorkspaceStore",
+    "install_operator",
+]

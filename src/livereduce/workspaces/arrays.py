@@ -1,0 +1,107 @@
+"""Arrays as values: frozen, compared by content, or growing at the end.
+
+Everything that crosses a border in this package is an array nobody can write to. `frozen` makes one without copying
+where that is safe, `Column` makes one comparable (plans are compared at every update), `GrowingArray` holds what is
+only ever appended to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
+I32 = npt.NDArray[np.int32]
+U32 = npt.NDArray[np.uint32]
+Bool = npt.NDArray[np.bool_]
+AnyArray = npt.NDArray[Any]
+
+
+def root_of(array: AnyArray) -> AnyArray:
+    """Return the array that owns the memory behind a view."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def frozen(values: npt.ArrayLike, dtype: npt.DTypeLike = None) -> AnyArray:
+    """Return a C-contiguous array with these values that nobody else can write to.
+
+    An array that owns its memory is **taken over**: it becomes read-only itself. A view is shared if the memory behind
+    it is read-only already and copied otherwise, so a workspace never depends on memory somebody may still change.
+    """
+    array = np.ascontiguousarray(values, dtype) if np.ndim(values) else np.asarray(values, dtype)
+    root = root_of(array)
+    if root is not array and root.flags.writeable:
+        array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+class Column:
+    """A read-only array with equality and hash by content: what plans are made of."""
+
+    __slots__ = ("_digest", "values")
+
+    def __init__(self, values: npt.ArrayLike, dtype: npt.DTypeLike = None) -> None:
+        self.values: AnyArray = frozen(values, dtype)
+        self._digest: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that identify dtype, shape and content."""
+        if self._digest is None:
+            head = f"{self.values.dtype.str}{self.values.shape}".encode()
+            content = memoryview(np.atleast_1d(self.values)).cast("B") if self.values.size else b""
+            self._digest = hashlib.blake2b(content, digest_size=16, salt=b"column", person=head[:16]).digest() + head
+        return self._digest
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Column):
+            return NotImplemented
+        if self.values is other.values:
+            return True
+        return self.values.shape == other.values.shape and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"Column({self.values.dtype}, shape={self.values.shape})"
+
+
+class GrowingArray:
+    """One-dimensional array that grows at its end by doubling; what was handed out never changes."""
+
+    __slots__ = ("_buffer", "n")
+
+    def __init__(self, dtype: npt.DTypeLike, capacity: int = 16) -> None:
+        self._buffer: AnyArray = np.empty(capacity, dtype)
+        self.n = 0
+
+    def append(self, values: AnyArray) -> None:
+        """Add values at the end; amortised cost is that of the new values."""
+        n = self.n + len(values)
+        if n > len(self._buffer):
+            grown = np.empty(max(n, 2 * len(self._buffer)), self._buffer.dtype)
+            grown[: self.n] = self._buffer[: self.n]
+            self._buffer = grown
+        self._buffer[self.n : n] = values
+        self.n = n
+
+    def view(self, n: int | None = None) -> AnyArray:
+        """Return the first n values (default: all) as a read-only view."""
+        view = self._buffer[: self.n if n is None else n]
+        view.flags.writeable = False
+        return view
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes reserved, including room to grow."""
+        return self._buffer.nbytes

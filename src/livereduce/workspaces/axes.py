@@ -1,0 +1,116 @@
+"""Units as names and captions, and the axis objects scripts ask a workspace for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from livereduce.workspaces.arrays import F64, frozen
+from livereduce.workspaces.detectors import Spectra
+
+
+class Unit(NamedTuple):
+    """A unit of an axis: identifier as in ConvertUnits, caption and symbol for labels."""
+
+    id: str
+    label: str = ""
+    mark: str = ""
+
+    def unitID(self) -> str:  # noqa: N802
+        """Return the identifier."""
+        return self.id
+
+    def caption(self) -> str:
+        """Return the caption."""
+        return self.label
+
+    def symbol(self) -> str:
+        """Return the symbol."""
+        return self.mark
+
+    def name(self) -> str:
+        """Return the caption."""
+        return self.label
+
+
+UNITS = {
+    unit.id: unit
+    for unit in (
+        Unit("TOF", "Time-of-flight", "µs"),
+        Unit("Wavelength", "Wavelength", "Å"),
+        Unit("dSpacing", "d-Spacing", "Å"),
+        Unit("MomentumTransfer", "q", "Å⁻¹"),
+        Unit("QSquared", "Q2", "Å⁻²"),
+        Unit("Momentum", "Momentum", "Å⁻¹"),
+        Unit("Energy", "Energy", "meV"),
+        Unit("DeltaE", "Energy transfer", "meV"),
+        Unit("DeltaE_inWavenumber", "Energy transfer", "cm⁻¹"),
+        Unit("Degrees", "Scattering angle", "degrees"),
+        Unit("Label", "Spectrum", ""),
+        Unit("", "", ""),
+    )
+}
+
+
+def unit(name: str) -> Unit:
+    """Return the unit of that identifier; an unknown one is its own caption."""
+    return UNITS.get(name, Unit(name, name))
+
+
+@dataclass(frozen=True, slots=True)
+class NumericAxis:
+    """A vertical axis of numbers (after Transpose): one value per spectrum, or edges, one more."""
+
+    values: F64
+    unit: str = ""
+
+    @classmethod
+    def of(cls, values: npt.ArrayLike, unit: str = "") -> NumericAxis:
+        """Make an axis of a copy of these values."""
+        return cls(frozen(np.array(values, np.float64)), unit)
+
+
+class Axis:
+    """View of one axis of a workspace, as scripts see it: 0 is X, 1 is vertical."""
+
+    def __init__(self, unit: Unit, values: F64, spectra: Spectra | None = None, title: str = "") -> None:
+        self._unit, self._values, self._spectra, self.title = unit, values, spectra, title
+
+    def getUnit(self) -> Unit:  # noqa: N802
+        """Return the unit."""
+        return self._unit
+
+    def isSpectra(self) -> bool:  # noqa: N802
+        """Tell whether it counts spectra."""
+        return self._spectra is not None
+
+    def isNumeric(self) -> bool:  # noqa: N802
+        """Tell whether it holds numbers with a unit."""
+        return self._spectra is None
+
+    def isText(self) -> bool:  # noqa: N802
+        """Tell whether it holds labels; there are none of those here."""
+        return False
+
+    def length(self) -> int:
+        """Return the number of values."""
+        return len(self._values)
+
+    def getValue(self, index: int) -> float:  # noqa: N802
+        """Return a value; of a spectra axis the spectrum number."""
+        return float(self._values[index])
+
+    def extractValues(self) -> F64:  # noqa: N802
+        """Return a copy of the values."""
+        return np.array(self._values, np.float64)
+
+    def indexOfValue(self, value: float) -> int:  # noqa: N802
+        """Return the index of the value nearest to this one."""
+        return int(np.argmin(np.abs(self._values - value)))
+
+    def label(self, index: int) -> str:
+        """Return the text for a value."""
+        return f"sp-{self._spectra.numbers[index]}" if self._spectra is not None else f"{self._values[index]:g}"

@@ -1,0 +1,216 @@
+"""Counts remembered between updates, so that an update costs what is new.
+
+An entry holds the counts of a plan (without scale, factors and pulse selection) in certain bins, and the ranges of events
+that are in them. Asked for other ranges, it adds what came in and subtracts what went out: counts are integers, so the
+result equals a full pass exactly. Each event table owns one cache.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from livereduce.workspaces.arrays import I64, U32, AnyArray
+
+# Kernels count in 32 bits; an entry that may hold more events than this is kept in 64 bits.
+_U32_EVENTS = (1 << 32) - 1
+_ENTRIES_PER_KEY = 4
+_COUNTERS = 32
+
+
+class Counting(Protocol):
+    """Counts events of a table into an array of its shape."""
+
+    shape: tuple[int, int]
+
+    def __call__(self, a: int, b: int, subtract: bool, out: AnyArray) -> None:
+        """Add events [a, b) to a uint32 array or, modulo 2**32, take them away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Least and greatest value of the events in some ranges."""
+
+    least: float
+    greatest: float
+    ranges: I64
+
+
+def total(ranges: I64) -> int:
+    """Return the number of events in ranges [a, b)."""
+    return int((ranges[:, 1] - ranges[:, 0]).sum())
+
+
+def difference(a: I64, b: I64) -> I64:
+    """Return what of the sorted disjoint ranges `a` is not in the sorted disjoint ranges `b`."""
+    if len(a) == len(b) and np.array_equal(a, b):
+        return np.empty((0, 2), np.int64)
+    borders = np.concatenate([a[:, 0], a[:, 1], b[:, 0], b[:, 1]])
+    in_a = np.repeat([1, -1, 0, 0], [len(a), len(a), len(b), len(b)])
+    in_b = np.repeat([0, 0, 1, -1], [len(a), len(a), len(b), len(b)])
+    order = np.argsort(borders, kind="stable")
+    borders, in_a, in_b = borders[order], np.cumsum(in_a[order]), np.cumsum(in_b[order])
+    wanted = (in_a[:-1] == 1) & (in_b[:-1] == 0) & (borders[1:] > borders[:-1])
+    return np.stack([borders[:-1][wanted], borders[1:][wanted]], axis=1)
+
+
+class PixelView(NamedTuple):
+    """Events sorted by pixel: those of pixel p are [begin[p], begin[p + 1]), in the order they came."""
+
+    begin: I64
+    tof: U32
+    pulse: U32
+
+
+@dataclass(eq=False)
+class _Entry:
+    counts: AnyArray
+    ranges: I64 = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    used: int = 0
+    lent: weakref.ref[AnyArray] | None = None
+
+    def lend(self) -> AnyArray:
+        """Return a read-only view; while it lives, the counts behind it do not change."""
+        view = None if self.lent is None else self.lent()
+        if view is None:
+            view = self.counts.view()
+            view.flags.writeable = False
+            self.lent = weakref.ref(view)
+        return view
+
+    def update(self, ranges: I64, added: I64, removed: I64, count: Counting) -> None:
+        if self.lent is not None and self.lent() is not None:
+            self.counts = self.counts.copy()
+        self.lent = None
+        if self.counts.dtype == np.uint32 and total(ranges) + total(removed) > _U32_EVENTS:
+            self.counts = self.counts.astype(np.int64)
+        for subtract, todo in ((False, added), (True, removed)):
+            for a, b in todo.tolist():
+                self._count(a, b, subtract, count)
+        self.ranges = ranges
+
+    def _count(self, a: int, b: int, subtract: bool, count: Counting) -> None:
+        if self.counts.dtype == np.uint32:
+            count(a, b, subtract, self.counts)
+            return
+        for begin in range(a, b, _U32_EVENTS):  # never more than 2**32 - 1 events into 32 bits
+            some = np.zeros(self.counts.shape, np.uint32)
+            count(begin, min(begin + _U32_EVENTS, b), False, some)
+            self.counts += -some.astype(np.int64) if subtract else some
+
+
+class CountCache:
+    """Counts by (plan, bins) with the event ranges they were made of.
+
+    Parameters
+    ----------
+    limit_bytes
+        What the entries may hold together; the least recently used go first.
+
+    Attributes
+    ----------
+    offered
+        Events given to kernels so far, whether added or subtracted: the cost of all updates.
+    """
+
+    def __init__(self, limit_bytes: int = 1 << 30) -> None:
+        self.limit_bytes = limit_bytes
+        self.offered = 0
+        self._entries: dict[Hashable, list[_Entry]] = {}
+        self._counters: dict[Hashable, Counting] = {}
+        self._extents: dict[Hashable, Extent] = {}
+        self._pixel_view: tuple[I64, PixelView] | None = None
+        self._clock = 0
+
+    def counter(self, key: Hashable, make: Callable[[], Counting]) -> Counting:
+        """Return the counter of a key, made once and kept while its counts are likely to be asked for."""
+        counter = self._counters.pop(key, None) or make()
+        self._counters[key] = counter  # last in order: the most recently used
+        while len(self._counters) > _COUNTERS:
+            del self._counters[next(iter(self._counters))]
+        return counter
+
+    def counts(self, key: Hashable, ranges: I64, counter: Counting) -> AnyArray:
+        """Return the counts of these sorted disjoint ranges, read-only: uint32, or int64 if that is too small.
+
+        Only events that the best remembered entry lacks or has too many are counted.
+        """
+        entries = self._entries.setdefault(key, [])
+        entry, added, removed = self._best(entries, counter.shape, ranges)
+        self.offered += total(added) + total(removed)
+        entry.update(ranges, added, removed, counter)
+        self._clock += 1
+        entry.used = self._clock
+        result = entry.lend()
+        self._evict()
+        return result
+
+    def extent(
+        self, key: Hashable, ranges: I64, measure: Callable[[int, int], tuple[float, float]]
+    ) -> tuple[float, float]:
+        """Return the least and greatest value of the events in these ranges; only new events are measured.
+
+        Unlike counts they cannot be taken back: if events went out, everything is measured again.
+        """
+        known = self._extents.get(key)
+        if known is None or len(difference(known.ranges, ranges)):
+            known = Extent(np.inf, -np.inf, np.empty((0, 2), np.int64))
+        least, greatest = known.least, known.greatest
+        for a, b in difference(ranges, known.ranges).tolist():
+            self.offered += b - a
+            lo, hi = measure(a, b)
+            least, greatest = min(least, lo), max(greatest, hi)
+        while len(self._extents) >= _COUNTERS:
+            del self._extents[next(iter(self._extents))]
+        self._extents[key] = Extent(least, greatest, ranges)
+        return least, greatest
+
+    def pixel_view(self, ranges: I64, make: Callable[[], PixelView]) -> PixelView:
+        """Return the events of these ranges sorted by pixel; only the latest is kept."""
+        if self._pixel_view is None or not np.array_equal(self._pixel_view[0], ranges):
+            self._pixel_view = None  # frees it before another is made
+            self._pixel_view = (ranges, make())
+        return self._pixel_view[1]
+
+    def _best(self, entries: list[_Entry], shape: tuple[int, ...], ranges: I64) -> tuple[_Entry, I64, I64]:
+        best = None
+        cost = total(ranges)
+        for entry in entries:
+            added, removed = difference(ranges, entry.ranges), difference(entry.ranges, ranges)
+            if total(added) + total(removed) < cost or (not cost and not len(entry.ranges)):
+                cost = total(added) + total(removed)
+                best = (entry, added, removed)
+        if best is not None:
+            return best
+        if len(entries) >= _ENTRIES_PER_KEY:
+            entries.remove(min(entries, key=lambda e: e.used))
+        entries.append(_Entry(np.zeros(shape, np.uint32)))
+        return entries[-1], ranges, np.empty((0, 2), np.int64)
+
+    def _evict(self) -> None:
+        held = self.nbytes
+        by_age = sorted(((e.used, key, e) for key, es in self._entries.items() for e in es), key=lambda item: item[0])
+        for _, key, entry in by_age:
+            if held <= self.limit_bytes:
+                break
+            self._entries[key].remove(entry)
+            if not self._entries[key]:
+                del self._entries[key]
+            held -= entry.counts.nbytes
+
+    def clear(self) -> None:
+        """Forget everything; results handed out stay valid."""
+        self._entries.clear()
+        self._counters.clear()
+        self._extents.clear()
+        self._pixel_view = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        view = 0 if self._pixel_view is None else sum(column.nbytes for column in self._pixel_view[1])
+        return view + sum(e.counts.nbytes for es in self._entries.values() for e in es)

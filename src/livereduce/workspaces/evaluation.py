@@ -1,0 +1,154 @@
+"""From parts to values: which events are counted together, what the counts weigh, what they sum up to.
+
+For a weight F with variance V after counting (scale times factors), n counts give y = n F with variance n F^2 + n^2 V:
+counting statistics, and the error of the factor, which all events of the bin share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from livereduce.workspaces.arrays import F64, I64, AnyArray, Column
+from livereduce.workspaces.binning import Counter
+from livereduce.workspaces.events import EventTable
+from livereduce.workspaces.plan import Part, Plan, merged_intervals
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """Events of one table that are counted together: sorted disjoint ranges and a plan without pulse selection."""
+
+    table: EventTable
+    plan: Plan
+    ranges: I64
+
+
+def terms_of(parts: Iterable[Part]) -> list[Term]:
+    """Sort parts into terms; events that occur twice are in two of them."""
+    grouped: dict[tuple[int, Plan], list[Part]] = {}
+    for part in parts:
+        grouped.setdefault((id(part.table), part.plan.unselected), []).append(part)
+    return [
+        Term(some[0].table, plan, layer)
+        for (_, plan), some in grouped.items()
+        for layer in layers(np.concatenate([part.ranges for part in some]))
+    ]
+
+
+def layers(ranges: I64) -> list[I64]:
+    """Return sorted disjoint ranges that together cover each event as often as the given ones do; at least one."""
+    order = np.argsort(ranges[:, 0], kind="stable")
+    ranges = ranges[order]
+    if not np.any(ranges[1:, 0] < np.maximum.accumulate(ranges[:, 1])[:-1]):
+        return [merged_intervals(ranges)]
+    borders = np.concatenate([ranges[:, 0], ranges[:, 1]])
+    step = np.repeat([1, -1], len(ranges))
+    order = np.argsort(borders, kind="stable")
+    borders, depth = borders[order], np.cumsum(step[order])
+    return [
+        merged_intervals(np.stack([borders[:-1][deep], borders[1:][deep]], axis=1))
+        for level in range(int(depth.max()))
+        if (deep := depth[:-1] > level).any()
+    ]
+
+
+class Evaluated:
+    """The counts of all terms in the same bins; values and variances are computed from them when read."""
+
+    def __init__(self, terms: list[Term], edges: Column | None) -> None:
+        self._items: list[tuple[AnyArray, Counter, Plan]] = []
+        for term in terms:
+            counter = counter_of(term, edges)
+            lent = term.table.cache.counts((term.plan.count_key, edges), term.ranges, counter)
+            self._items.append((lent, counter, term.plan))
+        self.shape = self._items[0][1].shape
+        self._y: F64 | None = None
+        self._e2: F64 | None = None
+
+    def _rows(self, row: slice, *, variance: bool) -> F64:
+        result: F64 | None = None
+        for lent, counter, plan in self._items:
+            n = counter.in_order(lent)[row]
+            value = _variance(n, plan, row) if variance else _value(n, plan, row)
+            if result is None:
+                result = value
+            else:
+                result += value
+        assert result is not None
+        result.flags.writeable = False
+        return result
+
+    @property
+    def y(self) -> F64:
+        """Values of all spectra."""
+        if self._y is None:
+            self._y = self._rows(slice(None), variance=False)
+        return self._y
+
+    @property
+    def e2(self) -> F64:
+        """Variances of all spectra."""
+        if self._e2 is None:
+            self._e2 = self._rows(slice(None), variance=True)
+        return self._e2
+
+    def y_row(self, index: int) -> F64:
+        """Values of one spectrum; the others are not computed."""
+        return self._rows(slice(index, index + 1), variance=False)[0] if self._y is None else self._y[index]
+
+    def e2_row(self, index: int) -> F64:
+        """Variances of one spectrum."""
+        return self._rows(slice(index, index + 1), variance=True)[0] if self._e2 is None else self._e2[index]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of values and variances; counts belong to the tables' caches."""
+        return sum(0 if a is None else a.nbytes for a in (self._y, self._e2))
+
+
+def _factor_rows(column: Column, row: slice) -> F64:
+    values: F64 = column.values
+    return values[row] if len(values) > 1 else values
+
+
+def _value(n: AnyArray, plan: Plan, row: slice) -> F64:
+    y: F64 = n * np.float64(plan.scale)
+    if plan.factors is not None:
+        y *= _factor_rows(plan.factors.values, row)
+    return y
+
+
+def _variance(n: AnyArray, plan: Plan, row: slice) -> F64:
+    e2: F64 = n * np.float64(plan.scale) ** 2
+    if plan.factors is not None:
+        e2 *= _factor_rows(plan.factors.values, row) ** 2
+        e2 += (n * np.float64(plan.scale)) ** 2 * _factor_rows(plan.factors.variances, row)
+    return e2
+
+
+def counter_of(term: Term, edges: Column | None) -> Counter:
+    """Return the counter for a term's plan and these bins, from the table's cache."""
+    key = term.plan.count_key
+    counter = term.table.cache.counter((key, edges), lambda: Counter(term.table, key, edges))
+    assert isinstance(counter, Counter)
+    return counter
+
+
+def events_per_spectrum(term: Term) -> AnyArray:
+    """Return how many events of a term each spectrum has, in the range of any bins or not."""
+    counts = term.table.cache.counts((term.plan.count_key, None), term.ranges, counter_of(term, None))
+    return counts[:, 0]
+
+
+def extent(term: Term) -> tuple[float, float]:
+    """Return the least and greatest X of the events of a term; (inf, -inf) if it has none."""
+    plan = term.plan.count_key
+    counter = counter_of(term, None)
+    lo, hi = term.table.cache.extent(plan, term.ranges, counter.extent_of_y)
+    if lo > hi:
+        return lo, hi
+    ends = plan.curve(np.array([lo, hi]))
+    return float(ends.min()), float(ends.max())

@@ -1,0 +1,216 @@
+"""Event tables: append-only columns in fixed segments, with the pulses they came in.
+
+An event is 8 bytes: time of flight in ticks (uint32) and dense detector index (int32). The length of a tick and the
+tick that means time zero belong to the table, so negative times of flight fit. Published events never change, so tables
+are shared by reference and a workspace is only a range of one. Sorting by pixel, histogramming and the cache of counts
+are elsewhere (`event_list`, `binning`, `cache`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from livereduce.workspaces.arrays import F64, I32, I64, U32, GrowingArray
+from livereduce.workspaces.cache import CountCache
+
+SEGMENT_EVENTS = 4 << 20
+_FIRST_SEGMENT = 1 << 10
+
+
+class Segment:
+    """A stretch of events at a fixed place in memory; the first `n` are published and immutable."""
+
+    __slots__ = ("n", "pix", "tof")
+
+    def __init__(self, capacity: int) -> None:
+        self.tof: U32 = np.empty(capacity, np.uint32)
+        self.pix: I32 = np.empty(capacity, np.int32)
+        self.n = 0
+
+    @property
+    def room(self) -> int:
+        """Events that still fit."""
+        return len(self.tof) - self.n
+
+    def fill(self, tof: U32, pix: I32) -> None:
+        """Copy events in and publish them; they must fit."""
+        end = self.n + len(tof)
+        self.tof[self.n : end] = tof
+        self.pix[self.n : end] = pix
+        self.n = end
+
+
+class PulseTable:
+    """The pulses of a table: time (ns since 1970), first event, proton charge (pC); times may go backwards."""
+
+    def __init__(self) -> None:
+        self._time = GrowingArray(np.int64)
+        self._start = GrowingArray(np.int64)
+        self._charge = GrowingArray(np.float64)
+        self._start.append(np.zeros(1, np.int64))
+        self._disorder = GrowingArray(np.int64)
+
+    def __len__(self) -> int:
+        return self._time.n
+
+    @property
+    def time(self) -> I64:
+        """Time of each pulse, ns since 1970 UTC."""
+        return self._time.view()
+
+    @property
+    def start(self) -> I64:
+        """First event of each pulse, and one entry more: the number of events."""
+        return self._start.view()
+
+    @property
+    def charge(self) -> F64:
+        """Proton charge of each pulse, pC."""
+        return self._charge.view()
+
+    @property
+    def disorder(self) -> I64:
+        """Pulses that are earlier than the one before them: where a new ascending stretch begins."""
+        return self._disorder.view()
+
+    def append(self, time: I64, start: I64, charge: F64) -> None:
+        """Add pulses whose `start` counts from the present end."""
+        n, total = self._time.n, self._start.view()[-1]
+        before = self._time.view()[-1:]
+        self._disorder.append(n - len(before) + 1 + np.flatnonzero(np.diff(time, prepend=before) < 0))
+        self._time.append(time)
+        self._start.append(start[1:] + total)
+        self._charge.append(charge)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes reserved."""
+        return self._time.nbytes + self._start.nbytes + self._charge.nbytes
+
+
+class EventTable:
+    """Append-only table of events; shared by every workspace that shows a part of it.
+
+    Parameters
+    ----------
+    n_pixels
+        Number of detectors; `pix` runs over [0, n_pixels).
+    tick_ns
+        Length of a tick of time of flight (100 for ADARA, 1 for ev44).
+    zero_ticks
+        The tick that means a time of flight of zero.
+    segment_events
+        Largest size of a segment. Segments begin small and double up to it, so a small table stays small.
+    """
+
+    def __init__(
+        self, n_pixels: int, tick_ns: int = 100, zero_ticks: int = 0, *, segment_events: int = SEGMENT_EVENTS
+    ) -> None:
+        if n_pixels < 0 or n_pixels >= 1 << 31:
+            raise ValueError(f"EventTable: n_pixels is {n_pixels}, expected 0 to {(1 << 31) - 1}")
+        if tick_ns <= 0 or not 0 <= zero_ticks < 1 << 32 or segment_events <= 0:
+            raise ValueError(
+                f"EventTable: tick_ns={tick_ns}, zero_ticks={zero_ticks}, segment_events={segment_events}; expected"
+                " tick_ns > 0, 0 <= zero_ticks < 2**32, segment_events > 0"
+            )
+        self.n_pixels = n_pixels
+        self.tick_ns = tick_ns
+        self.zero_ticks = zero_ticks
+        self.n = 0
+        self.pulses = PulseTable()
+        self.cache = CountCache()
+        self._segment_events = segment_events
+        self._segments: list[Segment] = []
+        self._first: list[int] = []
+
+    @property
+    def tick_us(self) -> float:
+        """Length of a tick, us: the time of flight of a tick is ``(float(tick) - zero_ticks) * tick_us``."""
+        return self.tick_ns / 1000
+
+    def append(
+        self,
+        tof: npt.ArrayLike,
+        pix: npt.ArrayLike,
+        pulse_time: npt.ArrayLike,
+        pulse_start: npt.ArrayLike,
+        charge: npt.ArrayLike,
+    ) -> tuple[int, int]:
+        """Copy events and their pulses in and return the range [a, b) they occupy.
+
+        Parameters
+        ----------
+        tof
+            uint32 ticks, one per event.
+        pix
+            int32 dense detector index, one per event.
+        pulse_time
+            ns since 1970 UTC, one per pulse.
+        pulse_start
+            First event of each pulse counted from this append, then the number of events: one more than pulses.
+        charge
+            pC, one per pulse.
+
+        Raises
+        ------
+        ValueError
+            The columns do not fit together or a detector index is outside [0, n_pixels); nothing is appended then.
+        """
+        tof_, pix_ = np.ascontiguousarray(tof, np.uint32), np.ascontiguousarray(pix, np.int32)
+        time, start = np.asarray(pulse_time, np.int64), np.asarray(pulse_start, np.int64)
+        charge_ = np.asarray(charge, np.float64)
+        self._check(tof_, pix_, time, start, charge_)
+        a, done = self.n, 0
+        while done < len(tof_):
+            if not self._segments or not self._segments[-1].room:
+                self._open(len(tof_) - done)
+            segment = self._segments[-1]
+            take = min(segment.room, len(tof_) - done)
+            segment.fill(tof_[done : done + take], pix_[done : done + take])
+            done += take
+        self.pulses.append(time, start, charge_)
+        self.n += len(tof_)
+        return a, self.n
+
+    def _check(self, tof: U32, pix: I32, time: I64, start: I64, charge: F64) -> None:
+        if tof.shape != pix.shape or tof.ndim != 1:
+            raise ValueError(f"EventTable: {tof.shape} times of flight for {pix.shape} detector indices")
+        if len(start) != len(time) + 1 or len(charge) != len(time):
+            raise ValueError(
+                f"EventTable: {len(time)} pulse times need {len(time) + 1} starts and as many charges as times,"
+                f" found {len(start)} and {len(charge)}"
+            )
+        if start[0] != 0 or start[-1] != len(tof) or np.any(start[1:] < start[:-1]):
+            raise ValueError(f"EventTable: pulse starts must rise from 0 to the {len(tof)} events appended")
+        if len(pix) and int(pix.view(np.uint32).max()) >= self.n_pixels:
+            raise ValueError(f"EventTable: a detector index is outside [0, {self.n_pixels})")
+
+    def _open(self, needed: int) -> None:
+        capacity = min(max(_FIRST_SEGMENT, needed, self.n), self._segment_events)
+        self._segments.append(Segment(capacity))
+        self._first.append(self.n if not self._first else self._first[-1] + self._segments[-2].n)
+
+    def pieces(self, a: int, b: int) -> Iterator[tuple[U32, I32]]:
+        """Yield the events [a, b) as pairs (tof, pix) of read-only views, one per segment touched."""
+        if not 0 <= a <= b <= self.n:
+            raise IndexError(f"EventTable: events [{a}, {b}) of a table of {self.n}")
+        k = bisect_right(self._first, a) - 1
+        while a < b:
+            segment, first = self._segments[k], self._first[k]
+            end = min(b, first + segment.n)
+            tof, pix = segment.tof[a - first : end - first], segment.pix[a - first : end - first]
+            tof.flags.writeable = pix.flags.writeable = False
+            yield tof, pix
+            a, k = end, k + 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes reserved for events and pulses, caches apart."""
+        return sum(s.tof.nbytes + s.pix.nbytes for s in self._segments) + self.pulses.nbytes
+
+    def __repr__(self) -> str:
+        return f"EventTable({self.n} events, {len(self.pulses)} pulses, {self.n_pixels} pixels)"

@@ -1,0 +1,152 @@
+"""The instrument as scripts ask for it: places of source, sample and detectors, numbers by name."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from livereduce.workspaces.detectors import Detectors
+
+
+class V3D(NamedTuple):
+    """A place in m."""
+
+    x: float
+    y: float
+    z: float
+
+    def X(self) -> float:  # noqa: N802
+        """Return x."""
+        return self.x
+
+    def Y(self) -> float:  # noqa: N802
+        """Return y."""
+        return self.y
+
+    def Z(self) -> float:  # noqa: N802
+        """Return z."""
+        return self.z
+
+    def getX(self) -> float:  # noqa: N802
+        """Return x."""
+        return self.x
+
+    def getY(self) -> float:  # noqa: N802
+        """Return y."""
+        return self.y
+
+    def getZ(self) -> float:  # noqa: N802
+        """Return z."""
+        return self.z
+
+    def norm(self) -> float:
+        """Return the length."""
+        return float(np.sqrt(self.x**2 + self.y**2 + self.z**2))
+
+    def distance(self, other: V3D) -> float:
+        """Return the distance to another place."""
+        return V3D(self.x - other.x, self.y - other.y, self.z - other.z).norm()
+
+
+class Place:
+    """A component: a name and a place."""
+
+    def __init__(self, name: str, position: Any) -> None:
+        self._name = name
+        self._position = V3D(*(float(v) for v in position))
+
+    def getName(self) -> str:  # noqa: N802
+        """Return the name."""
+        return self._name
+
+    def getPos(self) -> V3D:  # noqa: N802
+        """Return the place, m."""
+        return self._position
+
+    def getDistance(self, other: Place) -> float:  # noqa: N802
+        """Return the distance to another component, m."""
+        return self._position.distance(other._position)
+
+
+class DetectorView(Place):
+    """One detector."""
+
+    def __init__(self, detectors: Detectors, index: int) -> None:
+        if detectors.positions is None:
+            raise RuntimeError("the detectors of this workspace have no positions: the source sent no geometry")
+        super().__init__(f"detector {detectors.ids[index]}", detectors.positions[index])
+        self._detectors, self._index = detectors, index
+
+    def getID(self) -> int:  # noqa: N802
+        """Return the detector ID."""
+        return int(self._detectors.ids[self._index])
+
+    def isMonitor(self) -> bool:  # noqa: N802
+        """Tell whether it is a monitor."""
+        return bool(self._detectors.monitor[self._index])
+
+
+class InstrumentView:
+    """The instrument of a workspace."""
+
+    def __init__(self, detectors: Detectors) -> None:
+        self._detectors = detectors
+
+    def _instrument(self) -> Any:
+        if self._detectors.instrument is None:
+            raise RuntimeError("this workspace has no instrument: the source has sent no geometry and none was loaded")
+        return self._detectors.instrument
+
+    def getName(self) -> str:  # noqa: N802
+        """Return the instrument's name, "" without one."""
+        return "" if self._detectors.instrument is None else str(self._detectors.instrument.name)
+
+    def getSource(self) -> Place:  # noqa: N802
+        """Return the source."""
+        return Place("source", self._instrument().source)
+
+    def getSample(self) -> Place:  # noqa: N802
+        """Return the sample."""
+        return Place("sample-position", self._instrument().sample)
+
+    def getPos(self) -> V3D:  # noqa: N802
+        """Return the instrument's own place: the origin."""
+        return V3D(0.0, 0.0, 0.0)
+
+    def getComponentByName(self, name: str) -> Place | None:  # noqa: N802
+        """Return a component by name, None if there is none."""
+        found = self._instrument().components.get(name)
+        return None if found is None else Place(name, found.position)
+
+    def getDetector(self, detector_id: int) -> DetectorView:  # noqa: N802
+        """Return a detector by ID."""
+        index = int(self._detectors.index_of([detector_id])[0])
+        if index < 0:
+            raise RuntimeError(f"the instrument has no detector with ID {detector_id}")
+        return DetectorView(self._detectors, index)
+
+    def getNumberDetectors(self, skip_monitors: bool = False) -> int:  # noqa: N802
+        """Return the number of detectors, with or without monitors."""
+        monitors = int(np.count_nonzero(self._detectors.monitor))
+        return len(self._detectors) - (monitors if skip_monitors else 0)
+
+    def getNumberParameter(self, name: str, recursive: bool = True) -> list[float]:  # noqa: N802
+        """Return a numeric parameter of the instrument as a list of one, empty if there is none.
+
+        `recursive` is accepted for scripts that give it; parameters are the instrument's own.
+        """
+        value = self._parameter(name)
+        return [] if value is None or isinstance(value, str) else [float(value)]
+
+    def getStringParameter(self, name: str, recursive: bool = True) -> list[str]:  # noqa: N802
+        """Return a text parameter of the instrument as a list of one, empty if there is none."""
+        value = self._parameter(name)
+        return [value] if isinstance(value, str) else []
+
+    def hasParameter(self, name: str, recursive: bool = True) -> bool:  # noqa: N802
+        """Tell whether the instrument has a parameter."""
+        return self._parameter(name) is not None
+
+    def _parameter(self, name: str) -> Any:
+        return getattr(self._instrument(), "parameters", {}).get(name)

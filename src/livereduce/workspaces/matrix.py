@@ -1,0 +1,431 @@
+"""What event and histogram workspaces share: rows of X, Y, E with logs and detectors, under the names scripts use.
+
+The subclasses say where x, y and e2 come from. Operators call what `install_operator` was given, because algorithms
+build on workspaces and not the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from livereduce.workspaces.arrays import F64
+from livereduce.workspaces.axes import Axis, NumericAxis, Unit, unit
+from livereduce.workspaces.detectors import Detectors, Spectra
+from livereduce.workspaces.instrument_view import DetectorView, InstrumentView
+from livereduce.workspaces.run import Run
+from livereduce.workspaces.workspace import Workspace
+
+Operand = "MatrixWorkspace | float"
+
+
+class Operator(Protocol):
+    """Carries out ``left <algorithm> right``; stores the result in `left` itself if `in_place`."""
+
+    def __call__(self, algorithm: str, left: Any, right: Any, *, in_place: bool) -> Any:
+        """Carry out "Plus", "Minus", "Multiply", "Divide" or "Power"."""
+
+
+class _Operators:
+    carry_out: ClassVar[Callable[..., Any] | None] = None
+
+
+def install_operator(operator: Operator) -> None:
+    """Say who carries out arithmetic between workspaces; done once, by the algorithms."""
+    _Operators.carry_out = operator
+
+
+class SpectrumView:
+    """One spectrum: its number and its detectors."""
+
+    def __init__(self, workspace: MatrixWorkspace, index: int) -> None:
+        self._workspace, self._index = workspace, workspace._checked(index)
+
+    def getSpectrumNo(self) -> int:  # noqa: N802
+        """Return the spectrum number."""
+        return int(self._workspace.spectra.numbers[self._index])
+
+    def getDetectorIDs(self) -> list[int]:  # noqa: N802
+        """Return the detector IDs."""
+        return [int(i) for i in self._workspace.spectra.detector_ids(self._index)]
+
+
+class SpectrumInfo:
+    """Mask, kind and place of spectra."""
+
+    def __init__(self, workspace: MatrixWorkspace) -> None:
+        self._spectra, self._detectors = workspace.spectra, workspace.detectors
+        self._geometry = self._spectra.geometry_from(self._detectors)
+        self._monitor = self._spectra.is_monitor(self._detectors)
+
+    def size(self) -> int:
+        """Return the number of spectra."""
+        return len(self._spectra)
+
+    def isMasked(self, index: int) -> bool:  # noqa: N802
+        """Tell whether a spectrum is masked."""
+        return bool(self._spectra.masked[index])
+
+    def isMonitor(self, index: int) -> bool:  # noqa: N802
+        """Tell whether a spectrum is a monitor's."""
+        return bool(self._monitor[index])
+
+    def hasDetectors(self, index: int) -> bool:  # noqa: N802
+        """Tell whether a spectrum has detectors."""
+        return bool(len(self._spectra.detector_ids(index)))
+
+    def l1(self) -> float:
+        """Return the primary flight path, m."""
+        return float(self._geometry.l1)
+
+    def l2(self, index: int) -> float:
+        """Return the secondary flight path, m."""
+        return float(self._geometry.l2[index])
+
+    def twoTheta(self, index: int) -> float:  # noqa: N802
+        """Return the scattering angle, rad."""
+        return float(self._geometry.two_theta[index])
+
+
+class MatrixWorkspace(Workspace):
+    """Rows of values against X.
+
+    Attributes
+    ----------
+    detectors
+        What is known of the detectors.
+    spectra
+        Number, detector IDs and mask of each row.
+    vertical
+        Numeric vertical axis in place of the spectra (after Transpose), or None.
+    unit, y_unit, y_label
+        Unit of X (identifier as in ConvertUnits), unit and label of Y.
+    distribution
+        Whether Y is counts divided by bin width.
+    monitors
+        The attached monitor workspace, or None.
+    """
+
+    __array_ufunc__ = None  # so that numpy's numbers on the left leave arithmetic to us
+
+    def __init__(
+        self,
+        detectors: Detectors,
+        spectra: Spectra,
+        run: Run,
+        *,
+        title: str = "",
+        unit: str = "TOF",
+        y_unit: str = "Counts",
+        y_label: str = "",
+        distribution: bool = False,
+        vertical: NumericAxis | None = None,
+        monitors: MatrixWorkspace | None = None,
+    ) -> None:
+        self.detectors = detectors
+        self.spectra = spectra
+        self.logs = run
+        self.title = title
+        self.unit = unit
+        self.y_unit = y_unit
+        self.y_label = y_label or y_unit
+        self.distribution = distribution
+        self.vertical = vertical
+        self.monitors = monitors
+
+    # -- what the subclasses say ----------------------------------------------------------------------------------
+
+    @property
+    def x(self) -> F64:
+        """Bin edges (or points): one row for all spectra, or a row each. Read-only."""
+        raise NotImplementedError
+
+    @property
+    def y(self) -> F64:
+        """Values, float64[spectra, bins]. Read-only."""
+        raise NotImplementedError
+
+    @property
+    def e2(self) -> F64:
+        """Variances, float64[spectra, bins]. Read-only."""
+        raise NotImplementedError
+
+    @property
+    def n_spectra(self) -> int:
+        """Number of spectra."""
+        return len(self.spectra)
+
+    @property
+    def n_bins(self) -> int:
+        """Number of values in a spectrum."""
+        raise NotImplementedError
+
+    @property
+    def is_histogram(self) -> bool:
+        """Whether X holds edges, one more than values."""
+        return self.x.shape[-1] == self.n_bins + 1
+
+    @property
+    def common_bins(self) -> bool:
+        """Whether all spectra have the same X."""
+        x = self.x
+        return x.ndim == 1 or bool(np.all(x == x[:1]))
+
+    def number_events(self) -> float:
+        """Return the number of events kept, inside X or not; of a histogram the sum of its counts."""
+        raise NotImplementedError
+
+    @property
+    def e(self) -> F64:
+        """Standard deviations, float64[spectra, bins]."""
+        return np.sqrt(self.e2)
+
+    def _x_row(self, index: int) -> F64:
+        return self.x if self.x.ndim == 1 else self.x[index]
+
+    def _y_row(self, index: int) -> F64:
+        return self.y[index]
+
+    def _e_row(self, index: int) -> F64:
+        row = np.sqrt(self.e2[index])
+        row.flags.writeable = False
+        return row
+
+    def _arguments(self) -> dict[str, Any]:
+        """What the constructor needs to make this workspace again; logs are copied."""
+        return {
+            "detectors": self.detectors, "spectra": self.spectra, "run": self.logs.clone(), "title": self.title,
+            "unit": self.unit, "y_unit": self.y_unit, "y_label": self.y_label, "distribution": self.distribution,
+            "vertical": self.vertical, "monitors": self.monitors,
+        }  # fmt: skip
+
+    def replaced(self, **changes: Any) -> Any:
+        """Return a new workspace like this one but for some constructor arguments; data are shared, logs copied."""
+        new = type(self)(**(self._arguments() | changes))
+        new.comment = self.comment
+        return new
+
+    def _checked(self, index: int) -> int:
+        if not 0 <= index < self.n_spectra:
+            raise IndexError(f"workspace index {index} of {self!r}, which has {self.n_spectra} spectra")
+        return index
+
+    # -- data -----------------------------------------------------------------------------------------------------
+
+    def readX(self, index: int) -> F64:  # noqa: N802
+        """Return X of a spectrum (read-only)."""
+        return self._x_row(self._checked(index))
+
+    def readY(self, index: int) -> F64:  # noqa: N802
+        """Return Y of a spectrum (read-only)."""
+        return self._y_row(self._checked(index))
+
+    def readE(self, index: int) -> F64:  # noqa: N802
+        """Return E of a spectrum (read-only)."""
+        return self._e_row(self._checked(index))
+
+    def readDx(self, index: int) -> F64:  # noqa: N802
+        """Return the resolution of X of a spectrum, empty if there is none."""
+        self._checked(index)
+        return np.empty(0)
+
+    def hasDx(self, index: int) -> bool:  # noqa: N802
+        """Tell whether a spectrum has a resolution of X."""
+        return len(self.readDx(index)) > 0
+
+    def extractX(self) -> F64:  # noqa: N802
+        """Return a copy of X, a row per spectrum."""
+        return np.array(np.broadcast_to(self.x, (self.n_spectra, self.x.shape[-1])))
+
+    def extractY(self) -> F64:  # noqa: N802
+        """Return a copy of Y, a row per spectrum."""
+        return np.array(self.y)
+
+    def extractE(self) -> F64:  # noqa: N802
+        """Return a copy of E, a row per spectrum."""
+        return np.array(self.e)
+
+    def getNumberHistograms(self) -> int:  # noqa: N802
+        """Return the number of spectra."""
+        return self.n_spectra
+
+    def blocksize(self) -> int:
+        """Return the number of values in a spectrum."""
+        return self.n_bins
+
+    def size(self) -> int:
+        """Return the number of values."""
+        return self.n_spectra * self.n_bins
+
+    def getNumberBins(self) -> int:  # noqa: N802
+        """Return the number of values in a spectrum."""
+        return self.n_bins
+
+    def getNumberEvents(self) -> float:  # noqa: N802
+        """Return the number of events kept, inside X or not; of a histogram the sum of its counts."""
+        return self.number_events()
+
+    def isHistogramData(self) -> bool:  # noqa: N802
+        """Tell whether X holds edges."""
+        return self.is_histogram
+
+    def isCommonBins(self) -> bool:  # noqa: N802
+        """Tell whether all spectra have the same X."""
+        return self.common_bins
+
+    def isDistribution(self) -> bool:  # noqa: N802
+        """Tell whether Y is divided by bin width."""
+        return self.distribution
+
+    def setDistribution(self, distribution: bool) -> None:  # noqa: N802
+        """Say whether Y is divided by bin width."""
+        self.distribution = bool(distribution)
+
+    def YUnit(self) -> str:  # noqa: N802
+        """Return the unit of Y."""
+        return self.y_unit
+
+    def setYUnit(self, unit: str) -> None:  # noqa: N802
+        """Set the unit of Y."""
+        self.y_unit = str(unit)
+
+    def YUnitLabel(self) -> str:  # noqa: N802
+        """Return the label of Y."""
+        return self.y_label
+
+    def setYUnitLabel(self, label: str) -> None:  # noqa: N802
+        """Set the label of Y."""
+        self.y_label = str(label)
+
+    # -- logs, spectra, instrument --------------------------------------------------------------------------------
+
+    def run(self) -> Run:
+        """Return the logs."""
+        return self.logs
+
+    def getRun(self) -> Run:  # noqa: N802
+        """Return the logs."""
+        return self.logs
+
+    def mutableRun(self) -> Run:  # noqa: N802
+        """Return the logs."""
+        return self.logs
+
+    def getRunNumber(self) -> int:  # noqa: N802
+        """Return the run number, 0 if the logs have none."""
+        log = self.logs.get("run_number")
+        value = 0 if log is None else np.atleast_1d(log.value)[-1]
+        text = str(value).strip()
+        return int(float(text)) if text else 0
+
+    def getAxis(self, index: int) -> Axis:  # noqa: N802
+        """Return the X axis (0) or the vertical axis (1)."""
+        if index == 0:
+            return Axis(unit(self.unit), self._x_row(0) if self.n_spectra else np.empty(0))
+        if index != 1:
+            raise IndexError(f"axis {index}: a workspace has axes 0 (X) and 1 (vertical)")
+        if self.vertical is not None:
+            return Axis(unit(self.vertical.unit), self.vertical.values)
+        return Axis(Unit("", "Spectrum"), self.spectra.numbers.astype(np.float64), self.spectra)
+
+    def axes(self) -> int:
+        """Return the number of axes."""
+        return 2
+
+    def getXDimension(self) -> Axis:  # noqa: N802
+        """Return the X axis."""
+        return self.getAxis(0)
+
+    def getSpectrum(self, index: int) -> SpectrumView:  # noqa: N802
+        """Return a spectrum."""
+        return SpectrumView(self, index)
+
+    def getIndexFromSpectrumNumber(self, number: int) -> int:  # noqa: N802
+        """Return the workspace index of a spectrum number."""
+        index = int(self.spectra.index_of_numbers([number])[0])
+        if index < 0:
+            raise RuntimeError(f"{self!r} has no spectrum with number {number}")
+        return index
+
+    def getSpectrumNumbers(self) -> list[int]:  # noqa: N802
+        """Return all spectrum numbers."""
+        return [int(n) for n in self.spectra.numbers]
+
+    def spectrumInfo(self) -> SpectrumInfo:  # noqa: N802
+        """Return mask, kind and place of the spectra."""
+        return SpectrumInfo(self)
+
+    def getDetector(self, index: int) -> DetectorView:  # noqa: N802
+        """Return the first detector of a spectrum."""
+        ids = self.spectra.detector_ids(self._checked(index))
+        if not len(ids):
+            raise RuntimeError(f"spectrum {index} of {self!r} has no detectors")
+        return self.getInstrument().getDetector(int(ids[0]))
+
+    def getInstrument(self) -> InstrumentView:  # noqa: N802
+        """Return the instrument."""
+        return InstrumentView(self.detectors)
+
+    def getMonitorWorkspace(self) -> MatrixWorkspace | None:  # noqa: N802
+        """Return the attached monitor workspace, or None."""
+        return self.monitors
+
+    def setMonitorWorkspace(self, monitors: MatrixWorkspace | None) -> None:  # noqa: N802
+        """Attach a monitor workspace."""
+        self.monitors = monitors
+
+    # -- operators ------------------------------------------------------------------------------------------------
+
+    def _apply(self, algorithm: str, left: Any, right: Any, *, in_place: bool = False) -> Any:
+        if not isinstance(right if left is self else left, Workspace | float | int | np.integer | np.floating):
+            return NotImplemented
+        if _Operators.carry_out is None:
+            raise RuntimeError("arithmetic between workspaces needs livereduce.algorithms; import it first")
+        return _Operators.carry_out(algorithm, left, right, in_place=in_place)
+
+    def __add__(self, other: Any) -> Any:
+        return self._apply("Plus", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._apply("Plus", self, other)
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._apply("Plus", self, other, in_place=True)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._apply("Minus", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._apply("Minus", other, self)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._apply("Minus", self, other, in_place=True)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._apply("Multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._apply("Multiply", self, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._apply("Multiply", self, other, in_place=True)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._apply("Divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._apply("Divide", other, self)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._apply("Divide", self, other, in_place=True)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._apply("Power", self, other)
+
+    def __neg__(self) -> Any:
+        return self._apply("Multiply", self, -1.0)
+
+    def __pos__(self) -> Any:
+        return self._apply("Multiply", self, 1.0)

@@ -1,0 +1,331 @@
+"""What an event workspace shows of its events: a `Plan`, a hashable value.
+
+Algorithms only edit plans (each method returns a new one); nothing is computed until values are read, and then as one
+pass over the events. For an event of pixel p at time of flight t (us) a plan says, in this order:
+
+1. kept if its pulse time is in `select`, t in [lo[p], hi[p]) and in none of the `excluded` windows;
+2. counted in spectrum ``group[p]`` (-1: in none);
+3. at X = curve(t * factor[p] + offset[p]);
+4. weighing ``scale``, times ``factors`` of its spectrum and bin.
+
+What a plan cannot say (X that is not a monotone function of a linear y, weights that differ within a spectrum) has to
+be materialised by the algorithm that needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from livereduce.workspaces.arrays import F64, I32, I64, Column
+from livereduce.workspaces.events import EventTable
+from livereduce.workspaces.exact import least_argument
+
+Interval = tuple[int, int]
+
+
+class Curve(NamedTuple):
+    """X as a monotone function of the linear y: ``X = intercept + slope * y**power``.
+
+    Power 1 serves time of flight, wavelength and d-spacing, -1 momentum transfer, -2 energy and energy transfer
+    (y is then the inverse of a speed). For power -1 and -2 only y > 0 has an X.
+    """
+
+    power: int = 1
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    @property
+    def rising(self) -> bool:
+        """Whether X grows with y (for y > 0)."""
+        return (self.slope > 0) == (self.power > 0)
+
+    def __call__(self, y: F64) -> F64:
+        """Return X at y, in exactly these floating-point steps; bins are decided by them."""
+        if self == LINEAR:
+            return y
+        x = y if self.power == 1 else 1.0 / y if self.power == -1 else 1.0 / (y * y)
+        return self.slope * x + self.intercept
+
+    def inverse(self, x: F64) -> F64:
+        """Return y at X to rounding; NaN or inf where there is none."""
+        with np.errstate(all="ignore"):
+            z = (x - self.intercept) / self.slope
+            result: F64 = z if self.power == 1 else 1.0 / z if self.power == -1 else 1.0 / np.sqrt(z)
+        return result
+
+
+LINEAR = Curve()
+
+
+class Factors(NamedTuple):
+    """Factors after counting, with variances: shapes (1, 1), (spectra, 1), (1, bins) or (spectra, bins)."""
+
+    values: Column
+    variances: Column
+
+    @property
+    def per_bin(self) -> bool:
+        """Whether they belong to the present bins, so that these cannot be changed without materialising."""
+        return self.values.values.shape[1] > 1
+
+    @property
+    def per_spectrum(self) -> bool:
+        """Whether they belong to the present spectra, so that these cannot be summed without materialising."""
+        return self.values.values.shape[0] > 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is shown of the events of a table, and as what; see the module's text. Equal plans compare equal by content.
+
+    `n_spectra` rows are made; `group` None means that spectrum i is pixel i.
+    """
+
+    n_spectra: int
+    group: Column | None = None
+    unit: str = "TOF"
+    factor: Column | None = None
+    offset: Column | None = None
+    curve: Curve = LINEAR
+    lo: Column | None = None
+    hi: Column | None = None
+    excluded: tuple[tuple[float, float], ...] = ()
+    select: Column | None = None
+    scale: float = 1.0
+    factors: Factors | None = None
+
+    @cached_property
+    def count_key(self) -> Plan:
+        """The plan without scale, factors and pulse selection: all that counts depend on besides the events."""
+        return replace(self, scale=1.0, factors=None, select=None)
+
+    @cached_property
+    def unselected(self) -> Plan:
+        """The plan without its pulse selection."""
+        return self if self.select is None else replace(self, select=None)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.n_spectra, self.group, self.unit, self.factor, self.offset, self.curve, self.lo, self.hi))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    # -- which events ---------------------------------------------------------------------------------------------
+
+    def selected(self, intervals: Iterable[Interval]) -> Plan:
+        """Keep only pulses in these intervals [t0, t1) (ns since 1970), of those kept so far."""
+        new = merged_intervals(intervals)
+        if self.select is not None:
+            new = intersection(self.select.values, new)
+        return replace(self, select=Column(new))
+
+    def limited(self, x_min: float, x_max: float, *, include_max: bool = True) -> Plan:
+        """Keep only events with X in [x_min, x_max], or [x_min, x_max) without `include_max`, in the present unit."""
+        lo, hi = self._time_window(x_min, x_max, include_max)
+        if self.lo is not None and self.hi is not None:
+            lo, hi = np.maximum(lo, self.lo.values), np.minimum(hi, self.hi.values)
+        return replace(self, lo=Column(lo), hi=Column(hi))
+
+    def _time_window(self, x_min: float, x_max: float, include_max: bool) -> tuple[F64, F64]:
+        """Times of flight [lo, hi) of each pixel (or one pair for all) at which X is in the window."""
+        top = np.nextafter(x_max, np.inf) if include_max else x_max
+        y_lo, y_hi = y_edges(self.curve, np.array([x_min, max(top, x_min)]))
+        factor, offset = self.y_map()
+        return self._first_time(y_lo, factor, offset), self._first_time(y_hi, factor, offset)
+
+    @staticmethod
+    def _first_time(y: float, factor: F64, offset: F64) -> F64:
+        with np.errstate(all="ignore"):
+            guess = (y - offset) / factor
+            found = least_argument(lambda t: t * factor + offset >= y, guess)
+        return np.where(factor > 0, found, np.inf)  # a pixel without conversion keeps nothing
+
+    def without_times(self, windows: Iterable[tuple[float, float]]) -> Plan:
+        """Drop events whose time of flight is in one of these windows [lo, hi), us."""
+        return replace(self, excluded=tuple(sorted({*self.excluded, *((float(a), float(b)) for a, b in windows)})))
+
+    # -- what they are --------------------------------------------------------------------------------------------
+
+    def y_map(self) -> tuple[F64, F64]:
+        """Return (factor, offset) as arrays of one element for all pixels or of one per pixel."""
+        one, zero = np.ones(1), np.zeros(1)
+        return (
+            one if self.factor is None else np.atleast_1d(self.factor.values),
+            zero if self.offset is None else np.atleast_1d(self.offset.values),
+        )
+
+    def in_unit(
+        self,
+        unit: str,
+        factor: npt.ArrayLike | None,
+        offset: npt.ArrayLike | None = None,
+        curve: Curve = LINEAR,
+    ) -> Plan:
+        """Give events another X: ``curve(t * factor[p] + offset[p])`` with t the time of flight in us.
+
+        `factor` (and `offset`) hold a value per pixel, or one for all. A factor that is not positive (no geometry)
+        drops the pixel; with a curve of negative power so do times at which y is not positive.
+        """
+        plan = replace(
+            self,
+            unit=unit,
+            factor=None if factor is None else Column(np.array(factor, np.float64)),
+            offset=None if offset is None else Column(np.array(offset, np.float64)),
+            curve=curve,
+        )
+        bad = plan.factor is not None and not np.all(plan.factor.values > 0)
+        if bad or curve.power < 0:
+            return plan.limited(-np.inf, np.inf)
+        return plan
+
+    def grouped(self, new_spectrum: npt.ArrayLike, n_spectra: int) -> Plan:
+        """Send present spectrum i to spectrum ``new_spectrum[i]``, or to none where that is -1."""
+        new = np.asarray(new_spectrum, np.int32)
+        if len(new) != self.n_spectra or (len(new) and not -1 <= new.min() <= new.max() < n_spectra):
+            raise ValueError(
+                f"Plan: {len(new)} targets for {self.n_spectra} spectra; expected one each, from -1 to {n_spectra - 1}"
+            )
+        if self.group is not None:
+            old = self.group.values
+            new = np.where(old >= 0, new[old], np.int32(-1))
+        return replace(self, group=Column(np.array(new, np.int32)), n_spectra=n_spectra)
+
+    # -- what they weigh ------------------------------------------------------------------------------------------
+
+    def scaled(self, factor: float) -> Plan:
+        """Multiply the weight of every event by a number without error."""
+        return replace(self, scale=self.scale * float(factor))
+
+    def multiplied(self, values: npt.ArrayLike, variances: npt.ArrayLike | None = None) -> Plan:
+        """Multiply counts by factors with variances: shapes (1, 1), (spectra, 1), (1, bins) or (spectra, bins)."""
+        f = np.atleast_2d(np.asarray(values, np.float64))
+        v = np.zeros_like(f) if variances is None else np.atleast_2d(np.asarray(variances, np.float64))
+        if f.shape[0] not in (1, self.n_spectra) or v.shape != f.shape:
+            raise ValueError(f"Plan: factors of shape {f.shape}, variances {v.shape} for {self.n_spectra} spectra")
+        if self.factors is not None:
+            f0, v0 = self.factors.values.values, self.factors.variances.values
+            f, v = f0 * f, v0 * f**2 + f0**2 * v
+        else:
+            f, v = f.copy(), v.copy()
+        return replace(self, factors=Factors(Column(f), Column(v)))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Events [a, b) of a table, shown as a plan says."""
+
+    table: EventTable
+    a: int
+    b: int
+    plan: Plan
+
+    @cached_property
+    def ranges(self) -> I64:
+        """The event ranges left by the pulse selection: int64[k, 2], ascending and disjoint."""
+        if self.plan.select is None:
+            return np.array([[self.a, self.b]] if self.a < self.b else np.empty((0, 2)), np.int64)
+        return selected_ranges(self.table, self.a, self.b, self.plan.select.values)
+
+    def with_plan(self, plan: Plan) -> Part:
+        """Return the same events under another plan."""
+        part = Part(self.table, self.a, self.b, plan)
+        if plan.select == self.plan.select and "ranges" in self.__dict__:
+            part.__dict__["ranges"] = self.ranges
+        return part
+
+
+def joined(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Join neighbours with equal table and plan whose ranges meet, and leave out empty parts beside others."""
+    result: list[Part] = []
+    for part in parts:
+        last = result[-1] if result else None
+        if last is not None and last.table is part.table and last.b == part.a and last.plan == part.plan:
+            result[-1] = Part(last.table, last.a, part.b, last.plan)
+        else:
+            result.append(part)
+    filled = [part for part in result if part.a < part.b]
+    return tuple(filled or result[:1])
+
+
+def y_edges(curve: Curve, edges: F64) -> F64:
+    """Return bin edges in y, ascending, so that ``edges[k] <= curve(y)`` is decided in y alone, exactly.
+
+    For a falling curve they come in the reverse order of the edges. An infinite edge stays infinite (or becomes the
+    end of the y that have an X).
+    """
+    if curve == LINEAR:
+        return edges
+    smallest = np.nextafter(0.0, 1.0)
+    bottom = -np.inf if curve.power == 1 else smallest
+    with np.errstate(all="ignore"):
+        guess = curve.inverse(edges)
+        guess = np.where(np.isfinite(guess), np.maximum(guess, bottom), 1.0)
+        if curve.rising:
+            found = least_argument(lambda y: (y >= bottom) & (curve(y) >= edges), guess)
+        else:  # the least y at which X has fallen below the edge
+            found = least_argument(lambda y: (y >= bottom) & (curve(y) < edges), guess)[::-1]
+    return np.ascontiguousarray(found)
+
+
+def merged_intervals(intervals: Iterable[Interval] | I64) -> I64:
+    """Return intervals [t0, t1) sorted, disjoint and not empty, int64[k, 2]."""
+    array = np.array(intervals if isinstance(intervals, np.ndarray) else list(intervals), np.int64).reshape(-1, 2)
+    array = array[array[:, 0] < array[:, 1]]
+    array = array[np.argsort(array[:, 0], kind="stable")]
+    if not len(array):
+        return array
+    top = np.maximum.accumulate(array[:, 1])
+    first = np.concatenate([[True], array[1:, 0] > top[:-1]])
+    last = np.concatenate([first[1:], [True]])
+    return np.stack([array[first, 0], top[last]], axis=1)
+
+
+def intersection(a: I64, b: I64) -> I64:
+    """Return the intersection of two sorted lists of disjoint intervals."""
+    found = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        low, high = max(a[i, 0], b[j, 0]), min(a[i, 1], b[j, 1])
+        if low < high:
+            found.append((low, high))
+        if a[i, 1] < b[j, 1]:
+            i += 1
+        else:
+            j += 1
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def selected_ranges(table: EventTable, a: int, b: int, select: I64) -> I64:
+    """Return the ranges of events in [a, b) whose pulse time is in one of the intervals.
+
+    Pulse times ascend but for a few places (a reconnect), so each ascending stretch is searched by bisection and the
+    cost does not grow with the number of pulses.
+    """
+    pulses = table.pulses
+    time, start = pulses.time, pulses.start
+    first = int(np.searchsorted(start[1:], a, side="right"))
+    last = int(np.searchsorted(start[:-1], b, side="left"))
+    disorder = pulses.disorder
+    inside = disorder[(disorder > first) & (disorder < last)]
+    borders = np.concatenate([[first], inside, [last]]).astype(np.int64)
+    found = []
+    for p, q in zip(borders[:-1], borders[1:], strict=True):
+        at = p + np.searchsorted(time[p:q], select.reshape(-1), side="left").reshape(-1, 2)
+        found.append(np.clip(start[at], a, b))
+    ranges = np.concatenate(found) if found else np.empty((0, 2), np.int64)
+    return merged_intervals(ranges)
+
+
+def default_group(monitor: npt.NDArray[np.bool_]) -> tuple[I32 | None, int]:
+    """Return the map of one spectrum per detector that is no monitor (None if that is every one), and their number."""
+    n = int(np.count_nonzero(~monitor))
+    if n == len(monitor):
+        return None, n
+    return np.where(monitor, -1, np.cumsum(~monitor) - 1).astype(np.int32), n

@@ -1,0 +1,294 @@
+"""Log values: single ones and time series that grow for days.
+
+A series is a value: `extended` and `merged` return a new one that shares the entries of the old, so a run's logs are
+cloned for nothing and appending costs what is new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from livereduce.workspaces.arrays import I64, AnyArray, Bool, GrowingArray
+
+Scalar = str | int | float | bool
+
+
+def _plain(value: Any) -> Any:
+    """Return a Python value for a numpy one."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+@dataclass(frozen=True)
+class Property:
+    """A log with one value (or one array of numbers)."""
+
+    name: str
+    value: Any
+    units: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return int(np.asarray(self.value).nbytes)
+
+    def size(self) -> int:
+        """Return the number of values."""
+        return int(np.size(self.value))
+
+    @property
+    def valueAsStr(self) -> str:  # noqa: N802
+        """The value as text."""
+        return str(self.value)
+
+
+class Statistics(NamedTuple):
+    """Of the values of a series; the time-weighted ones hold each value until the next entry."""
+
+    minimum: float
+    maximum: float
+    mean: float
+    median: float
+    standard_deviation: float
+    time_mean: float
+    time_standard_deviation: float
+    duration: float
+
+
+class _Entries:
+    """Times and values of a series and of everything derived from it by appending."""
+
+    __slots__ = ("time", "values")
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self.time = GrowingArray(np.int64, 4)
+        self.values = GrowingArray(dtype, 4)
+
+    def append(self, time: I64, values: AnyArray) -> None:
+        self.time.append(time)
+        self.values.append(values)
+
+
+def _values_array(values: npt.ArrayLike) -> AnyArray:
+    """Return float64, int64, bool or object (text) values."""
+    array = np.atleast_1d(np.asarray(values))
+    kind = array.dtype.kind
+    if kind in "SU":
+        return array.astype(str).astype(object)
+    if kind in "iu":
+        return array.astype(np.int64)
+    return array.astype(np.float64) if kind == "f" else array
+
+
+class TimeSeries:
+    """A log with values at times, ascending in time; an immutable value.
+
+    Parameters
+    ----------
+    name
+        Name of the log.
+    time_ns
+        ns since 1970 UTC; sorted here if they are not.
+    values
+        Numbers, truth values or text, one per time.
+    units
+        Unit of the values.
+    """
+
+    def __init__(self, name: str, time_ns: npt.ArrayLike = (), values: npt.ArrayLike = (), units: str = "") -> None:
+        time, array = np.atleast_1d(np.asarray(time_ns, np.int64)), _values_array(values)
+        if time.shape != array.shape:
+            raise ValueError(f"log {name!r}: {time.size} times for {array.size} values")
+        if np.any(time[1:] < time[:-1]):
+            order = np.argsort(time, kind="stable")
+            time, array = time[order], array[order]
+        entries = _Entries(array.dtype)
+        entries.append(time, array)
+        self._set(name, units, entries, len(time))
+
+    def _set(self, name: str, units: str, entries: _Entries, n: int, total: float | None = None) -> None:
+        self.name = name
+        self.units = units
+        self._entries = entries
+        self._n = n
+        self._total = total
+
+    @property
+    def time_ns(self) -> I64:
+        """Times, ns since 1970 UTC (read-only)."""
+        return self._entries.time.view(self._n)
+
+    @property
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Times as datetime64[ns] (read-only)."""
+        return self.time_ns.view("datetime64[ns]")
+
+    @property
+    def value(self) -> AnyArray:
+        """Values (read-only)."""
+        return self._entries.values.view(self._n)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, shared with the series this one grew from."""
+        return self._entries.time.nbytes + self._entries.values.nbytes
+
+    def __len__(self) -> int:
+        return self._n
+
+    # -- growing --------------------------------------------------------------------------------------------------
+
+    def extended(self, time_ns: npt.ArrayLike, values: npt.ArrayLike) -> TimeSeries:
+        """Return this series with more entries, all of them; later ones cost only themselves."""
+        return self._with(TimeSeries(self.name, time_ns, values, self.units))
+
+    def merged(self, other: TimeSeries) -> TimeSeries:
+        """Return this series with the entries of another that are not in it already.
+
+        Listeners repeat the newest entry of a series at the start of the next chunk; an entry of `other` equal in time
+        and value to one of ours is therefore the same entry. Only the stretch in which the two overlap is compared.
+        """
+        if not len(other) or not self._n:
+            return self._with(other)
+        time, values = other.time_ns, other.value
+        overlap = int(np.searchsorted(time, self.time_ns[-1], side="right"))
+        if overlap:
+            first = int(np.searchsorted(self.time_ns, time[0]))
+            ours = set(zip(self.time_ns[first:].tolist(), self.value[first:].tolist(), strict=True))
+            theirs = zip(time[:overlap].tolist(), values[:overlap].tolist(), strict=True)
+            new = np.ones(len(time), bool)
+            new[:overlap] = [entry not in ours for entry in theirs]
+            other = TimeSeries(other.name, time[new], values[new], other.units)
+        return self._with(other)
+
+    def _with(self, other: TimeSeries) -> TimeSeries:
+        if not len(other):
+            return self
+        time, values = other.time_ns, other.value
+        result = TimeSeries.__new__(TimeSeries)
+        if self._n and (time[0] < self.time_ns[-1] or not self._holds(values)):  # rare: everything is sorted again
+            both = np.concatenate([self.value, values]) if self._holds(values) else [*self.value, *values]
+            merged = TimeSeries(self.name, np.concatenate([self.time_ns, time]), both, self.units)
+            result.__dict__.update(merged.__dict__)
+            return result
+        entries = self._entries
+        if not self._n:
+            entries = _Entries(values.dtype)
+        elif entries.time.n != self._n:  # another series has grown from the same entries
+            entries = _Entries(self.value.dtype)
+            entries.append(self.time_ns, self.value)
+        entries.append(time, values)
+        total = None if self._total is None else self._total + other.total
+        result._set(self.name, self.units or other.units, entries, self._n + len(other), total)
+        return result
+
+    def _holds(self, values: AnyArray) -> bool:
+        """Tell whether values of that type go into our entries without change."""
+        return values.dtype == self.value.dtype
+
+    def kept(self, keep: Bool) -> TimeSeries:
+        """Return the entries marked."""
+        return TimeSeries(self.name, self.time_ns[keep], self.value[keep], self.units)
+
+    def renamed(self, name: str, units: str | None = None) -> TimeSeries:
+        """Return the same entries under another name (and unit)."""
+        result = TimeSeries.__new__(TimeSeries)
+        result._set(name, self.units if units is None else units, self._entries, self._n, self._total)
+        return result
+
+    # -- asking ---------------------------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> float:
+        """Plain sum of the values; costs the entries added since it was last asked for."""
+        if self._total is None:
+            self._total = float(self.value.sum()) if self._n else 0.0
+        return self._total
+
+    def value_at(self, time_ns: int) -> Any:
+        """Return the value that holds at a time: the last one set, or the first before any was."""
+        self._need_entries()
+        at = int(np.searchsorted(self.time_ns, time_ns, side="right")) - 1
+        return _plain(self.value[max(at, 0)])
+
+    def statistics(self, end_ns: int | None = None) -> Statistics:
+        """Return statistics; each value counts for the time until the next entry, the last one until `end_ns`.
+
+        Without `end_ns` the last value holds as long as the one before it did, as Mantid has it. A series with a
+        single entry (or with no time in it) has time-weighted figures equal to the plain ones.
+        """
+        self._need_entries()
+        v = self.value.astype(np.float64)
+        hold = np.diff(self.time_ns)
+        last = (hold[-1] if len(hold) else 0) if end_ns is None else max(end_ns - int(self.time_ns[-1]), 0)
+        weight = np.append(hold, last) * 1e-9
+        duration = float(weight.sum())
+        w = weight / duration if duration > 0 else np.full(len(v), 1 / len(v))
+        time_mean = float(w @ v)
+        return Statistics(
+            float(v.min()), float(v.max()), float(v.mean()), float(np.median(v)), float(v.std()),
+            time_mean, float(np.sqrt(w @ (v - time_mean) ** 2)), duration,
+        )  # fmt: skip
+
+    def _need_entries(self) -> None:
+        if not self._n:
+            raise ValueError(f"log {self.name!r} has no entries yet")
+
+    # -- Mantid's names -------------------------------------------------------------------------------------------
+
+    def size(self) -> int:
+        """Return the number of entries."""
+        return self._n
+
+    def firstValue(self) -> Any:  # noqa: N802
+        """Return the first value."""
+        self._need_entries()
+        return _plain(self.value[0])
+
+    def lastValue(self) -> Any:  # noqa: N802
+        """Return the last value."""
+        self._need_entries()
+        return _plain(self.value[-1])
+
+    def nthValue(self, n: int) -> Any:  # noqa: N802
+        """Return the n-th value."""
+        return _plain(self.value[n])
+
+    def firstTime(self) -> np.datetime64:  # noqa: N802
+        """Return the first time."""
+        self._need_entries()
+        first: np.datetime64 = self.times[0]
+        return first
+
+    def lastTime(self) -> np.datetime64:  # noqa: N802
+        """Return the last time."""
+        self._need_entries()
+        last: np.datetime64 = self.times[-1]
+        return last
+
+    def nthTime(self, n: int) -> np.datetime64:  # noqa: N802
+        """Return the n-th time."""
+        nth: np.datetime64 = self.times[n]
+        return nth
+
+    def getStatistics(self) -> Statistics:  # noqa: N802
+        """Return statistics of the values."""
+        return self.statistics()
+
+    def timeAverageValue(self) -> float:  # noqa: N802
+        """Return the time-weighted mean."""
+        return self.statistics().time_mean
+
+    @property
+    def valueAsStr(self) -> str:  # noqa: N802
+        """The values as text."""
+        return str(self.value)
+
+    def __repr__(self) -> str:
+        return f"TimeSeries({self.name!r}, {self._n} entries, units={self.units!r})"
+
+
+Log = Property | TimeSeries
