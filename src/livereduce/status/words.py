@@ -132,6 +132,7 @@ def describe(
     instrument: str = "",
     update_every_s: float = 30.0,
     needs_recorder: bool = True,
+    problems: tuple[str, ...] = (),
 ) -> Status:
     """Say in a word, a sentence and figures how it goes.
 
@@ -145,6 +146,8 @@ def describe(
         Wanted time between updates; scripts that take longer are called slow.
     needs_recorder
         False for sources that the reducer reads itself (histogram data acquisition, files).
+    problems
+        What the caller met on the way, shown before the warnings of the processes.
     """
     facts = _Facts(recorder, reducer, heartbeat, now_ns, update_every_s, needs_recorder)
     (state, sentence), *others = _conditions(facts)
@@ -175,7 +178,7 @@ def describe(
         reprocess_percent=seen.reprocess_percent,
         script_error=seen.script_error,
         script_output=seen.script_output,
-        warnings=(*(heartbeat.warnings if heartbeat else ()), *seen.warnings),
+        warnings=(*problems, *(heartbeat.warnings if heartbeat else ()), *seen.warnings),
         address=recorder.address if recorder else "",
         connection=recorder.connection if recorder else 0,
         bytes=recorder.bytes if recorder else 0,

@@ -1,0 +1,121 @@
+"""Curves of a workspace as JSON, npy, csv or NeXus."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+TEXT_VALUES = 200_000
+"""More values are not sent as text: that would be about 4 MB."""
+META = (
+    "name", "kind", "version", "shape", "x_unit", "y_unit", "x_label", "title", "run", "spectra", "truncated",
+    "event_count", "role",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One spectrum: `x` has one value more than `y` (edges of bins) or as many (points); `e` is one standard deviation.
+
+    `spectrum` is the workspace index, or ``sum`` or ``counts``.
+    """
+
+    spectrum: int | str
+    x: NDArray[Any]
+    y: NDArray[Any]
+    e: NDArray[Any] | None
+
+
+def meta(entry: dict[str, Any]) -> dict[str, Any]:
+    """Give what the outside may know of a workspace: all but its file names."""
+    return {key: entry.get(key) for key in META}
+
+
+def numbers(values: NDArray[Any]) -> list[float | None]:
+    """Give an array for JSON, which has no NaN and no infinity: null instead."""
+    finite = np.isfinite(values)
+    listed: list[float | None] = values.tolist()
+    return listed if finite.all() else [v if ok else None for v, ok in zip(listed, finite, strict=True)]
+
+
+def as_json(entry: dict[str, Any], curves: list[Curve]) -> Response:
+    """Curves as ``{"curves": [{"spectrum", "x", "y", "e"}, ...]}`` beside the workspace's description."""
+    _refuse_long_text(curves)
+    listed = [
+        {
+            "spectrum": curve.spectrum,
+            "x": numbers(curve.x),
+            "y": numbers(curve.y),
+            "e": None if curve.e is None else numbers(curve.e),
+        }
+        for curve in curves
+    ]
+    return JSONResponse(meta(entry) | {"curves": listed})
+
+
+def npy(entry: dict[str, Any], array: NDArray[Any]) -> Response:
+    """One array as NumPy writes it."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return _download(entry, buffer.getvalue(), "application/octet-stream", "npy")
+
+
+def csv(entry: dict[str, Any], curves: list[Curve]) -> Response:
+    """One line a bin: spectrum, its edges (or its point), value and error."""
+    _refuse_long_text(curves)
+    edges = any(len(curve.x) > len(curve.y) for curve in curves)
+    head = ["spectrum", *(["x_from", "x_to"] if edges else ["x"]), "y", "e"]
+    lines = [",".join(head), *(line for curve in curves for line in _lines(curve))]
+    return _download(entry, "\r\n".join([*lines, ""]).encode(), "text/csv; charset=utf-8", "csv")
+
+
+def _lines(curve: Curve) -> Iterator[str]:
+    n = len(curve.y)
+    x = [curve.x[:-1], curve.x[1:]] if len(curve.x) > n else [curve.x]
+    e = curve.e if curve.e is not None else np.full(n, np.nan)
+    for row in zip(*(column.tolist() for column in (*x, curve.y, e)), strict=True):
+        yield ",".join([str(curve.spectrum), *("" if value != value else repr(value) for value in row)])
+
+
+def nexus(entry: dict[str, Any], curves: list[Curve]) -> Response:
+    """Curves as one NXdata group each."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs.update({"NX_class": "NXroot", "default": "entry"})
+        group = file.create_group("entry")
+        group.attrs["NX_class"] = "NXentry"
+        group["title"] = str(entry.get("title") or entry["name"])
+        for curve in curves:
+            data = group.create_group(f"{entry['name']}_{curve.spectrum}".replace("/", "_"))
+            group.attrs.setdefault("default", data.name.rpartition("/")[2])
+            data.attrs.update({"NX_class": "NXdata", "signal": "y", "axes": "x"})
+            data["x"], data["y"] = curve.x, curve.y
+            data["x"].attrs.update(
+                {"units": str(entry.get("x_unit") or ""), "long_name": str(entry.get("x_label") or "")}
+            )
+            data["y"].attrs["units"] = str(entry.get("y_unit") or "")
+            if curve.e is not None:
+                data["y_errors"] = curve.e
+    return _download(entry, buffer.getvalue(), "application/x-hdf5", "nxs")
+
+
+def _refuse_long_text(curves: list[Curve]) -> None:
+    values = sum(len(curve.y) for curve in curves)
+    if values > TEXT_VALUES:
+        raise HTTPException(
+            413, f"{values} values are too many for text ({TEXT_VALUES}); ask for ?spectrum=… or ?format=npy"
+        )
+
+
+def _download(entry: dict[str, Any], content: bytes, media_type: str, ending: str) -> Response:
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "_" for c in str(entry["name"]))
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{ending}"'}
+    return Response(content, media_type=media_type, headers=headers)

@@ -1,0 +1,323 @@
+// The page: asks for the status once a second, for curves when /api/events says there are newer ones.
+import { Plot, spark } from "./plot.js";
+import { short } from "./scale.js";
+
+const $ = (id) => document.getElementById(id);
+const TONE = { running: "good", reprocessing: "calm", "waiting for run": "calm", paused: "calm", starting: "calm",
+  stopping: "calm", "beam off": "warn", "script slow": "warn", "source lost": "bad", "script error": "bad" };
+const RATE_SECONDS = 600, FEW = 8;
+const memory = { status: null, heard: 0, list: [], versions: {}, chosen: null, curves: [], hidden: new Set(), rates: [], shown: "" };
+
+const plot = new Plot($("plot"), { onRead: read, onZoom: (zoomed) => { $("whole").hidden = !zoomed; } });
+
+async function get(url) {
+  const answer = await fetch(url);
+  const body = await answer.json();
+  if (!answer.ok || answer.status === 202) throw Object.assign(new Error(body.detail || answer.statusText), { status: answer.status });
+  return body;
+}
+
+// ---- status ----
+
+async function everySecond() {
+  try {
+    show(await get("/api/status"));
+    memory.heard = Date.now();
+  } catch (error) { noContact(error); }
+  setTimeout(everySecond, 1000);
+}
+
+function noContact() {
+  const since = memory.heard ? ` for ${age((Date.now() - memory.heard) / 1000)}` : "";
+  state("no contact", `livereduce has not answered${since}; below is the last it said.`, "");
+}
+
+function state(word, sentence, tone) {
+  if ($("word").textContent !== word) $("word").textContent = word;
+  if ($("sentence").textContent !== sentence) $("sentence").textContent = sentence;
+  $("state").dataset.state = word; $("state").dataset.tone = tone;
+}
+
+function show(status) {
+  memory.status = status;
+  state(status.state, status.sentence, TONE[status.state] || "");
+  document.title = `${status.instrument} ${status.run ? "run " + status.run : ""}: ${status.state}`;
+  $("instrument").textContent = status.instrument || "livereduce";
+  $("run").textContent = status.run ? `Run ${status.run}${status.title ? ": " + status.title : ""}` : "no run";
+  list($("also"), status.also.map(text));
+  figures(status);
+  problem(status.script_error);
+  rate(status);
+  logs(status.logs);
+  if ($("output").textContent !== status.script_output) $("output").textContent = status.script_output;
+  details(status);
+}
+
+function figures(s) {
+  const old = (seconds, limit) => seconds !== null && seconds > limit;
+  const rows = [
+    ["Events", short(s.events)], ["Rate", s.event_rate === null ? "–" : `${short(s.event_rate)} <small>/s</small>`],
+    ["Age of data", ageCell(s.data_age_s), old(s.data_age_s, 120)], ["Age of result", ageCell(s.result_age_s), old(s.result_age_s, 300)],
+    ["Charge", `${short(s.charge_pC / 1e6)} <small>µC</small>`], ["Pulses", short(s.pulses)],
+    ["Scripts took", s.chunks ? `${short((s.latency.proc || 0) + (s.latency.post || 0))} <small>s</small>` : "–"],
+  ];
+  if (s.reprocess_percent !== null) rows.push(["Read again", `${s.reprocess_percent.toFixed(0)} <small>%</small>`]);
+  $("figures").replaceChildren(...rows.map(([name, value, isOld]) => {
+    const box = element("div", {}, element("dt", {}, name));
+    const dd = element("dd"); dd.innerHTML = value; box.append(dd);  // values are made above, never from the server
+    if (isOld) box.className = "old";
+    return box;
+  }));
+}
+
+const ageCell = (seconds) => (seconds === null ? "–" : age(seconds));
+
+function age(seconds) {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${seconds.toFixed(0)} s`;
+  const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+async function problem(error) {
+  $("problem").hidden = !error;
+  const key = error ? `${error.file}:${error.line}:${error.message}` : "";
+  if (!error || memory.shown === key) { memory.shown = key; return; }
+  memory.shown = key;
+  $("problem-title").textContent = `${error.file}${error.line ? ", line " + error.line : ""}: ${error.message}`;
+  $("problem-trace").textContent = error.traceback || "none";
+  const { scripts } = await get("/api/scripts");
+  const script = scripts.find((s) => s.file === error.file);
+  $("problem-code").replaceChildren(...excerpt(script && script.text, error.line));
+}
+
+function excerpt(source, line) {
+  if (!source || !line) return [text("")];
+  const lines = source.split("\n"), first = Math.max(line - 4, 0);
+  return lines.slice(first, line + 3).flatMap((content, i) => {
+    const number = first + i + 1, row = `${String(number).padStart(4)}  ${content}\n`;
+    return number === line ? [element("mark", {}, row.trimEnd()), text("\n")] : [text(row)];
+  });
+}
+
+function rate(status) {
+  const now = status.now_ns / 1e9;
+  if (status.event_rate !== null) memory.rates.push([now, status.event_rate]);
+  while (memory.rates.length && memory.rates[0][0] < now - RATE_SECONDS) memory.rates.shift();
+  $("rate-span").textContent = "last 10 min, since this page was opened";
+  spark($("rate"), memory.rates, RATE_SECONDS);
+}
+
+function logs(values) {
+  const names = Object.keys(values).sort((a, b) => a.localeCompare(b)), wanted = $("log-filter").value.toLowerCase();
+  $("log-filter").hidden = names.length < 12;
+  const rows = names.filter((name) => name.toLowerCase().includes(wanted)).map((name) => {
+    const { value, units } = values[name];
+    return row([name, ""], [typeof value === "number" ? `${+value.toPrecision(7)}` : String(value ?? "–"), "n"], [units, ""]);
+  });
+  $("logs").tBodies[0].replaceChildren(...(rows.length ? rows : [row(["none yet", ""])]));
+}
+
+function details(s) {
+  const steps = Object.entries(s.latency).map(([name, seconds]) => `${name} ${short(seconds)} s`).join(", ");
+  const full = s.memory_full_s === null ? "" : `, full in ${age(s.memory_full_s)}`;
+  const rows = [
+    ["Source", s.address || "read by the reducer"],
+    ["Received", `${bytes(s.bytes)} in ${short(s.packets)} packets${s.received_age_s === null ? "" : ", last " + age(s.received_age_s) + " ago"}`],
+    ["Connection", s.connection ? `number ${s.connection}, ${s.reconnects} lost` : "none yet"], ["Not yet read", bytes(s.behind_bytes)],
+    ["Now", `${s.stage} for ${age(s.stage_s)}`], ["Last step", steps || "–"], ["Chunks", short(s.chunks)],
+    ["Memory", bytes(s.memory_bytes) + (s.memory_limit_bytes ? ` of ${bytes(s.memory_limit_bytes)}` : "") + full],
+    ["Restarts", String(s.restarts)],
+  ];
+  $("details").tBodies[0].replaceChildren(...rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value))));
+  list($("warnings"), s.warnings.map(text));
+}
+
+function bytes(n) {
+  for (const [limit, unit] of [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]) {
+    if (n >= limit) return `${(n / limit).toPrecision(3)} ${unit}`;
+  }
+  return `${n} B`;
+}
+
+// ---- ledger ----
+
+async function ledger() {
+  try {
+    const { runs } = await get("/api/ledger"), newest = [...runs].reverse().slice(0, 30);
+    const head = ["Run", "received", "accumulated", "dropped", "pending", ""];
+    $("ledger").tHead.replaceChildren(element("tr", {}, ...head.map((name, i) => element("th", i && i < 5 ? { className: "n" } : {}, name))));
+    $("ledger").tBodies[0].replaceChildren(...(newest.length ? newest.map(account) : [row(["no run yet", ""])]));
+  } catch { /* the status says that there is no contact */ }
+  setTimeout(ledger, 3000);
+}
+
+function account(r) {
+  const dropped = Object.entries(r.dropped || {}), sum = dropped.reduce((all, [, n]) => all + n, 0);
+  const line = row([String(r.run), ""], [short(r.events), "n"], [short(r.accumulated), "n"], [short(sum), "n"], [short(r.pending), "n"], [r.state || "", ""]);
+  line.title = [...dropped.map(([why, n]) => `${why}: ${n}`), r.paused_events ? `during pauses: ${r.paused_events}` : "",
+    r.duplicates ? `duplicates: ${r.duplicates}` : "", ...(r.missing || []).map(([a, b]) => `missing: ${a} to ${b}`)].filter(Boolean).join("\n");
+  if (r.state && r.state.startsWith("incomplete")) line.lastChild.className = "flag";
+  return line;
+}
+
+// ---- curves ----
+
+async function refreshList() {
+  const found = await get("/api/workspaces");
+  memory.list = found.workspaces;
+  const names = memory.list.map((w) => w.name);
+  if (!names.includes(memory.chosen)) {
+    const first = memory.list.find((w) => w.role === "result") || memory.list[0];
+    memory.chosen = first ? first.name : null;
+    if (first) chooseShow(first);
+  }
+  const options = memory.list.map((w) => element("option", { value: w.name }, w.name + (w.role && w.role !== "other" && w.role !== w.name ? ` (${w.role})` : "")));
+  if ([...$("workspace").options].map((o) => o.textContent).join() !== options.map((o) => o.textContent).join()) $("workspace").replaceChildren(...options);
+  $("workspace").value = memory.chosen || "";
+  const left = found.left_out.map((w) => `${w.name}: ${w.why}`).join("\n");
+  $("workspace").title = left ? `Not here:\n${left}` : "";
+}
+
+function chooseShow(workspace) {
+  const spectra = (workspace.shape || [0])[0];
+  const options = [];
+  if (spectra > 0 && spectra <= FEW) options.push(["all", spectra === 1 ? "the spectrum" : "all spectra"]);
+  if (spectra > 1) options.push(["sum", "sum of all spectra"], ["one", "one spectrum"], ["counts", "sum of each spectrum"], ["image", "picture"]);
+  $("show").replaceChildren(...options.map(([value, label]) => element("option", { value }, label)));
+  $("show").parentElement.hidden = options.length < 2;
+  $("spectrum").max = String(Math.max(spectra - 1, 0));
+  $("one").hidden = true;
+  memory.hidden.clear();
+}
+
+function query() {
+  const mode = $("show").value;
+  if (mode === "one") return `?spectrum=${Math.max(0, Math.floor(Number($("spectrum").value) || 0))}`;
+  return { sum: "?spectrum=sum", counts: "?spectrum=counts", image: "?image" }[mode] || "";
+}
+
+let drawing = null, again = false;
+
+// one request at a time: what changes meanwhile is fetched once more afterwards
+async function refresh() {
+  if (drawing) { again = true; return drawing; }
+  drawing = draw().catch((error) => note(error)).finally(() => { drawing = null; if (again) { again = false; refresh(); } });
+  return drawing;
+}
+
+function note(error) {
+  $("note").textContent = error.status ? error.message : "";
+  if (error.status === 409) { $("show").value = "one"; $("one").hidden = false; refresh(); }
+  else if (!error.status && !(error instanceof TypeError && /fetch/i.test(error.message))) throw error;
+}
+
+async function draw() {
+  await refreshList();
+  if (!memory.chosen) { $("note").textContent = "Waiting for the first result…"; return; }
+  const base = `/api/workspaces/${encodeURIComponent(memory.chosen)}`, asked = query(), data = await get(base + asked);
+  const units = (label, unit) => (unit && unit !== label ? `${label} (${unit})` : label || "");
+  const xLabel = asked.endsWith("counts") ? "spectrum" : units(data.x_label || "x", data.x_unit), yLabel = data.y_unit || "value";
+  const options = { xLabel, yLabel, version: data.version };
+  const table = Boolean(data.columns), empty = !table && !data.values && !data.curves.some((c) => c.y.length);
+  $("note").textContent = empty ? `${data.name} (${data.kind || "workspace"}) holds no curve.` : "";
+  $("columns").hidden = !table; $("plot").parentElement.hidden = table;
+  if (table) columns(data.columns);
+  else if (data.values) { memory.curves = []; plot.showPicture(data, options); }
+  else {
+    memory.curves = data.curves.map((c, i) => ({ ...c, colour: i, hidden: memory.hidden.has(c.spectrum),
+      label: { sum: "sum", counts: "counts" }[c.spectrum] || `spectrum ${c.spectrum}` }));
+    plot.show(memory.curves, options);
+  }
+  legend();
+  $("plot").setAttribute("aria-label", `${data.name}, run ${data.run}: ${yLabel} against ${xLabel}, version ${data.version}`);
+  downloads(base, asked);
+}
+
+function columns(list) {
+  const n = Math.min(list.length ? list[0].values.length : 0, 500);
+  const head = element("tr", {}, ...list.map((c) => element("th", {}, c.name)));
+  const rows = Array.from({ length: n }, (_, i) => row(...list.map((c) => [String(c.values[i] ?? "–"), typeof c.values[i] === "number" ? "n" : ""])));
+  $("columns").replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows));
+}
+
+function legend() {
+  const several = memory.curves.length > 1;
+  $("legend").hidden = !several;
+  $("legend").replaceChildren(...(several ? memory.curves : []).map((curve) => {
+    const box = element("input", { type: "checkbox", checked: !curve.hidden });
+    box.addEventListener("change", () => {
+      curve.hidden = !box.checked;
+      curve.hidden ? memory.hidden.add(curve.spectrum) : memory.hidden.delete(curve.spectrum);
+      plot.draw();
+    });
+    const sign = element("i"); sign.style.background = `var(--c${curve.colour % 8})`;
+    return element("li", {}, element("label", {}, box, sign, curve.label));
+  }));
+}
+
+function downloads(base, asked) {
+  const join = asked ? "&" : "?", query = asked === "?image" ? "" : asked;
+  const link = (form) => element("a", { href: `${base}${query}${query ? join : "?"}format=${form}` }, form);
+  $("get").replaceChildren("save as ", link("csv"), " ", link("nxs"), " ", link("npy"));
+}
+
+function read(values) {
+  if (!values.length) { $("read").replaceChildren($("plot-help") || help); return; }
+  const parts = values.slice(0, FEW).map(({ label, x, y, e }, i) => {
+    const value = y === null ? "no value" : `${+y.toPrecision(6)}${e === null ? "" : " ± " + +e.toPrecision(3)}`;
+    return `${i ? "" : x + ":  "}${values.length > 1 ? label + " " : ""}${value}`;
+  });
+  $("read").replaceChildren(parts.join("   "));
+}
+const help = $("plot-help");
+
+// ---- actions ----
+
+async function actions() {
+  const { paths } = await get("/openapi.json");
+  const found = Object.entries(paths).filter(([, item]) => item.post);
+  $("actions").hidden = !found.length;
+  $("buttons").replaceChildren(...found.map(([path, item]) => {
+    const button = element("button", { type: "button", title: item.post.summary }, path.split("/").pop());
+    button.addEventListener("click", async () => {
+      if (!confirm(`${item.post.summary}?`)) return;
+      const answer = await fetch(path, { method: "POST", headers: { Authorization: `Bearer ${$("token").value}` } });
+      const body = await answer.json();
+      $("done").textContent = answer.ok ? `${body.done}: done` : body.detail;
+    });
+    return button;
+  }));
+}
+
+// ---- small things ----
+
+const text = (content) => document.createTextNode(content);
+function element(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+const row = (...cells) => element("tr", {}, ...cells.map(([content, className]) => element("td", { className }, content ?? "")));
+const list = (node, items) => node.replaceChildren(...items.map((item) => element("li", {}, item)));
+
+// ---- start ----
+
+for (const [id, option] of [["log-x", "logX"], ["log-y", "logY"], ["errors", "errors"]]) {
+  $(id).addEventListener("change", () => plot.set({ [option]: $(id).checked }));
+}
+$("whole").addEventListener("click", () => plot.setZoom(null));
+$("log-filter").addEventListener("input", () => memory.status && logs(memory.status.logs));
+$("workspace").addEventListener("change", () => {
+  memory.chosen = $("workspace").value; plot.setZoom(null);
+  chooseShow(memory.list.find((w) => w.name === memory.chosen)); refresh();
+});
+$("show").addEventListener("change", () => { $("one").hidden = $("show").value !== "one"; plot.setZoom(null); refresh(); });
+$("spectrum").addEventListener("change", refresh);
+
+const versions = new EventSource("/api/events");
+versions.onmessage = (event) => { memory.versions = JSON.parse(event.data); refresh(); };
+addEventListener("pagehide", () => versions.close());
+
+everySecond(); ledger(); actions().catch(() => {}); refresh();
