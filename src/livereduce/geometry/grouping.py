@@ -1,0 +1,234 @@
+"""Which detectors belong together and which are masked: grouping and mask files, and grouping by component names.
+
+Files name detectors by id, by spectrum number or by component. The result is a column over the detectors of an
+instrument, in its order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livereduce.geometry.calibration import read_text
+from livereduce.geometry.document import Element, GeometryError, parse
+from livereduce.geometry.instrument import Instrument, frozen
+
+Ids = NDArray[np.int64]
+
+_NUMBER_OR_RANGE = re.compile(r"(-?\d+)(?:\s*-\s*(-?\d+))?")
+_MOST = 20_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """Group of each detector.
+
+    Attributes
+    ----------
+    group
+        int64[n], 0 for none.
+    names
+        Group number to name, in the order of the file.
+    warnings
+        What was ignored or doubtful, for people.
+    """
+
+    group: Ids
+    names: dict[int, str]
+    warnings: tuple[str, ...] = ()
+
+
+def load_grouping(source: Path | str, instrument: Instrument, spectrum_numbers: Ids | None = None) -> Grouping:
+    """Read a grouping file, XML or ``.map``.
+
+    Parameters
+    ----------
+    source
+        A path, or the text itself.
+    instrument
+        The detectors to be grouped.
+    spectrum_numbers
+        int64[n]: the spectrum each detector is in, for files that name spectra.
+
+    Raises
+    ------
+    GeometryError
+        The file cannot be read, an element is wrong, a component is not there, or it names spectra and their numbers
+        are not known.
+    """
+    text, label = read_text(source) if not _is_xml(source) else (str(source), "the text")
+    if not _is_xml(text):
+        return _map_file(text, label, instrument, spectrum_numbers)
+    root = parse(source, "detector-grouping")
+    groups = [(_group_id(element, at), element) for at, element in enumerate(root.all("group"), 1)]
+    filled = _Filling(instrument, spectrum_numbers)
+    for number, element in groups:
+        filled.put(number, filled.rows_of_element(element))
+    names = {number: element.text_of("name") or str(number) for number, element in groups}
+    return filled.grouping(names)
+
+
+def load_mask(source: Path | str, instrument: Instrument, spectrum_numbers: Ids | None = None) -> NDArray[np.bool_]:
+    """Read a mask file, XML or ISIS ``.msk``: bool[n], True where masked.
+
+    Parameters and errors are those of `load_grouping`.
+    """
+    text, label = read_text(source) if not _is_xml(source) else (str(source), "the text")
+    filled = _Filling(instrument, spectrum_numbers)
+    if _is_xml(text):
+        for element in parse(source, "detector-masking").all("group"):
+            filled.put(1, filled.rows_of_element(element))
+    else:
+        # a line that starts with anything but a digit is a comment
+        lines = [line for line in text.splitlines() if line.strip()[:1].isdecimal()]
+        filled.put(1, filled.rows_of_spectra(_numbers(" ".join(lines), label), label))
+    return frozen(filled.group > 0)
+
+
+def group_by_name(instrument: Instrument, names: str) -> Grouping:
+    """Make one group of every component of a name.
+
+    Parameters
+    ----------
+    names
+        Names separated by commas. ``bank`` stands for all components called ``bank`` or ``bank`` and a number, in
+        the order of the definition; ``All`` for everything but monitors. Components inside one that is already a
+        group are left out.
+
+    Raises
+    ------
+    GeometryError
+        No component has such a name.
+    """
+    filled = _Filling(instrument, None)
+    found: dict[int, str] = {}
+    for name in (part.strip() for part in names.split(",")):
+        if name.lower() == "all":
+            found[len(found) + 1] = "All"
+            filled.put(len(found), np.flatnonzero(~instrument.monitor))
+            continue
+        before = len(found)
+        pattern, last = re.compile(rf"{re.escape(name)}\d*", re.IGNORECASE), -1
+        for number, entry in enumerate(instrument.components.entries):
+            inside = entry.first < last
+            if entry.anonymous or inside or entry.first == entry.last or not pattern.fullmatch(entry.name):
+                continue
+            last = entry.last
+            found[len(found) + 1] = instrument.components.component(number).name
+            filled.put(len(found), np.arange(entry.first, entry.last))
+        if len(found) == before:
+            raise GeometryError(f"{instrument.name} has no component {name!r}, nor any called {name!r} and a number")
+    return filled.grouping(found)
+
+
+class _Filling:
+    """The column while it is being filled."""
+
+    def __init__(self, instrument: Instrument, spectrum_numbers: Ids | None) -> None:
+        self.instrument = instrument
+        self.spectrum_numbers = spectrum_numbers
+        self.group: Ids = np.zeros(len(instrument), dtype=np.int64)
+        self.unknown: list[int] = []
+        self.twice = 0
+
+    def put(self, number: int, rows: NDArray[np.integer]) -> None:
+        self.twice += int(np.count_nonzero((self.group[rows] != 0) & (self.group[rows] != number)))
+        self.group[rows] = number
+
+    def rows_of_element(self, element: Element) -> NDArray[np.integer]:
+        """Rows of everything named below a ``group`` element."""
+        rows = [np.empty(0, dtype=np.int64)]
+        for child in element.children:
+            match child.tag:
+                case "detids":
+                    rows.append(self._known(_numbers(child.text or child.text_of("val"), str(child))))
+                case "ids":
+                    rows.append(
+                        self.rows_of_spectra(_numbers(child.text or child.text_of("val"), str(child)), str(child))
+                    )
+                case "component":
+                    rows += [self._component(name, child) for name in _words(child.text or child.text_of("val"))]
+                case _:
+                    child.fail("expected detids, ids or component")
+        return np.concatenate(rows)
+
+    def rows_of_spectra(self, numbers: Ids, label: str) -> NDArray[np.integer]:
+        """Rows of all detectors of these spectra."""
+        if self.spectrum_numbers is None:
+            raise GeometryError(f"{label} names spectra, but which detectors these have is not known here")
+        self.unknown += np.setdiff1d(numbers, self.spectrum_numbers).tolist()
+        return np.flatnonzero(np.isin(self.spectrum_numbers, numbers))
+
+    def _known(self, ids: Ids) -> NDArray[np.integer]:
+        rows = self.instrument.rows_of(ids)
+        self.unknown += ids[rows < 0].tolist()
+        return rows[rows >= 0]
+
+    def _component(self, name: str, element: Element) -> NDArray[np.integer]:
+        if name not in self.instrument.components:
+            element.fail(f"{self.instrument.name} has no component {name!r}")
+        return np.arange(len(self.instrument))[self.instrument.components[name].rows]
+
+    def grouping(self, names: dict[int, str]) -> Grouping:
+        warnings = []
+        if self.unknown:
+            warnings.append(f"{len(self.unknown)} numbers are not in the instrument, the first is {self.unknown[0]}")
+        if self.twice:
+            warnings.append(f"{self.twice} detectors are in more than one group; the last one counts")
+        return Grouping(frozen(self.group), names, tuple(warnings))
+
+
+def _is_xml(source: Path | str) -> bool:
+    return isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith("<")
+
+
+def _group_id(element: Element, default: int) -> int:
+    number = element.integer("ID", default)
+    return number if number > 0 else element.fail(f"attribute ID={number} is not a positive number")
+
+
+def _words(text: str) -> Iterable[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(text: str, label: str) -> Ids:
+    """Numbers and inclusive ranges, ``1,3-5, 9``, blanks anywhere."""
+    left_over = _NUMBER_OR_RANGE.sub("", text).replace(",", " ").strip()
+    if left_over:
+        raise GeometryError(f"{label}: {left_over[:50]!r} is neither a number nor a range like 3-5")
+    pieces: list[Ids] = [np.empty(0, dtype=np.int64)]
+    room = _MOST
+    for first, last in _NUMBER_OR_RANGE.findall(text):
+        start, end = int(first), int(last or first)
+        room -= end - start + 1
+        if end < start or room < 0 or abs(start) >= 2**62:
+            raise GeometryError(f"{label}: the range {start}-{end} is not one of rising numbers, or too long")
+        pieces.append(np.arange(start, end + 1))
+    return np.concatenate(pieces)
+
+
+def _map_file(text: str, label: str, instrument: Instrument, spectrum_numbers: Ids | None) -> Grouping:
+    """Number of groups; then for each its number, a count, and that many spectrum numbers over any lines."""
+    words = " ".join(line.split("#")[0] for line in text.splitlines())
+    tokens = re.findall(r"\d+\s*-\s*\d+|\S+", words)
+    filled = _Filling(instrument, spectrum_numbers)
+    try:
+        count, at, names = int(tokens[0]), 1, {}
+        for number in range(1, count + 1):
+            size, at = int(tokens[at + 1]), at + 2
+            found = np.empty(0, dtype=np.int64)
+            while len(found) < size:
+                found = np.concatenate([found, _numbers(tokens[at], label)])
+                at += 1
+            if len(found) > size:
+                raise GeometryError(f"{label}: group {number} says it has {size} spectra, but lists {len(found)}")
+            filled.put(number, filled.rows_of_spectra(found, label))
+            names[number] = str(number)
+    except (IndexError, ValueError) as error:
+        raise GeometryError(f"{label} is not a grouping map, or ends too early: {error}") from error
+    return filled.grouping(names)
