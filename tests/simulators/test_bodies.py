@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from livereduce.protocols.adara import BankedEvent, BeamMonitorEvent, Decoder, PulseFlag, encode
+from livereduce.protocols.adara import RTDL, BankedEvent, BeamMonitorEvent, Decoder, PulseFlag, encode
 from livereduce.simulators.beamline import Bank, Beamline, Monitor
 from livereduce.simulators.bodies import EMPTY, Events, MonitorEvents, PulseLayout, pulse_packets
 from livereduce.simulators.machine import VETO_NO_BEAM, Pulse
@@ -106,7 +106,8 @@ def test_packets_are_those_the_codec_writes() -> None:
     )
     stream = b"".join(pulse_packets(PULSE, body))
     assert stream[136:] == encode(monitor) + encode(banked)
-    rtdl = next(iter(Decoder().feed(stream[:136])))
+    (rtdl,) = Decoder().feed(stream[:136])
+    assert isinstance(rtdl, RTDL)
     assert encode(rtdl) == stream[:136]
 
 
