@@ -5,6 +5,7 @@ Reads the diffraction calibration in HDF5 and the older five-column text. Consta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,24 +92,21 @@ class Calibration:
         wanted = np.array(ids, dtype=np.int64)
         if not len(self.ids):
             nothing = np.zeros(len(wanted))
-            return _calibration(wanted, nothing, nothing, nothing, nothing, nothing, self.instrument, self.warnings)
+            return _calibration(wanted, (nothing, nothing, nothing), nothing, nothing, self.instrument, self.warnings)
         order = np.argsort(self.ids, kind="stable")
         at = order[np.minimum(np.searchsorted(self.ids[order], wanted), len(order) - 1)]
         there = self.ids[at] == wanted
-        columns = (
-            np.where(there, column[at], 0) for column in (self.difc, self.difa, self.tzero, self.group, self.use)
-        )
-        return _calibration(wanted, *columns, self.instrument, self.warnings)
+        constants = [np.where(there, column[at], 0.0) for column in (self.difc, self.difa, self.tzero)]
+        group, use = (np.where(there, column[at], 0) for column in (self.group, self.use))
+        return _calibration(wanted, constants, group, use, self.instrument, self.warnings)
 
 
 def uncalibrated(instrument: Instrument) -> Calibration:
     """Take the constants from flight paths and angles; monitors and detectors in the beam are masked."""
     difc = geometric_difc(instrument.l1, instrument.l2, instrument.two_theta)
-    n = len(instrument)
+    zero = np.zeros(len(instrument))
     good = np.isfinite(difc) & ~instrument.monitor
-    return _calibration(
-        instrument.ids, np.where(good, difc, 0.0), np.zeros(n), np.zeros(n), good, good, instrument.name
-    )
+    return _calibration(instrument.ids, (np.where(good, difc, 0.0), zero, zero), good, good, instrument.name)
 
 
 def load_diffraction_calibration(source: Path | str | Group) -> Calibration:
@@ -141,9 +139,9 @@ def _read_hdf5(file: Group, label: str) -> Calibration:
     group = file["calibration"]
     ids = _column(group, "detid", label, None, None)
     n = len(ids)
-    difc, difa, tzero = (_column(group, name, label, n, 0.0) for name in ("difc", "difa", "tzero"))
+    constants = [_column(group, name, label, n, 0.0) for name in ("difc", "difa", "tzero")]
     groups, use = (_column(group, name, label, n, 1.0) for name in ("group", "use"))
-    return _calibration(ids, difc, difa, tzero, groups, use, _text(group, "instrument/name"))
+    return _calibration(ids, constants, groups, use, _text(group, "instrument/name"))
 
 
 def _column(group: Group, name: str, label: str, length: int | None, default: float | None) -> NDArray[Any]:
@@ -192,19 +190,19 @@ def load_cal(source: Path | str, instrument: Instrument) -> Calibration:
         raise GeometryError(f"{label}: detector {ids[low[0]]} has offset {offset[low[0]]}; expected more than -1")
     rows = instrument.rows_of(ids)
     known = rows >= 0
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if not known.all():
         first = ids[~known][0]
         warnings = (f"{label}: {int((~known).sum())} detectors are not in the instrument, the first is {first}",)
-    n = len(instrument)
+    zero = np.zeros(len(instrument))
     difc = geometric_difc(instrument.l1, instrument.l2, instrument.two_theta)
     difc = np.where(np.isfinite(difc) & ~instrument.monitor, difc, 0.0)
-    use, group = np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64)
+    use, group = zero.astype(bool), zero.astype(np.int64)
     at = rows[known]
     difc[at] /= 1.0 + offset[known]
     use[at] = table[known, 3] > 0
     group[at] = np.maximum(table[known, 4], 0).astype(np.int64)
-    return _calibration(instrument.ids, difc, np.zeros(n), np.zeros(n), group, use, instrument.name, warnings)
+    return _calibration(instrument.ids, (difc, zero, zero), group, use, instrument.name, warnings)
 
 
 def _five_columns(source: Path | str) -> tuple[Floats, str]:
@@ -234,32 +232,22 @@ def read_text(source: Path | str) -> tuple[str, str]:
     if isinstance(source, str) and "\n" in source:
         return source, "the text"
     try:
-        return Path(source).read_text(encoding="utf-8"), str(source)
+        return Path(source).read_text(encoding="utf-8", errors="replace"), str(source)
     except (OSError, ValueError) as error:
         raise GeometryError(f"cannot read {str(source)!r}: {error}") from error
 
 
 def _calibration(
     ids: ArrayLike,
-    difc: ArrayLike,
-    difa: ArrayLike,
-    tzero: ArrayLike,
+    constants: Sequence[ArrayLike],
     group: ArrayLike,
     use: ArrayLike,
     instrument: str = "",
     warnings: tuple[str, ...] = (),
 ) -> Calibration:
     """Check and freeze the columns; a difc that is not positive masks."""
-    floats = [np.array(column, dtype=np.float64) for column in (difc, difa, tzero)]
+    difc, difa, tzero = (frozen(np.array(column, dtype=np.float64)) for column in constants)
     good = np.array(use, dtype=np.float64) > 0
-    for column in floats:
-        good &= np.isfinite(column)
-    good &= floats[0] > 0
-    return Calibration(
-        frozen(np.array(ids, dtype=np.int64)),
-        *(frozen(column) for column in floats),
-        frozen(np.array(group, dtype=np.int64)),
-        frozen(good),
-        instrument,
-        warnings,
-    )
+    good &= np.isfinite(difc) & np.isfinite(difa) & np.isfinite(tzero) & (difc > 0)
+    numbers, groups = (frozen(np.array(column, dtype=np.int64)) for column in (ids, group))
+    return Calibration(numbers, difc, difa, tzero, groups, frozen(good), instrument, warnings)

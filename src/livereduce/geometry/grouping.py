@@ -7,7 +7,6 @@ instrument, in its order.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,9 +95,9 @@ def group_by_name(instrument: Instrument, names: str) -> Grouping:
     Parameters
     ----------
     names
-        Names separated by commas. ``bank`` stands for all components called ``bank`` or ``bank`` and a number, in
-        the order of the definition; ``All`` for everything but monitors. Components inside one that is already a
-        group are left out.
+        Names separated by commas. Where nothing is called just ``bank``, it stands for all components called
+        ``bank`` and a number, in the order of the definition; ``All`` for everything but monitors. Components inside
+        one that is already a group are left out.
 
     Raises
     ------
@@ -110,10 +109,11 @@ def group_by_name(instrument: Instrument, names: str) -> Grouping:
     for name in (part.strip() for part in names.split(",")):
         if name.lower() == "all":
             found[len(found) + 1] = "All"
-            filled.put(len(found), np.flatnonzero(~instrument.monitor))
+            filled.put(len(found), _where(~instrument.monitor))
             continue
         before = len(found)
-        pattern, last = re.compile(rf"{re.escape(name)}\d*", re.IGNORECASE), -1
+        number_behind = "" if name in instrument.components else r"\d+"
+        pattern, last = re.compile(re.escape(name) + number_behind, re.IGNORECASE), -1
         for number, entry in enumerate(instrument.components.entries):
             inside = entry.first < last
             if entry.anonymous or inside or entry.first == entry.last or not pattern.fullmatch(entry.name):
@@ -136,40 +136,39 @@ class _Filling:
         self.unknown: list[int] = []
         self.twice = 0
 
-    def put(self, number: int, rows: NDArray[np.integer]) -> None:
+    def put(self, number: int, rows: Ids) -> None:
         self.twice += int(np.count_nonzero((self.group[rows] != 0) & (self.group[rows] != number)))
         self.group[rows] = number
 
-    def rows_of_element(self, element: Element) -> NDArray[np.integer]:
+    def rows_of_element(self, element: Element) -> Ids:
         """Rows of everything named below a ``group`` element."""
-        rows = [np.empty(0, dtype=np.int64)]
+        rows: list[Ids] = [np.empty(0, dtype=np.int64)]
         for child in element.children:
+            text, label = child.text or child.text_of("val"), str(child)
             match child.tag:
                 case "detids":
-                    rows.append(self._known(_numbers(child.text or child.text_of("val"), str(child))))
+                    rows.append(self._known(_numbers(text, label)))
                 case "ids":
-                    rows.append(
-                        self.rows_of_spectra(_numbers(child.text or child.text_of("val"), str(child)), str(child))
-                    )
+                    rows.append(self.rows_of_spectra(_numbers(text, label), label))
                 case "component":
-                    rows += [self._component(name, child) for name in _words(child.text or child.text_of("val"))]
+                    rows += [self._component(name.strip(), child) for name in text.split(",")]
                 case _:
                     child.fail("expected detids, ids or component")
         return np.concatenate(rows)
 
-    def rows_of_spectra(self, numbers: Ids, label: str) -> NDArray[np.integer]:
+    def rows_of_spectra(self, numbers: Ids, label: str) -> Ids:
         """Rows of all detectors of these spectra."""
         if self.spectrum_numbers is None:
             raise GeometryError(f"{label} names spectra, but which detectors these have is not known here")
         self.unknown += np.setdiff1d(numbers, self.spectrum_numbers).tolist()
-        return np.flatnonzero(np.isin(self.spectrum_numbers, numbers))
+        return _where(np.isin(self.spectrum_numbers, numbers))
 
-    def _known(self, ids: Ids) -> NDArray[np.integer]:
+    def _known(self, ids: Ids) -> Ids:
         rows = self.instrument.rows_of(ids)
         self.unknown += ids[rows < 0].tolist()
         return rows[rows >= 0]
 
-    def _component(self, name: str, element: Element) -> NDArray[np.integer]:
+    def _component(self, name: str, element: Element) -> Ids:
         if name not in self.instrument.components:
             element.fail(f"{self.instrument.name} has no component {name!r}")
         return np.arange(len(self.instrument))[self.instrument.components[name].rows]
@@ -192,8 +191,8 @@ def _group_id(element: Element, default: int) -> int:
     return number if number > 0 else element.fail(f"attribute ID={number} is not a positive number")
 
 
-def _words(text: str) -> Iterable[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+def _where(mask: NDArray[np.bool_]) -> Ids:
+    return np.flatnonzero(mask).astype(np.int64)
 
 
 def _numbers(text: str, label: str) -> Ids:
@@ -213,22 +212,21 @@ def _numbers(text: str, label: str) -> Ids:
 
 
 def _map_file(text: str, label: str, instrument: Instrument, spectrum_numbers: Ids | None) -> Grouping:
-    """Number of groups; then for each its number, a count, and that many spectrum numbers over any lines."""
-    words = " ".join(line.split("#")[0] for line in text.splitlines())
-    tokens = re.findall(r"\d+\s*-\s*\d+|\S+", words)
+    """Read a map: how many groups; then of each its number, a count, and that many spectra over any lines."""
+    words = iter(re.findall(r"\d+\s*-\s*\d+|\S+", " ".join(line.split("#")[0] for line in text.splitlines())))
     filled = _Filling(instrument, spectrum_numbers)
     try:
-        count, at, names = int(tokens[0]), 1, {}
+        count = int(next(words))
         for number in range(1, count + 1):
-            size, at = int(tokens[at + 1]), at + 2
-            found = np.empty(0, dtype=np.int64)
-            while len(found) < size:
-                found = np.concatenate([found, _numbers(tokens[at], label)])
-                at += 1
-            if len(found) > size:
-                raise GeometryError(f"{label}: group {number} says it has {size} spectra, but lists {len(found)}")
-            filled.put(number, filled.rows_of_spectra(found, label))
-            names[number] = str(number)
-    except (IndexError, ValueError) as error:
-        raise GeometryError(f"{label} is not a grouping map, or ends too early: {error}") from error
-    return filled.grouping(names)
+            next(words)  # a spectrum number of no use
+            size, found = int(next(words)), [np.empty(0, dtype=np.int64)]
+            listed = 0
+            while listed < size:
+                found.append(_numbers(next(words), label))
+                listed += len(found[-1])
+            if listed > size:
+                raise GeometryError(f"{label}: group {number} says it has {size} spectra, but lists {listed}")
+            filled.put(number, filled.rows_of_spectra(np.concatenate(found), label))
+    except (StopIteration, ValueError) as error:
+        raise GeometryError(f"{label} is not a grouping map, or ends too early {error}".strip()) from error
+    return filled.grouping({number: str(number) for number in range(1, count + 1)})
