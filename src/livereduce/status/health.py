@@ -73,7 +73,7 @@ class ScriptProblem:
 class LogValue:
     """The newest value of a run log."""
 
-    value: float | str | None
+    value: float | int | str | None
     units: str = ""
     time_ns: int | None = None
 

@@ -5,7 +5,8 @@ files go, so a reader that finds a file gone reads the manifest again. Nothing i
 
 A workspace of the manifest has ``files`` ``x`` (edges or points; one row for all spectra, or one a spectrum), ``y``
 and ``e`` (one row for each index in ``spectra``). A truncated one holds only some rows, and may have ``sum_x``,
-``sum_y``, ``sum_e`` (the sum of all spectra) and ``counts`` (one number a spectrum) beside them. Rows that are asked
+``sum_y``, ``sum_e`` (the sum of all spectra) and ``counts`` (one number a spectrum) beside them. A table has its column
+names in ``columns`` and ``files`` ``column0``, ``column1``, … of numbers or text. Rows that are asked
 for and not there are noted in ``<runtime_dir>/wanted.json``, ``{name: [spectrum, ...]}``, for the next snapshot.
 """
 
@@ -80,15 +81,12 @@ class Manifest:
         """Give the entry of a workspace; None when there is none of that name."""
         return next((entry for entry in self.workspaces if entry["name"] == name), None)
 
-    def load(self, entry: dict[str, Any], part: str) -> NDArray[Any] | None:
-        """Load one array of a workspace; None when it has no such part. `FileNotFoundError`: the file has gone."""
-        file = entry.get("files", {}).get(part)
-        if file is None:
-            return None
+    def load(self, entry: dict[str, Any], part: str, file: str) -> NDArray[Any]:
+        """Map one array of a workspace into memory; `FileNotFoundError`: the file has gone."""
         if Path(file).name != file:
-            raise SnapshotError(f"{entry['name']}: file name {file!r} leads out of the snapshot folder")
+            raise SnapshotError(f"{entry['name']}: {part} is in {file!r}, which leads out of the snapshot folder")
         try:
-            array: NDArray[Any] = np.load(self.folder / file, allow_pickle=False)
+            array: NDArray[Any] = np.load(self.folder / file, mmap_mode="r", allow_pickle=False)
         except ValueError as error:
             raise SnapshotError(f"{self.folder / file}: {error}") from error
         return array
@@ -122,8 +120,10 @@ class Loaded:
     stamp: str
 
 
-def load_workspace(runtime_dir: Path, name: str, parts: tuple[str, ...]) -> Loaded | None:
-    """Load parts of a workspace from one snapshot; parts it has not are left out; None when there is no workspace.
+def load_workspace(runtime_dir: Path, name: str) -> Loaded | None:
+    """Load a workspace from one snapshot; None when there is no workspace of that name.
+
+    The arrays are mapped, so that asking for one spectrum of a large workspace reads no more than that.
 
     Raises
     ------
@@ -136,13 +136,13 @@ def load_workspace(runtime_dir: Path, name: str, parts: tuple[str, ...]) -> Load
         if entry is None:
             return None
         try:
-            loaded = {part: manifest.load(entry, part) for part in parts}
+            named = entry.get("files", {})
+            arrays = {part: manifest.load(entry, part, file) for part, file in named.items()}
             # versions begin anew with a new reducer, the times of files do not
-            times = [(manifest.folder / file).stat().st_mtime_ns for file in entry.get("files", {}).values()]
+            times = [(manifest.folder / file).stat().st_mtime_ns for file in named.values()]
         except FileNotFoundError:
             continue  # a newer snapshot has just replaced this one
-        present = {part: array for part, array in loaded.items() if array is not None}
-        return Loaded(entry, present, f"{entry.get('version')}-{max(times, default=0)}")
+        return Loaded(entry, arrays, f"{entry.get('version')}-{max(times, default=0)}")
     raise SnapshotError(f"the files of {name} are gone; the snapshot is being replaced faster than it can be read")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv as csv_text
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,6 +84,22 @@ def _lines(curve: Curve) -> Iterator[str]:
     e = curve.e if curve.e is not None else np.full(n, np.nan)
     for row in zip(*(column.tolist() for column in (*x, curve.y, e)), strict=True):
         yield ",".join([str(curve.spectrum), *("" if value != value else repr(value) for value in row)])
+
+
+def table(entry: dict[str, Any], arrays: dict[str, NDArray[Any]], form: str) -> Response:
+    """Columns of a table as JSON or csv."""
+    columns = [(name, arrays[f"column{i}"]) for i, name in enumerate(entry["columns"])]
+    cells = [numbers(values) if values.dtype.kind == "f" else values.tolist() for _, values in columns]
+    if form == "json":
+        listed = [{"name": name, "values": cell} for (name, _), cell in zip(columns, cells, strict=True)]
+        return JSONResponse(meta(entry) | {"columns": listed})
+    if form != "csv":
+        raise HTTPException(400, f"format: found {form!r}; a table is given as json or csv")
+    buffer = io.StringIO(newline="")
+    writer = csv_text.writer(buffer)
+    writer.writerow([name for name, _ in columns])
+    writer.writerows(zip(*cells, strict=True))
+    return _download(entry, buffer.getvalue().encode(), "text/csv; charset=utf-8", "csv")
 
 
 def nexus(entry: dict[str, Any], curves: list[Curve]) -> Response:

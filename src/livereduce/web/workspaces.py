@@ -15,7 +15,6 @@ from livereduce.web import files, formats
 from livereduce.web.files import Loaded
 from livereduce.web.formats import Curve
 
-PARTS = ("x", "y", "e", "sum_x", "sum_y", "sum_e", "counts")
 IMAGE_ROWS, IMAGE_COLUMNS = 200, 400
 
 
@@ -44,7 +43,7 @@ def get(runtime_dir: Path, request: Request) -> Response:
     name, form = request.path_params["name"], request.query_params.get("format", "json")
     if form not in ("json", "npy", "csv", "nxs"):
         raise HTTPException(400, f"format: found {form!r}, expected json, npy, csv or nxs")
-    loaded = files.load_workspace(runtime_dir, name, PARTS)
+    loaded = files.load_workspace(runtime_dir, name)
     if loaded is None:
         raise HTTPException(404, f"there is no workspace {name!r}; /api/workspaces lists what there is")
     tag = f'W/"{loaded.stamp}"'
@@ -64,6 +63,10 @@ def get(runtime_dir: Path, request: Request) -> Response:
 
 def _respond(loaded: Loaded, form: str, request: Request) -> Response:
     wanted = request.query_params.get("spectrum")
+    if "columns" in loaded.entry:
+        return formats.table(loaded.entry, loaded.arrays, form)
+    if "y" not in loaded.arrays and "sum_y" not in loaded.arrays:
+        raise HTTPException(409, f"{loaded.entry['name']} ({loaded.entry.get('kind')}) holds no values to show")
     if "image" in request.query_params:
         return JSONResponse(image(loaded))
     if form == "npy" and wanted is None:
@@ -145,6 +148,8 @@ def _sum(loaded: Loaded) -> Curve:
     arrays = loaded.arrays
     if "sum_y" in arrays:
         return Curve("sum", arrays["sum_x" if "sum_x" in arrays else "x"], arrays["sum_y"], arrays.get("sum_e"))
+    if len(_indices(loaded)) < _shape(loaded)[0]:
+        raise HTTPException(409, "the snapshot holds only some spectra of this workspace, and no sum of all")
     x, y, e = arrays["x"], np.atleast_2d(arrays["y"]), arrays.get("e")
     if x.ndim == 2 and not (x == x[0]).all():
         raise HTTPException(409, "the spectra have different bins, so there is no sum; ask for single spectra")
@@ -155,6 +160,8 @@ def _sum(loaded: Loaded) -> Curve:
 def _counts(loaded: Loaded) -> Curve:
     counts = loaded.arrays.get("counts")
     if counts is None:
+        if len(_indices(loaded)) < _shape(loaded)[0]:
+            raise HTTPException(409, "the snapshot holds only some spectra of this workspace, and no counts of all")
         counts = np.nansum(np.atleast_2d(loaded.arrays["y"]), axis=1)
     return Curve("counts", np.arange(len(counts), dtype=float), counts, None)
 
@@ -164,6 +171,8 @@ def image(loaded: Loaded) -> dict[str, Any]:
 
     Averages, not sums, so that cells of unequal numbers of bins at the edges do not look brighter.
     """
+    if "y" not in loaded.arrays:
+        raise HTTPException(409, "the snapshot holds no spectra of this workspace; ask for single ones first")
     y, x = np.atleast_2d(loaded.arrays["y"]), loaded.arrays["x"]
     rows, columns = _blocks(y.shape[0], IMAGE_ROWS), _blocks(y.shape[1], IMAGE_COLUMNS)
     totals = np.add.reduceat(np.add.reduceat(np.nan_to_num(y), rows[:-1], axis=0), columns[:-1], axis=1)
