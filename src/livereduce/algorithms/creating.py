@@ -1,0 +1,200 @@
+"""Workspaces made from numbers: CreateWorkspace and its kin, and logs added by hand."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from livereduce.algorithms.declaration import Numbers, algorithm
+from livereduce.workspaces import (
+    HistogramWorkspace,
+    MatrixWorkspace,
+    NumericAxis,
+    Run,
+    TableWorkspace,
+    TimeSeries,
+)
+from livereduce.workspaces.arrays import F64
+
+
+@algorithm("CreateWorkspace", names={"n_spec": "NSpec"})
+def create_workspace(
+    data_x: Numbers,
+    data_y: Numbers,
+    data_e: Numbers = (),
+    n_spec: int = 1,
+    unit_x: str = "",
+    vertical_axis_unit: str = "SpectraNumber",
+    vertical_axis_values: Numbers = (),
+    distribution: bool = False,
+    parent_workspace: MatrixWorkspace | None = None,
+    y_unit_label: str = "",
+    workspace_title: str = "",
+    dx: Numbers = (),
+) -> HistogramWorkspace:
+    """Make a workspace from lists of numbers.
+
+    Parameters
+    ----------
+    data_x
+        Bin edges (one more than values) or points, of one spectrum for all or of all one after another.
+    data_y
+        Values of all spectra one after another.
+    data_e
+        Standard deviations, as many as values; without, they are zero.
+    n_spec
+        Number of spectra.
+    unit_x
+        Unit of X, as in ConvertUnits; empty for none.
+    vertical_axis_unit
+        SpectraNumber, or the unit of the vertical axis values.
+    vertical_axis_values
+        Values of the vertical axis, one per spectrum (or one more: edges).
+    distribution
+        Whether the values are divided by the bin widths.
+    parent_workspace
+        Where instrument, logs and (if it has as many) spectra are taken from.
+    y_unit_label
+        Label of Y.
+    workspace_title
+        Title.
+    dx
+        Resolution of X, as many as values.
+    """
+    y = _as_rows("DataY", data_y, n_spec)
+    values = np.asarray(vertical_axis_values, np.float64)
+    if vertical_axis_unit != "SpectraNumber" and len(values) not in (n_spec, n_spec + 1):
+        raise ValueError(f"VerticalAxisValues: {len(values)} values for {n_spec} spectra; expected one each")
+    numeric = NumericAxis.of(values, vertical_axis_unit) if vertical_axis_unit != "SpectraNumber" else None
+    e, resolution = np.asarray(data_e, np.float64), np.asarray(dx, np.float64)
+    result = HistogramWorkspace(
+        _x_rows(data_x, y.shape),
+        y,
+        e=_as_rows("DataE", e, n_spec, y.shape[1]) if e.size else None,
+        dx=_as_rows("Dx", resolution, n_spec, y.shape[1]) if resolution.size else None,
+        title=workspace_title,
+        unit=unit_x,
+        y_unit="",
+        y_label=y_unit_label,
+        distribution=distribution,
+        vertical=numeric,
+    )
+    return result if parent_workspace is None else _with_parent(result, parent_workspace)
+
+
+def _as_rows(name: str, data: Numbers, n_spec: int, bins: int | None = None) -> F64:
+    values = np.array(data, np.float64).reshape(-1)
+    if n_spec < 1 or not values.size or values.size % n_spec or (bins and values.size != bins * n_spec):
+        wanted = f"{bins * n_spec}" if bins else "a multiple of NSpec"
+        raise ValueError(f"{name}: {values.size} values for NSpec={n_spec}; expected {wanted}")
+    return values.reshape(n_spec, -1)
+
+
+def _x_rows(data: Numbers, shape: tuple[int, int]) -> F64:
+    x = np.array(data, np.float64).reshape(-1)
+    n, bins = shape
+    if x.size in (bins, bins + 1):
+        return x
+    if x.size in (n * bins, n * (bins + 1)):
+        return x.reshape(n, -1)
+    raise ValueError(
+        f"DataX: {x.size} values for {n} spectra of {bins}; expected {bins} or {bins + 1}, for all or for each"
+    )
+
+
+def _with_parent(ws: HistogramWorkspace, parent: MatrixWorkspace) -> HistogramWorkspace:
+    spectra = parent.spectra if parent.n_spectra == ws.n_spectra else ws.spectra
+    result: HistogramWorkspace = ws.replaced(
+        detectors=parent.detectors,
+        spectra=spectra,
+        run=parent.logs.clone(),
+        unit=ws.unit or parent.unit,
+        y_unit=parent.y_unit,
+        y_label=ws.y_label or parent.y_label,
+        title=ws.title or parent.title,
+    )
+    return result
+
+
+@algorithm("CreateSingleValuedWorkspace")
+def create_single_valued_workspace(data_value: float = 0.0, error_value: float = 0.0) -> HistogramWorkspace:
+    """Make a workspace that is a number with an error, for arithmetic with others.
+
+    Parameters
+    ----------
+    data_value
+        The number.
+    error_value
+        Its standard deviation.
+    """
+    return HistogramWorkspace([0.0], [[data_value]], e=[[error_value]], unit="", y_unit="")
+
+
+@algorithm("CreateEmptyTableWorkspace")
+def create_empty_table_workspace(title: str = "") -> TableWorkspace:
+    """Make a table without columns.
+
+    Parameters
+    ----------
+    title
+        Title.
+    """
+    return TableWorkspace(title=title)
+
+
+@algorithm("AddSampleLog", in_place=["workspace"])
+def add_sample_log(
+    workspace: MatrixWorkspace,
+    log_name: str,
+    log_text: str = "",
+    log_type: Literal["String", "Number", "Number Series"] = "String",
+    log_unit: str = "",
+    number_type: Literal["AutoDetect", "Int", "Double"] = "AutoDetect",
+) -> MatrixWorkspace:
+    """Add a log to a workspace, or set it anew.
+
+    Parameters
+    ----------
+    workspace
+        The workspace, which is changed.
+    log_name
+        Name of the log.
+    log_text
+        Its value.
+    log_type
+        A text, a number, or a series with this number at the start of the run (or at 1970 if that is not known).
+    log_unit
+        Unit of a number.
+    number_type
+        Whether a number is whole; AutoDetect decides by its text.
+    """
+    if not log_name:
+        raise ValueError("LogName must not be empty")
+    run = workspace.run()
+    value = log_text if log_type == "String" else _number(log_text, number_type)
+    if log_type == "Number Series":
+        run.set(log_name, TimeSeries(log_name, [_start_of(run)], [value], log_unit))
+    else:
+        run.set(log_name, value, log_unit)
+    return workspace
+
+
+def _number(text: str, number_type: str) -> int | float:
+    try:
+        if number_type != "Double":
+            return int(text)
+    except ValueError:
+        if number_type == "Int":
+            raise ValueError(f"LogText: expected a whole number, found {text!r}") from None
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"LogText: expected a number, found {text!r}") from None
+
+
+def _start_of(run: Run) -> int:
+    try:
+        return run.start_ns
+    except RuntimeError:
+        return 0

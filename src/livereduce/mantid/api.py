@@ -1,0 +1,29 @@
+"""``mantid.api``: the store, the factories, and the kinds of workspaces."""
+
+from livereduce.mantid.ads import AnalysisDataService, AnalysisDataServiceImpl, mtd
+from livereduce.mantid.factories import TableFactory, WorkspaceFactory
+from livereduce.mantid.managed import Algorithm, AlgorithmManager
+from livereduce.workspaces import EventWorkspace as IEventWorkspace
+from livereduce.workspaces import MatrixWorkspace, Run, Workspace, WorkspaceGroup
+from livereduce.workspaces import TableWorkspace as ITableWorkspace
+from livereduce.workspaces.matrix import SpectrumInfo
+
+IAlgorithm = Algorithm
+
+__all__ = [
+    "Algorithm",
+    "AlgorithmManager",
+    "AnalysisDataService",
+    "AnalysisDataServiceImpl",
+    "IAlgorithm",
+    "IEventWorkspace",
+    "ITableWorkspace",
+    "MatrixWorkspace",
+    "Run",
+    "SpectrumInfo",
+    "TableFactory",
+    "Workspace",
+    "WorkspaceFactory",
+    "WorkspaceGroup",
+    "mtd",
+]
