@@ -28,7 +28,7 @@ def root_of(array: AnyArray) -> AnyArray:
     return array
 
 
-def frozen(values: npt.ArrayLike, dtype: npt.DTypeLike = None) -> AnyArray:
+def frozen(values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> AnyArray:
     """Return a C-contiguous array with these values that nobody else can write to.
 
     An array that owns its memory is **taken over**: it becomes read-only itself. A view is shared if the memory behind
@@ -42,12 +42,19 @@ def frozen(values: npt.ArrayLike, dtype: npt.DTypeLike = None) -> AnyArray:
     return array
 
 
+def read_only(array: AnyArray) -> AnyArray:
+    """Return a view nobody can write through. Kernels get all input like this: each then has one compiled form."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 class Column:
     """A read-only array with equality and hash by content: what plans are made of."""
 
     __slots__ = ("_digest", "values")
 
-    def __init__(self, values: npt.ArrayLike, dtype: npt.DTypeLike = None) -> None:
+    def __init__(self, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> None:
         self.values: AnyArray = frozen(values, dtype)
         self._digest: bytes | None = None
 
@@ -56,8 +63,8 @@ class Column:
         """16 bytes that identify dtype, shape and content."""
         if self._digest is None:
             head = f"{self.values.dtype.str}{self.values.shape}".encode()
-            content = memoryview(np.atleast_1d(self.values)).cast("B") if self.values.size else b""
-            self._digest = hashlib.blake2b(content, digest_size=16, salt=b"column", person=head[:16]).digest() + head
+            content = self.values.reshape(-1).view(np.uint8)
+            self._digest = hashlib.blake2b(content.data, digest_size=16).digest() + head
         return self._digest
 
     def __eq__(self, other: object) -> bool:

@@ -6,13 +6,13 @@ the kernel decides: to ticks (integers) if all pixels share one conversion, else
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
 from livereduce.workspaces import kernels
-from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, Bool, Column
+from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, Bool, Column, frozen, read_only
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.lookup import (
     TICKS,
@@ -25,14 +25,10 @@ from livereduce.workspaces.lookup import (
 from livereduce.workspaces.plan import Plan, merged_intervals, y_edges
 
 _FILTER_BLOCK = 1 << 16
-_NO_ROW = np.uint32(0xFFFFFFFF)
 
 
-class Kernel(Protocol):
-    """Adds `step` to the counts of events."""
-
-    def __call__(self, tof: U32, pix: AnyArray, step: int, out: AnyArray) -> None:
-        """Count."""
+Kernel = Callable[[U32, I32, int, AnyArray], None]
+"""``kernel(tof, pix, step, out)`` adds `step`, modulo 2**32, to the counts of events."""
 
 
 class EventFilter:
@@ -43,26 +39,21 @@ class EventFilter:
         source = np.arange(n, dtype=np.int32) if plan.group is None else plan.group.values
         if len(source) != n:
             raise ValueError(f"Plan: groups of {len(source)} pixels for a table of {n}")
-        self.group: U32 = source.astype(np.uint32)  # -1, in no spectrum, becomes 2**32 - 1, past every row
-        self._windows: tuple[U32, U32] | None = None
+        first, end = np.zeros(n, np.int64), np.full(n, TICKS)
         if plan.lo is not None and plan.hi is not None:
-            first = np.broadcast_to(tick_thresholds(table, np.atleast_1d(plan.lo.values), 1.0, 0.0), n)
-            end = np.broadcast_to(tick_thresholds(table, np.atleast_1d(plan.hi.values), 1.0, 0.0), n)
-            self.group[end <= first] = _NO_ROW
-            self._windows = (
-                np.minimum(first, TICKS - 1).astype(np.uint32),
-                np.maximum(end - first - 1, 0).astype(np.uint32),
-            )
-        cuts = tick_thresholds(table, np.array(plan.excluded, np.float64).reshape(-1), 1.0, 0.0)
-        merged = merged_intervals(cuts.reshape(-1, 2))
-        self._cuts = merged[:, 0].astype(np.uint32), (merged[:, 1] - merged[:, 0] - 1).astype(np.uint32)
-        if self._windows is None and len(merged):
-            self._windows = np.zeros(n, np.uint32), np.full(n, TICKS - 1, np.uint32)
+            first[:] = tick_thresholds(table, np.atleast_1d(plan.lo.values), 1.0, 0.0)
+            end[:] = tick_thresholds(table, np.atleast_1d(plan.hi.values), 1.0, 0.0)
+        cuts = merged_intervals(tick_thresholds(table, np.array(plan.excluded).reshape(-1), 1.0, 0.0).reshape(-1, 2))
+        self._everything = plan.lo is None and not len(cuts)
+        self._windows = _ticks(first), _ticks(end - first - 1)
+        self._cuts = _ticks(cuts[:, 0]), _ticks(cuts[:, 1] - cuts[:, 0] - 1)
+        # in no spectrum (-1) becomes 2**32 - 1, past every row; so does a pixel whose window is empty
+        self.group: U32 = frozen(np.where(end > first, source, -1).astype(np.int32).view(np.uint32))
 
     def mask(self, tof: U32, pix: I32) -> Bool:
         """Tell for each event whether it is inside the windows."""
         keep = np.ones(len(tof), bool)
-        if self._windows is not None:
+        if not self._everything:
             first, width = self._windows
             keep &= tof - first[pix] <= width[pix]
             for cut_first, cut_width in zip(*self._cuts, strict=True):
@@ -71,15 +62,19 @@ class EventFilter:
 
     def kept(self, tof: U32, pix: I32) -> Iterator[tuple[U32, I32]]:
         """Yield the events inside the windows, in blocks; pixels in no spectrum are among them still."""
-        if self._windows is None:
+        if self._everything:
             yield tof, pix
             return
         size = min(_FILTER_BLOCK, len(tof))
         out_tof, out_pix = np.empty(size, np.uint32), np.empty(size, np.int32)
         for i in range(0, len(tof), _FILTER_BLOCK):
             some_tof, some_pix = tof[i : i + _FILTER_BLOCK], pix[i : i + _FILTER_BLOCK]
-            n = kernels.keep_window(some_tof, some_pix, *self._windows, *self._cuts, out_tof, out_pix)
-            yield out_tof[:n], out_pix[:n]
+            n = kernels.keep_window(*self._windows, *self._cuts, some_tof, some_pix, out_tof, out_pix)
+            yield read_only(out_tof[:n]), read_only(out_pix[:n])
+
+
+def _ticks(values: I64) -> U32:
+    return frozen(np.clip(values, 0, TICKS - 1).astype(np.uint32))
 
 
 class Counter:
@@ -99,7 +94,9 @@ class Counter:
         rows = plan.n_spectra
         self.shape = (rows, 1 if edges is None else edges.values.shape[-1] - 1)
         self.reversed = edges is not None and not plan.curve.rising
-        self._kernel = self._all_kernel() if edges is None else self._binned_kernel(plan, edges.values)
+        self._kernel: Kernel = (
+            partial(kernels.count_rows, self.group) if edges is None else self._choose(plan, edges.values)
+        )
 
     def __call__(self, a: int, b: int, subtract: bool, out: AnyArray) -> None:
         """Add events [a, b) to a uint32 array of our shape, or take them away modulo 2**32."""
@@ -112,81 +109,52 @@ class Counter:
         """Return counts in the order of the edges: they are kept in the order of y."""
         return counts[:, ::-1] if self.reversed else counts
 
-    def _all_kernel(self) -> Kernel:
-        group = self.group
-
-        def count(tof: U32, pix: AnyArray, step: int, out: AnyArray) -> None:
-            kernels.count_rows(pix, group, step, out.reshape(-1))
-
-        return count
-
-    def _binned_kernel(self, plan: Plan, edges: F64) -> Kernel:
+    def _choose(self, plan: Plan, edges: F64) -> Kernel:
         if edges.ndim == 2:
-            rows = np.stack([y_edges(plan.curve, row) for row in edges])
-            return self._search_kernel(plan, rows)
+            return self._search_kernel(plan, np.stack([y_edges(plan.curve, row) for row in edges]))
         in_y = y_edges(plan.curve, edges)
         factor, offset = plan.y_map()
         if len(factor) == len(offset) == 1:
             ticks = tick_thresholds(self._table, in_y, factor[0], offset[0])
-            if ticks[-1] - ticks[0] < TICKS - 1:
-                return self._tick_kernel(ticks)
+            kernel = self._tick_kernel(ticks) if ticks[-1] - ticks[0] < TICKS - 1 else None
+            if kernel is not None:
+                return kernel
         return self._y_kernel(plan, in_y)
 
-    def _tick_kernel(self, ticks: I64) -> Kernel:
-        single = self.shape[0] == 1 and bool(np.all(self.group == 0))
-        group = self.group
+    def _tick_kernel(self, ticks: I64) -> Kernel | None:
         lo, span = int(ticks[0]), int(ticks[-1] - ticks[0])
-        if not span:
+        if not span:  # the bins lie between two ticks: no event is in them
             return lambda tof, pix, step, out: None
-        by = reciprocal_of(ticks)
-        if by is not None:
-            m, s = by
-            if single:
-                return lambda tof, pix, step, out: kernels.hist1d_uniform(tof, lo, span, m, s, step, out.reshape(-1))
-            return lambda tof, pix, step, out: kernels.grouped_uniform(tof, pix, group, lo, span, m, s, step, out)
-        t = tick_table(ticks)
-        if single:
-            return lambda tof, pix, step, out: kernels.hist1d_table(
-                tof, lo, span, t.shift, t.lut, t.edges, t.hops, step, out.reshape(-1)
-            )
-        return lambda tof, pix, step, out: kernels.grouped_table(
-            tof, pix, group, lo, span, t.shift, t.lut, t.edges, t.hops, step, out
-        )
-
-    def _y_columns(self, plan: Plan) -> tuple[F64, F64, float, float]:
-        factor, offset = plan.y_map()
-        n = self._table.n_pixels
-        return (
-            np.ascontiguousarray(np.broadcast_to(factor, n)),
-            np.ascontiguousarray(np.broadcast_to(offset, n)),
-            float(self._table.zero_ticks),
-            self._table.tick_us,
-        )
+        everything_in_one = self.shape[0] == 1 and not self.group.any()
+        reciprocal = reciprocal_of(ticks)
+        if reciprocal is not None:
+            if everything_in_one:
+                return partial(kernels.hist1d_uniform, lo, span, *reciprocal)
+            return partial(kernels.grouped_uniform, self.group, lo, span, *reciprocal)
+        table = tick_table(ticks)
+        if table is None:
+            return None
+        if everything_in_one:
+            return partial(kernels.hist1d_table, lo, span, *table)
+        return partial(kernels.grouped_table, self.group, lo, span, *table)
 
     def _y_kernel(self, plan: Plan, in_y: F64) -> Kernel:
-        group = self.group
-        factor, offset, zero, tick = self._y_columns(plan)
         bits, linear = bits_table(in_y), None
         if bits is None or bits.hops > 1:
             linear = linear_table(in_y)
         if bits is not None and (linear is None or bits.hops <= linear.hops):
-            return lambda tof, pix, step, out: kernels.focus_bits(
-                tof, pix, group, factor, offset, zero, tick, bits.edges, bits.lut, bits.first, bits.shift, bits.hops,
-                step, out,
-            )  # fmt: skip
+            return partial(kernels.focus_bits, *self._y_columns(plan), *bits)
         if linear is not None:
-            return lambda tof, pix, step, out: kernels.focus_linear(
-                tof, pix, group, factor, offset, zero, tick, linear.edges, linear.lut, linear.scale, linear.hops,
-                step, out,
-            )  # fmt: skip
+            return partial(kernels.focus_linear, *self._y_columns(plan), *linear)
         return self._search_kernel(plan, in_y.reshape(1, -1))
 
     def _search_kernel(self, plan: Plan, rows: F64) -> Kernel:
-        group = self.group
-        factor, offset, zero, tick = self._y_columns(plan)
-        return lambda tof, pix, step, out: kernels.focus_search(
-            tof, pix, group, factor, offset, zero, tick, rows, step, out
-        )
+        return partial(kernels.focus_search, *self._y_columns(plan), frozen(rows))
+
+    def _y_columns(self, plan: Plan) -> tuple[U32, F64, F64, float, float]:
+        """Return group, factor and offset of each pixel, the tick of time zero, the length of a tick in us."""
+        factor, offset = (frozen(np.broadcast_to(c, self._table.n_pixels)) for c in plan.y_map())
+        return self.group, factor, offset, float(self._table.zero_ticks), self._table.tick_us
 
     def mask(self, tof: U32, pix: I32) -> Bool:
         """Tell for each event whether it is inside the windows."""
@@ -194,10 +162,10 @@ class Counter:
 
     def extent_of_y(self, a: int, b: int) -> tuple[float, float]:
         """Return the least and greatest y of events [a, b) that are in a spectrum; (inf, -inf) if there are none."""
-        factor, offset, zero, tick = self._y_columns(self._plan)
+        columns = self._y_columns(self._plan)
         lo, hi = np.inf, -np.inf
         for tof, pix in self._table.pieces(a, b):
             for some_tof, some_pix in self._filter.kept(tof, pix):
-                found = kernels.extent_y(some_tof, some_pix, self.group, self.shape[0], factor, offset, zero, tick)
-                lo, hi = min(lo, found[0]), max(hi, found[1])
+                least, greatest = kernels.extent_y(*columns, self.shape[0], some_tof, some_pix)
+                lo, hi = min(lo, least), max(hi, greatest)
         return lo, hi

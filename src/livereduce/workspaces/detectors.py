@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livereduce.workspaces import kernels
-from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, Bool, frozen
+from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, Bool, frozen, read_only
 
 if TYPE_CHECKING:
     from livereduce.geometry import Instrument
@@ -75,8 +75,8 @@ class Detectors:
             if column is not None and len(column) != n:
                 raise ValueError(f"Detectors: {len(column)} values of {name} for {n} detector IDs")
         order = np.argsort(self.ids, kind="stable")
-        self._sorted_ids: I64 = self.ids[order]
-        self._sorted_index: I32 = order.astype(np.int32)
+        self._sorted_ids: I64 = frozen(self.ids[order])
+        self._sorted_index: I32 = frozen(order.astype(np.int32))
         if np.any(self._sorted_ids[1:] == self._sorted_ids[:-1]):
             twice = self._sorted_ids[1:][self._sorted_ids[1:] == self._sorted_ids[:-1]][0]
             raise ValueError(f"Detectors: detector ID {twice} occurs more than once")
@@ -105,7 +105,7 @@ class Detectors:
             return np.empty(0, np.int32), 0
         lookup = np.full(known[-1] - known[0] + 1, -1, np.int32)
         lookup[known - known[0]] = self.index_of(known)
-        return lookup, int(known[0])
+        return frozen(lookup), int(known[0])
 
     def index_of(self, ids: npt.ArrayLike) -> I32:
         """Return the dense index of each ID, -1 where there is none."""
@@ -125,8 +125,8 @@ class Detectors:
         start
             First event of each pulse, then the number of events.
         """
-        tof, pixel_id = np.ascontiguousarray(tof, np.uint32), np.ascontiguousarray(pixel_id, np.uint32)
-        start = np.ascontiguousarray(start, np.int64)
+        tof, pixel_id = (read_only(np.ascontiguousarray(c, np.uint32)) for c in (tof, pixel_id))
+        start = read_only(np.ascontiguousarray(start, np.int64))
         if tof.shape != pixel_id.shape or start[0] != 0 or start[-1] != len(tof) or np.any(start[1:] < start[:-1]):
             raise ValueError(f"map_events: starts must rise from 0 to {len(tof)}, one tof and one ID per event")
         out_tof, out_pix = np.empty_like(tof), np.empty(len(tof), np.int32)
@@ -248,7 +248,8 @@ class Spectra:
         flag = np.where(index >= 0, detectors.monitor[index], False) if len(detectors) else np.zeros(len(index), bool)
         length = np.diff(self.start)
         found = np.bincount(np.repeat(np.arange(len(self)), length), flag, len(self))
-        return (length > 0) & (found == length)
+        result: Bool = (length > 0) & (found == length)
+        return result
 
     def geometry_from(self, detectors: Detectors) -> SpectrumGeometry:
         """Return flight paths and angles: what was set, or the means over each spectrum's detectors (NaN if none)."""

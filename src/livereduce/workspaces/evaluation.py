@@ -97,11 +97,13 @@ class Evaluated:
 
     def y_row(self, index: int) -> F64:
         """Values of one spectrum; the others are not computed."""
-        return self._rows(slice(index, index + 1), variance=False)[0] if self._y is None else self._y[index]
+        rows = self._rows(slice(index, index + 1), variance=False) if self._y is None else self._y[index : index + 1]
+        return rows.reshape(-1)
 
     def e2_row(self, index: int) -> F64:
         """Variances of one spectrum."""
-        return self._rows(slice(index, index + 1), variance=True)[0] if self._e2 is None else self._e2[index]
+        rows = self._rows(slice(index, index + 1), variance=True) if self._e2 is None else self._e2[index : index + 1]
+        return rows.reshape(-1)
 
     @property
     def nbytes(self) -> int:

@@ -43,8 +43,8 @@ def pulses_of(table: EventTable, a: int, b: int) -> U32:
     start = table.pulses.start
     first = int(np.searchsorted(start[1:], a, side="right"))
     last = int(np.searchsorted(start[:-1], b, side="left"))
-    each = np.diff(np.clip(start[first : last + 1], a, b))
-    return np.repeat(np.arange(first, last, dtype=np.uint32), each)
+    border: I64 = np.clip(start[first : last + 1], a, b)
+    return np.repeat(np.arange(first, last, dtype=np.uint32), border[1:] - border[:-1])
 
 
 class SpectrumEvents(NamedTuple):

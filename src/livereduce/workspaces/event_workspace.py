@@ -200,9 +200,11 @@ class EventWorkspace(MatrixWorkspace):
 
     def planned(self, change: Callable[[Plan], Plan], **changes: Any) -> Self:
         """Return a workspace whose plans are changed so, and some constructor arguments with them."""
-        plans: dict[Plan, Plan] = {}
-        parts = [part.with_plan(plans.setdefault(part.plan, change(part.plan))) for part in self.parts]
-        return self.replaced(parts=parts, **changes)
+        changed: dict[Plan, Plan] = {}
+        for part in self.parts:
+            if part.plan not in changed:
+                changed[part.plan] = change(part.plan)
+        return self.replaced(parts=[part.with_plan(changed[part.plan]) for part in self.parts], **changes)
 
     def clone(self) -> Self:
         """Return an independent copy that shares the events and what is counted of them."""

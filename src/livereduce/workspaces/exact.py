@@ -41,7 +41,7 @@ def least_argument(holds: Callable[[F64], npt.NDArray[np.bool_]], guess: npt.Arr
     bottom, top = _to_ordered(np.array([-np.inf, np.inf]))
     centre = _to_ordered(start)
     low, high = centre.copy(), centre.copy()
-    step = np.int64(1)
+    step = 1
     while True:  # widen until `holds` is false at low and true at high, or the ends of the number line are reached
         bad_low: Bool = holds(_from_ordered(low)) & (low > bottom)
         bad_high: Bool = ~holds(_from_ordered(high)) & (high < top)
@@ -49,7 +49,7 @@ def least_argument(holds: Callable[[F64], npt.NDArray[np.bool_]], guess: npt.Arr
             break
         low = np.where(bad_low, np.where(low > bottom + step, low - step, bottom), low)
         high = np.where(bad_high, np.where(high < top - step, high + step, top), high)
-        step = min(step * 8, np.int64(1 << 60))
+        step = min(step * 8, 1 << 60)
     everywhere: Bool = holds(_from_ordered(low))
     while np.any(low + 1 < high):
         middle = (low >> 1) + (high >> 1) + (low & high & 1)  # their difference may not fit

@@ -141,7 +141,7 @@ class HistogramWorkspace(MatrixWorkspace):
     @property
     def n_bins(self) -> int:
         """Number of values in a spectrum."""
-        return self._y.shape[1]
+        return int(self._y.shape[1])
 
     @property
     def nbytes(self) -> int:
@@ -156,7 +156,8 @@ class HistogramWorkspace(MatrixWorkspace):
 
     def _e_row(self, index: int) -> F64:
         if self._e is not None:
-            return _read_only(self._e)[index]
+            row: F64 = _read_only(self._e)[index]
+            return row
         return super()._e_row(index)
 
     def readDx(self, index: int) -> F64:  # noqa: N802
@@ -202,15 +203,18 @@ class HistogramWorkspace(MatrixWorkspace):
 
     def dataX(self, index: int) -> F64:  # noqa: N802
         """Return X of a spectrum for writing."""
-        return self._own_x()[self._checked(index)]
+        row: F64 = self._own_x()[self._checked(index)]
+        return row
 
     def dataY(self, index: int) -> F64:  # noqa: N802
         """Return Y of a spectrum for writing."""
-        return self._own("_y")[self._checked(index)]
+        row: F64 = self._own("_y")[self._checked(index)]
+        return row
 
     def dataE(self, index: int) -> F64:  # noqa: N802
         """Return E of a spectrum for writing."""
-        return self._own_e()[self._checked(index)]
+        row: F64 = self._own_e()[self._checked(index)]
+        return row
 
     def setX(self, index: int, values: npt.ArrayLike) -> None:  # noqa: N802
         """Set X of a spectrum."""

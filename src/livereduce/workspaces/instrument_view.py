@@ -104,11 +104,16 @@ class InstrumentView:
 
     def getSource(self) -> Place:  # noqa: N802
         """Return the source."""
-        return Place("source", self._instrument().source)
+        return self._place("source", self._instrument().source)
 
     def getSample(self) -> Place:  # noqa: N802
         """Return the sample."""
-        return Place("sample-position", self._instrument().sample)
+        return self._place("sample-position", self._instrument().sample)
+
+    def _place(self, name: str, position: Any) -> Place:
+        if position is None:
+            raise RuntimeError(f"the geometry of {self.getName()} does not say where the {name} is")
+        return Place(name, position)
 
     def getPos(self) -> V3D:  # noqa: N802
         """Return the instrument's own place: the origin."""
@@ -136,17 +141,17 @@ class InstrumentView:
 
         `recursive` is accepted for scripts that give it; parameters are the instrument's own.
         """
-        value = self._parameter(name)
-        return [] if value is None or isinstance(value, str) else [float(value)]
+        text = self._instrument().parameter_text(name)
+        try:
+            return [] if text is None else [float(text)]
+        except ValueError:
+            return []  # a text parameter; getStringParameter has it
 
     def getStringParameter(self, name: str, recursive: bool = True) -> list[str]:  # noqa: N802
         """Return a text parameter of the instrument as a list of one, empty if there is none."""
-        value = self._parameter(name)
-        return [value] if isinstance(value, str) else []
+        text = self._instrument().parameter_text(name)
+        return [] if text is None else [str(text)]
 
     def hasParameter(self, name: str, recursive: bool = True) -> bool:  # noqa: N802
         """Tell whether the instrument has a parameter."""
-        return self._parameter(name) is not None
-
-    def _parameter(self, name: str) -> Any:
-        return getattr(self._instrument(), "parameters", {}).get(name)
+        return self._instrument().parameter_text(name) is not None

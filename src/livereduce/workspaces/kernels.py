@@ -1,18 +1,20 @@
+# mypy: disable-error-code="no-untyped-def, assignment"
 """Hot loops over events, compiled by numba; wrappers that check their arguments are in `binning` and `event_list`.
 
-What makes them run at the speed of C (measured 2026-11-23, see benchmarks/): unsigned indices only, because a signed one costs
-a wrap-around test at each access; blocks of 512 events worked in several small passes, so that the compiler vectorises
-some and the cache misses of others overlap; no branches on data. Float results are decided on float64 with the same
-steps as numpy, so every event lands where ``searchsorted(edges, y, side="right") - 1`` puts it.
+What makes them run at the speed of C (measured 2026-11-23, see benchmarks/): unsigned indices only, because a signed
+one costs a wrap-around test at each access; blocks of 512 events worked in several small passes, so that the compiler
+vectorises some and the cache misses of others overlap; no branches on data. Float results are decided on float64 in
+the same steps as numpy, so every event lands where ``searchsorted(edges, y, side="right") - 1`` puts it.
 
-All counts are uint32 and `step` is 1 or 2**32 - 1 (subtract, modulo 2**32): callers offer fewer than 2**32 events.
+A histogram kernel takes what `binning` prepared, then (tof, pix, step, out), `out` having a row per spectrum. All
+counts are uint32 and `step` is 1 or 2**32 - 1 (subtract, modulo 2**32): callers offer fewer than 2**32 events.
 Indices are trusted: `pix` below the length of the per-pixel arrays (EventTable.append checks it once).
 """
 
 import numpy as np
 from numba import njit
 
-COMPILED = dict(nogil=True, cache=True, boundscheck=False, error_model="numpy")
+compiled_njit = njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
 BLOCK = 512
 U = np.uintp
 
@@ -20,10 +22,10 @@ U = np.uintp
 # -- time-of-flight histograms on integer ticks -----------------------------------------------------------------------
 
 
-@njit(**COMPILED)
-def hist1d_uniform(tof, lo, span, multiplier, shift, step, out):
+@compiled_njit
+def hist1d_uniform(lo, span, multiplier, shift, tof, pix, step, out):
     """Bins of equal whole width through an exact reciprocal; 4 sub-histograms break the store-to-load dependency."""
-    nbins = U(out.size)
+    nbins, flat = U(out.size), out.reshape(-1)
     start, top, m, s = np.uint32(lo), np.uint32(span), np.uint64(multiplier), np.uint64(shift)
     h = np.zeros((4, out.size + 1), np.uint32)
     n4 = U(tof.size // 4 * 4)
@@ -35,13 +37,13 @@ def hist1d_uniform(tof, lo, span, multiplier, shift, step, out):
         x = min(np.uint32(tof[i] - start), top)
         h[U(0), U((np.uint64(x) * m) >> s)] += np.uint32(1)
     for j in range(nbins):
-        out[j] += np.uint32(step) * (h[U(0), j] + h[U(1), j] + h[U(2), j] + h[U(3), j])
+        flat[j] += np.uint32(step) * (h[U(0), j] + h[U(1), j] + h[U(2), j] + h[U(3), j])
 
 
-@njit(**COMPILED)
-def hist1d_table(tof, lo, span, shift, lut, edges, hops, step, out):
+@compiled_njit
+def hist1d_table(lo, span, shift, lut, edges, hops, tof, pix, step, out):
     """Any bins: a table over the top bits of the tick gives a bin, `hops` comparisons with the next edge correct it."""
-    nbins = U(out.size)
+    nbins, flat = U(out.size), out.reshape(-1)
     start, top, s, w = np.uint32(lo), np.uint32(span), np.uint32(shift), np.uint32(step)
     h = np.zeros((2, out.size + 1), np.uint32)
     xs = np.empty(BLOCK, np.uint32)
@@ -60,11 +62,11 @@ def hist1d_table(tof, lo, span, shift, lut, edges, hops, step, out):
         for k in range(m):
             h[k & U(1), U(bins[k])] += np.uint32(1)
     for j in range(nbins):
-        out[j] += w * (h[U(0), j] + h[U(1), j])
+        flat[j] += w * (h[U(0), j] + h[U(1), j])
 
 
-@njit(**COMPILED)
-def grouped_uniform(tof, pix, group, lo, span, multiplier, shift, step, out):
+@compiled_njit
+def grouped_uniform(group, lo, span, multiplier, shift, tof, pix, step, out):
     """Bins of equal whole width for every spectrum; `group` sends a pixel to a row, or past the last."""
     rows, stride = np.uint32(out.shape[0]), U(out.shape[1])
     start, top, mul, s = np.uint32(lo), np.uint32(span), np.uint64(multiplier), np.uint64(shift)
@@ -83,8 +85,8 @@ def grouped_uniform(tof, pix, group, lo, span, multiplier, shift, step, out):
             flat[where[k]] += w
 
 
-@njit(**COMPILED)
-def grouped_table(tof, pix, group, lo, span, shift, lut, edges, hops, step, out):
+@compiled_njit
+def grouped_table(group, lo, span, shift, lut, edges, hops, tof, pix, step, out):
     """Any bins on ticks for every spectrum; see `hist1d_table` and `grouped_uniform`."""
     rows, stride = np.uint32(out.shape[0]), U(out.shape[1])
     start, top, s, w = np.uint32(lo), np.uint32(span), np.uint32(shift), np.uint32(step)
@@ -115,8 +117,8 @@ def grouped_table(tof, pix, group, lo, span, shift, lut, edges, hops, step, out)
 # -- histograms of y = tof * factor + offset --------------------------------------------------------------------------
 
 
-@njit(**COMPILED)
-def focus_bits(tof, pix, group, factor, offset, zero, tick, edges, lut, key0, shift, hops, step, out):
+@compiled_njit
+def focus_bits(group, factor, offset, zero, tick, edges, lut, key0, shift, hops, tof, pix, step, out):
     """Bins of y by the top bits of its float64 pattern, which rise with y for y > 0: right for edges spaced like logs.
 
     `edges` has one entry more than edges, NaN, and `lut` one entry more than keys: the bin past the last.
@@ -153,8 +155,8 @@ def focus_bits(tof, pix, group, factor, offset, zero, tick, edges, lut, key0, sh
             flat[where[k]] += w
 
 
-@njit(**COMPILED)
-def focus_linear(tof, pix, group, factor, offset, zero, tick, edges, lut, scale, hops, step, out):
+@compiled_njit
+def focus_linear(group, factor, offset, zero, tick, edges, lut, scale, hops, tof, pix, step, out):
     """Bins of y by a table linear in y: for edges spaced evenly, or that begin at or below zero."""
     rows, stride = np.uint32(out.shape[0]), U(out.shape[1])
     lo, hi = edges[0], edges[edges.size - 2]
@@ -173,7 +175,7 @@ def focus_linear(tof, pix, group, factor, offset, zero, tick, edges, lut, scale,
         for k in range(m):
             y = ys[k]
             inside = (y >= lo) & (y < hi)
-            key = np.uint32(np.int64((y if inside else lo) - lo) * 0 + np.int64(((y if inside else lo) - lo) * inverse))
+            key = np.uint32(np.int32(((y - lo) if inside else 0.0) * inverse))  # below 2**18
             keys[k] = min(key, nk - np.uint32(1)) if inside else nk
         for k in range(m):
             j = np.uint32(lut[U(keys[k])])
@@ -189,8 +191,8 @@ def focus_linear(tof, pix, group, factor, offset, zero, tick, edges, lut, scale,
             flat[where[k]] += w
 
 
-@njit(**COMPILED)
-def focus_search(tof, pix, group, factor, offset, zero, tick, edges, step, out):
+@compiled_njit
+def focus_search(group, factor, offset, zero, tick, edges, tof, pix, step, out):
     """Bins of y by bisection in its row of `edges` (one row for all, or one per spectrum): any bins, slowly."""
     rows, nbins, w = np.uint32(out.shape[0]), out.shape[1], np.uint32(step)
     z, us, last_row = np.float64(zero), np.float64(tick), np.uint32(edges.shape[0] - 1)
@@ -216,18 +218,19 @@ def focus_search(tof, pix, group, factor, offset, zero, tick, edges, step, out):
 # -- which events -----------------------------------------------------------------------------------------------------
 
 
-@njit(**COMPILED)
-def count_rows(pix, group, step, out):
+@compiled_njit
+def count_rows(group, tof, pix, step, out):
     """Events per spectrum, whatever their time of flight."""
-    rows, w = np.uint32(out.size), np.uint32(step)
+    rows, w = np.uint32(out.shape[0]), np.uint32(step)
+    flat = out.reshape(-1)
     for i in range(U(pix.size)):
         g = np.uint32(group[U(np.uint32(pix[i]))])
         if g < rows:
-            out[U(g)] += w
+            flat[U(g)] += w
 
 
-@njit(**COMPILED)
-def keep_window(tof, pix, first, width, cut_first, cut_width, out_tof, out_pix):
+@compiled_njit
+def keep_window(first, width, cut_first, cut_width, tof, pix, out_tof, out_pix):
     """Copy events whose tick is in [first, first + width] of their pixel and in none of the cuts; return how many."""
     n = U(0)
     for i in range(U(tof.size)):
@@ -241,8 +244,8 @@ def keep_window(tof, pix, first, width, cut_first, cut_width, out_tof, out_pix):
     return np.int64(n)
 
 
-@njit(**COMPILED)
-def extent_y(tof, pix, group, rows, factor, offset, zero, tick):
+@compiled_njit
+def extent_y(group, factor, offset, zero, tick, rows, tof, pix):
     """Least and greatest y of the events that are in a spectrum; (inf, -inf) if there are none."""
     lo, hi, r = np.inf, -np.inf, np.uint32(rows)
     z, us = np.float64(zero), np.float64(tick)
@@ -254,7 +257,7 @@ def extent_y(tof, pix, group, rows, factor, offset, zero, tick):
     return lo, hi
 
 
-@njit(**COMPILED)
+@compiled_njit
 def map_by_lookup(tof, ids, start, lookup, first, out_tof, out_pix, out_start):
     """Detector IDs to dense indices through an array, leaving unknown ones out; returns the number kept."""
     n, size, base = U(0), np.uint32(lookup.size), np.uint32(first)
@@ -268,7 +271,7 @@ def map_by_lookup(tof, ids, start, lookup, first, out_tof, out_pix, out_start):
     return np.int64(n)
 
 
-@njit(**COMPILED)
+@compiled_njit
 def map_by_search(tof, ids, start, sorted_ids, sorted_index, out_tof, out_pix, out_start):
     """As `map_by_lookup`, by bisection in sorted IDs: for IDs spread too widely for an array."""
     n, size = U(0), U(sorted_ids.size)
@@ -289,10 +292,10 @@ def map_by_search(tof, ids, start, sorted_ids, sorted_index, out_tof, out_pix, o
     return np.int64(n)
 
 
-# -- events by pixel: two passes, first into buckets of 2**bits pixels that fit the cache --------------------------------
+# -- events by pixel: two passes, first into buckets of 2**bits pixels that fit the cache -----------------------------
 
 
-@njit(**COMPILED)
+@compiled_njit
 def bucket_count(pix, bits, out):
     """Events per bucket."""
     s = np.uint32(bits)
@@ -300,7 +303,7 @@ def bucket_count(pix, bits, out):
         out[U(np.uint32(pix[i]) >> s)] += 1
 
 
-@njit(**COMPILED)
+@compiled_njit
 def bucket_scatter(tof, pix, pulse, bits, cursor, out):
     """Copy (tof, pulse, pixel) to the place of their bucket, in order; moves the cursors."""
     s = np.uint32(bits)
@@ -312,7 +315,7 @@ def bucket_scatter(tof, pix, pulse, bits, cursor, out):
         flat[at], flat[at + U(1)], flat[at + U(2)] = tof[i], pulse[i], np.uint32(pix[i])
 
 
-@njit(**COMPILED)
+@compiled_njit
 def bucket_sort(bucketed, bucket_start, bits, n_pixels, begin, out_tof, out_pulse):
     """Sort each bucket by pixel, keeping the order within a pixel; `begin` becomes each pixel's first event."""
     size = 1 << bits

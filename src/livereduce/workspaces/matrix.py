@@ -165,7 +165,7 @@ class MatrixWorkspace(Workspace):
     @property
     def is_histogram(self) -> bool:
         """Whether X holds edges, one more than values."""
-        return self.x.shape[-1] == self.n_bins + 1
+        return int(self.x.shape[-1]) == self.n_bins + 1
 
     @property
     def common_bins(self) -> bool:
@@ -183,18 +183,21 @@ class MatrixWorkspace(Workspace):
         return np.sqrt(self.e2)
 
     def _x_row(self, index: int) -> F64:
-        return self.x if self.x.ndim == 1 else self.x[index]
+        x = self.x
+        row: F64 = x if x.ndim == 1 else x[index]
+        return row
 
     def _y_row(self, index: int) -> F64:
-        return self.y[index]
+        row: F64 = self.y[index]
+        return row
 
     def _e_row(self, index: int) -> F64:
-        row = np.sqrt(self.e2[index])
+        row: F64 = np.sqrt(self.e2[index])
         row.flags.writeable = False
         return row
 
     def _arguments(self) -> dict[str, Any]:
-        """What the constructor needs to make this workspace again; logs are copied."""
+        """Return what the constructor needs to make this workspace again; logs are copied."""
         return {
             "detectors": self.detectors, "spectra": self.spectra, "run": self.logs.clone(), "title": self.title,
             "unit": self.unit, "y_unit": self.y_unit, "y_label": self.y_label, "distribution": self.distribution,

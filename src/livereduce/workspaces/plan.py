@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -72,12 +73,12 @@ class Factors(NamedTuple):
     @property
     def per_bin(self) -> bool:
         """Whether they belong to the present bins, so that these cannot be changed without materialising."""
-        return self.values.values.shape[1] > 1
+        return bool(self.values.values.shape[1] != 1)
 
     @property
     def per_spectrum(self) -> bool:
         """Whether they belong to the present spectra, so that these cannot be summed without materialising."""
-        return self.values.values.shape[0] > 1
+        return bool(self.values.values.shape[0] != 1)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class Plan:
         return replace(self, lo=Column(lo), hi=Column(hi))
 
     def _time_window(self, x_min: float, x_max: float, include_max: bool) -> tuple[F64, F64]:
-        """Times of flight [lo, hi) of each pixel (or one pair for all) at which X is in the window."""
+        """Return times of flight [lo, hi) of each pixel (or one pair for all) at which X is in the window."""
         top = np.nextafter(x_max, np.inf) if include_max else x_max
         y_lo, y_hi = y_edges(self.curve, np.array([x_min, max(top, x_min)]))
         factor, offset = self.y_map()
@@ -316,7 +317,7 @@ def selected_ranges(table: EventTable, a: int, b: int, select: I64) -> I64:
     inside = disorder[(disorder > first) & (disorder < last)]
     borders = np.concatenate([[first], inside, [last]]).astype(np.int64)
     found = []
-    for p, q in zip(borders[:-1], borders[1:], strict=True):
+    for p, q in pairwise(borders.tolist()):
         at = p + np.searchsorted(time[p:q], select.reshape(-1), side="left").reshape(-1, 2)
         found.append(np.clip(start[at], a, b))
     ranges = np.concatenate(found) if found else np.empty((0, 2), np.int64)

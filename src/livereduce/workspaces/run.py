@@ -80,7 +80,8 @@ class Run:
             value = Property(name, value.item() if isinstance(value, np.generic) else value, units)
         self._logs[name] = value
 
-    __setitem__ = set
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.set(name, value)
 
     def append(self, name: str, time_ns: npt.ArrayLike, values: npt.ArrayLike, units: str = "") -> None:
         """Add entries to a series (made here if there is none); costs what is new."""
@@ -218,11 +219,9 @@ class Run:
         self, name: str, value: Any, units: str | bool = "", replace: bool = False
     ) -> None:
         """Add a log: ``addProperty(name, value, replace)`` or ``addProperty(name, value, units, replace)``."""
-        if isinstance(units, bool):
-            units, replace = "", units
-        if name in self and not replace:
+        if name in self and not (replace or units is True):
             raise ValueError(f"there is a log {name!r} already; give replace=True")
-        self.set(name, value, units)
+        self.set(name, value, "" if isinstance(units, bool) else units)
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a log, or the default."""

@@ -1,7 +1,7 @@
 """The named store scripts share: what Mantid calls the analysis data service.
 
-Names are case-sensitive; one that begins with two underscores is hidden from listings. An alias is a second name that is
-resolved to the first ("accumulation" to the name the live cycle uses inside). Single-threaded, like all scripts here.
+Names are case-sensitive; one that begins with two underscores is hidden from listings. An alias is a second name that
+is resolved to the first ("accumulation" to the name the live cycle uses inside). Single-threaded, as scripts are.
 """
 
 from __future__ import annotations
@@ -179,5 +179,5 @@ class WorkspaceStore:
 
 
 def _check_name(name: str) -> None:
-    if not isinstance(name, str) or not name.strip():
+    if not name.strip():
         raise ValueError(f"a workspace needs a name, found {name!r}")
