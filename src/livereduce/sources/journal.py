@@ -1,0 +1,251 @@
+"""The journal: what arrived, in order, on disk, as files whose names are the index.
+
+``NNNNNN.cCCCC.rRUN.tSTART.qREQUEST.adara``: segment number, connection, run (0 between runs), run start (Unix s),
+the start the connection asked for (EPICS s; 0 now, 1 from the container's beginning). A segment ends at a packet
+boundary unless its connection was cut off. Bytes are those of the wire; they are in the file, and so survive any
+process, when `JournalWriter.write` returns, and survive a power loss one `sync_seconds` later.
+
+Does not cover: what the bytes mean (`protocols.adara`), and removing old segments.
+"""
+
+import fcntl
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from livereduce.errors import LiveReduceError
+from livereduce.sources.base import BEGIN, Block, Position
+
+SEGMENT_BYTES = 256 << 20
+SYNC_SECONDS = 1.0
+
+_NAME = re.compile(r"(\d{6,})\.c(\d{4,})\.r(\d+)\.t(\d+)\.q(\d+)\.adara")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A file of the journal.
+
+    Attributes
+    ----------
+    run_start
+        Unix ns; 0 between runs.
+    requested_start
+        What the connection's hello asked for, EPICS s; 0 = now, 1 = from the container's beginning.
+    size
+        Bytes when it was listed.
+    """
+
+    index: int
+    connection: int
+    run: int
+    run_start: int
+    requested_start: int
+    size: int
+    path: Path
+
+
+def segments(directory: Path) -> list[Segment]:
+    """List the journal's segments in order; what is not a segment is passed over."""
+    found = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if match := _NAME.fullmatch(entry.name):
+                index, connection, run, start, requested = map(int, match.groups())
+                try:
+                    size = entry.stat().st_size
+                except FileNotFoundError:  # removed since it was listed
+                    continue
+                found.append(Segment(index, connection, run, start * 10**9, requested, size, directory / entry.name))
+    return sorted(found, key=lambda segment: segment.index)
+
+
+class JournalWriter:
+    """Appends to the journal in `directory`, which it keeps for itself.
+
+    A new writer, after whatever end of the last one, goes on with a new segment and a new connection number.
+
+    Raises
+    ------
+    LiveReduceError
+        Another process writes this journal.
+    """
+
+    def __init__(self, directory: Path, sync_seconds: float = SYNC_SECONDS) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._lock = _locked(directory)
+        last = max(segments(directory), key=lambda segment: segment.index, default=None)
+        self.connection = last.connection if last else 0
+        self._index = last.index if last else 0
+        self._name: tuple[int, int, int] | None = None
+        self._fd: int | None = None
+        self._path: Path | None = None
+        self._size = 0
+        self._sync_seconds = sync_seconds
+        self._synced = 0.0
+        self._dirty = False
+
+    @property
+    def segment(self) -> str | None:
+        """Name of the segment that is being written."""
+        return self._path.name if self._path else None
+
+    def new_connection(self) -> int:
+        """Count a new connection; its bytes begin a segment."""
+        self.end_segment()
+        self.connection += 1
+        return self.connection
+
+    def begin_segment(self, run: int, run_start: int, requested_start: int) -> None:
+        """Write what follows to a new segment; its file is made with its first byte."""
+        self.end_segment()
+        self._name = (run, run_start // 10**9, requested_start)
+
+    def write(self, data: memoryview | bytes) -> None:
+        """Append bytes.
+
+        Raises
+        ------
+        OSError
+            They could not all be written; what was written stays, and is a beginning of `data`. End the segment and
+            the connection.
+        """
+        rest = memoryview(data)
+        while rest:
+            written = os.write(self._open_segment(), rest)
+            self._size += written
+            self._dirty = True
+            rest = rest[written:]
+
+    def sync(self, now: float) -> None:
+        """Bring what was written to the disk itself, once every `sync_seconds` by the clock `now` is of."""
+        if self._dirty and self._fd is not None and now - self._synced >= self._sync_seconds:
+            os.fdatasync(self._fd)
+            self._dirty, self._synced = False, now
+
+    def end_segment(self) -> None:
+        """Close the current segment, if there is one; one that got no bytes is removed."""
+        if self._fd is None or self._path is None:
+            return
+        fd, path = self._fd, self._path
+        self._fd = self._path = self._name = None
+        try:
+            if self._dirty:
+                os.fdatasync(fd)
+        finally:
+            self._dirty = False
+            os.close(fd)
+            if not self._size:
+                path.unlink()
+
+    def close(self) -> None:
+        """End the segment and leave the journal to others."""
+        self.end_segment()
+        os.close(self._lock)
+
+    def _open_segment(self) -> int:
+        if self._fd is None:
+            if self._name is None:
+                raise RuntimeError("write before begin_segment")
+            run, start, requested = self._name
+            name = f"{self._index + 1:06d}.c{self.connection:04d}.r{run}.t{start}.q{requested}.adara"
+            path = self._directory / name
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            self._path, self._size = path, 0
+            self._index += 1
+            _sync_directory(self._directory)
+        return self._fd
+
+
+class JournalReader:
+    """Reads the journal as it grows, from any process; a `ByteSource` that never ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._position = BEGIN
+        self._segment: Segment | None = None
+        self._fd: int | None = None
+
+    def read(self, max_bytes: int) -> Block | None:
+        """Give the next bytes, None when there are none yet; a journal that does not exist yet has none."""
+        while True:
+            data = self._pread(max_bytes)
+            if data:
+                return self._block(data)
+            following = self._following()
+            if following is None:
+                return None
+            # the writer may have appended here just before it began the next segment
+            data = self._pread(max_bytes)
+            if data:
+                return self._block(data)
+            self._open(following)
+
+    def seek(self, position: Position) -> None:
+        """Go on reading from `position`; where its segment is gone, from the next one there is."""
+        self.close()
+        self._position = position
+
+    @property
+    def ended(self) -> bool:
+        """Never: more may come."""
+        return False
+
+    def close(self) -> None:
+        """Close the segment that is being read."""
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd = self._segment = None
+
+    def _pread(self, max_bytes: int) -> bytes:
+        return b"" if self._fd is None else os.pread(self._fd, max_bytes, self._position.offset)
+
+    def _block(self, data: bytes) -> Block:
+        assert self._segment is not None
+        segment, offset = self._position
+        self._position = Position(segment, offset + len(data))
+        return Block(data, segment, offset, self._segment.connection)
+
+    def _following(self) -> Segment | None:
+        """Find the segment to go on with: the one sought, else the first after it."""
+        if not self._directory.is_dir():
+            return None
+        first = self._position.segment + (self._segment is not None)
+        return next((s for s in segments(self._directory) if s.index >= first), None)
+
+    def _open(self, segment: Segment) -> None:
+        self.close()
+        try:
+            self._fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # removed since it was listed: the next listing knows
+            return
+        if segment.index != self._position.segment:
+            self._position = Position(segment.index, 0)
+        self._segment = segment
+
+
+def _locked(directory: Path) -> int:
+    """Lock the journal for this process; the lock file tells others who has it."""
+    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(fd, 100, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(fd)
+        raise LiveReduceError(
+            f"journal {directory} is being written by process {holder}; expected to be the only one. "
+            "Stop that process, or give this one another state directory"
+        ) from None
+    os.truncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
+
+
+def _sync_directory(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
