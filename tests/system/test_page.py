@@ -326,7 +326,7 @@ def test_values_are_read_with_the_mouse_and_with_the_keyboard(settings: config.C
         page.ask("document.getElementById('plot').focus()")
         page.key("ArrowRight")
         first = page.text("read")
-        assert re.fullmatch(r"2\.\d+ … 2\.\d+:  \d+ ± [\d.]+", first)
+        assert re.fullmatch(r"2\.\d+ … 2\.\d+ Å:  \d+ ± [\d.]+", first)
         page.key("ArrowRight")
         assert page.text("read") != first
         page.key("+")

@@ -1,6 +1,6 @@
 // The page: asks for the status once a second, for curves when /api/events says there are newer ones.
 import { Plot, spark } from "./plot.js";
-import { short } from "./scale.js";
+import { charge, short } from "./scale.js";
 
 const $ = (id) => document.getElementById(id);
 const TONE = { running: "good", reprocessing: "calm", "waiting for run": "calm", paused: "calm", starting: "calm",
@@ -55,10 +55,11 @@ function show(status) {
 
 function figures(s) {
   const old = (seconds, limit) => seconds !== null && seconds > limit;
+  const [amount, unit] = charge(s.charge_pC);
   const rows = [
     ["Events", short(s.events)], ["Rate", s.event_rate === null ? "–" : `${short(s.event_rate)} <small>/s</small>`],
     ["Age of data", ageCell(s.data_age_s), old(s.data_age_s, 120)], ["Age of result", ageCell(s.result_age_s), old(s.result_age_s, 300)],
-    ["Charge", `${short(s.charge_pC / 1e6)} <small>µC</small>`], ["Pulses", short(s.pulses)],
+    ["Charge", `${amount} <small>${unit}</small>`], ["Pulses", short(s.pulses)],
     ["Scripts took", s.chunks ? `${short((s.latency.proc || 0) + (s.latency.post || 0))} <small>s</small>` : "–"],
   ];
   if (s.reprocess_percent !== null) rows.push(["Read again", `${s.reprocess_percent.toFixed(0)} <small>%</small>`]);
@@ -105,8 +106,9 @@ function rate(status) {
   const now = status.now_ns / 1e9;
   if (status.event_rate !== null) memory.rates.push([now, status.event_rate]);
   while (memory.rates.length && memory.rates[0][0] < now - RATE_SECONDS) memory.rates.shift();
-  $("rate-span").textContent = "last 10 min, since this page was opened";
-  spark($("rate"), memory.rates, RATE_SECONDS);
+  const seen = memory.rates.length ? now - memory.rates[0][0] : 0, seconds = Math.min(RATE_SECONDS, Math.max(60, seen));
+  $("rate-span").textContent = `last ${age(seconds)}`;
+  spark($("rate"), memory.rates, seconds);
 }
 
 function logs(values) {
@@ -114,7 +116,7 @@ function logs(values) {
   $("log-filter").hidden = names.length < 12;
   const rows = names.filter((name) => name.toLowerCase().includes(wanted)).map((name) => {
     const { value, units } = values[name];
-    return row([name, ""], [typeof value === "number" ? `${+value.toPrecision(7)}` : String(value ?? "–"), "n"], [units, ""]);
+    return row([name, ""], [typeof value === "number" ? `${+value.toPrecision(7)}` : String(value ?? "–"), "n"], [units, "unit"]);
   });
   $("logs").tBodies[0].replaceChildren(...(rows.length ? rows : [row(["none yet", ""])]));
 }
@@ -146,21 +148,25 @@ function bytes(n) {
 async function ledger() {
   try {
     const { runs } = await get("/api/ledger"), newest = [...runs].reverse().slice(0, 30);
-    const head = ["Run", "received", "accumulated", "dropped", "pending", ""];
-    $("ledger").tHead.replaceChildren(element("tr", {}, ...head.map((name, i) => element("th", i && i < 5 ? { className: "n" } : {}, name))));
-    $("ledger").tBodies[0].replaceChildren(...(newest.length ? newest.map(account) : [row(["no run yet", ""])]));
+    const head = ["Run", "received", "accumulated", "dropped", "pending"];
+    $("ledger").tHead.replaceChildren(element("tr", {}, ...head.map((name, i) => element("th", i ? { className: "n" } : {}, name))));
+    $("ledger").tBodies[0].replaceChildren(...(newest.length ? newest.flatMap(account) : [row(["no run yet", ""])]));
   } catch { /* the status says that there is no contact */ }
   setTimeout(ledger, 3000);
 }
 
 function account(r) {
-  const dropped = Object.entries(r.dropped || {}), sum = dropped.reduce((all, [, n]) => all + n, 0);
-  const line = row([String(r.run), ""], [short(r.events), "n"], [short(r.accumulated), "n"], [short(sum), "n"], [short(r.pending), "n"], [r.state || "", ""]);
-  line.title = [...dropped.map(([why, n]) => `${why}: ${n}`), r.paused_events ? `during pauses: ${r.paused_events}` : "",
-    r.duplicates ? `duplicates: ${r.duplicates}` : "", ...(r.missing || []).map(([a, b]) => `missing: ${a} to ${b}`)].filter(Boolean).join("\n");
-  if (r.state && r.state.startsWith("incomplete")) line.lastChild.className = "flag";
-  return line;
+  const dropped = Object.entries(r.dropped || {}), sum = dropped.reduce((all, [, n]) => all + n, 0), missing = r.missing || [];
+  const words = [...dropped.map(([why, n]) => `${short(n)} ${why}`), r.paused_events ? `${short(r.paused_events)} during pauses` : "",
+    r.duplicates ? `${short(r.duplicates)} duplicates` : "", ...missing.map(([a, b]) => `missing ${clock(a)} to ${clock(b)}`)];
+  const more = row([[r.state, ...words].filter(Boolean).join(", "), (r.state || "").startsWith("incomplete") ? "flag" : ""]);
+  more.firstChild.colSpan = 5;
+  const head = row([String(r.run), "name"], [short(r.events), "n"], [short(r.accumulated), "n"], [short(sum), "n"], [short(r.pending), "n"]);
+  head.className = "account";
+  return [head, more];
 }
+
+const clock = (iso) => iso.slice(11, 19);
 
 // ---- curves ----
 
@@ -171,24 +177,30 @@ async function refreshList() {
   if (!names.includes(memory.chosen)) {
     const first = memory.list.find((w) => w.role === "result") || memory.list[0];
     memory.chosen = first ? first.name : null;
-    if (first) chooseShow(first);
   }
   const options = memory.list.map((w) => element("option", { value: w.name }, w.name + (w.role && w.role !== "other" && w.role !== w.name ? ` (${w.role})` : "")));
   if ([...$("workspace").options].map((o) => o.textContent).join() !== options.map((o) => o.textContent).join()) $("workspace").replaceChildren(...options);
   $("workspace").value = memory.chosen || "";
+  const present = memory.list.find((w) => w.name === memory.chosen);
+  if (present) chooseShow(present);
   const left = found.left_out.map((w) => `${w.name}: ${w.why}`).join("\n");
   $("workspace").title = left ? `Not here:\n${left}` : "";
 }
 
+// what can be shown depends on the number of spectra; the choice made is kept while it makes sense
 function chooseShow(workspace) {
-  const spectra = (workspace.shape || [0])[0];
+  const spectra = (workspace.shape || [0])[0], key = `${workspace.name} ${spectra}`;
+  if (memory.offered === key) return;
+  const sameName = (memory.offered || "").startsWith(`${workspace.name} `), before = $("show").value;
+  memory.offered = key;
   const options = [];
   if (spectra > 0 && spectra <= FEW) options.push(["all", spectra === 1 ? "the spectrum" : "all spectra"]);
   if (spectra > 1) options.push(["sum", "sum of all spectra"], ["one", "one spectrum"], ["counts", "sum of each spectrum"], ["image", "picture"]);
   $("show").replaceChildren(...options.map(([value, label]) => element("option", { value }, label)));
+  if (sameName && options.some(([value]) => value === before)) $("show").value = before;
   $("show").parentElement.hidden = options.length < 2;
   $("spectrum").max = String(Math.max(spectra - 1, 0));
-  $("one").hidden = true;
+  $("one").hidden = $("show").value !== "one";
   memory.hidden.clear();
 }
 
@@ -219,6 +231,7 @@ async function draw() {
   const base = `/api/workspaces/${encodeURIComponent(memory.chosen)}`, asked = query(), data = await get(base + asked);
   const units = (label, unit) => (unit && unit !== label ? `${label} (${unit})` : label || "");
   const xLabel = asked.endsWith("counts") ? "spectrum" : units(data.x_label || "x", data.x_unit), yLabel = data.y_unit || "value";
+  memory.unit = asked.endsWith("counts") ? "" : data.x_unit || "";
   const options = { xLabel, yLabel, version: data.version };
   const table = Boolean(data.columns), empty = !table && !data.values && !data.curves.some((c) => c.y.length);
   $("note").textContent = empty ? `${data.name} (${data.kind || "workspace"}) holds no curve.` : "";
@@ -265,9 +278,9 @@ function downloads(base, asked) {
 
 function read(values) {
   if (!values.length) { $("read").replaceChildren($("plot-help") || help); return; }
-  const parts = values.slice(0, FEW).map(({ label, x, y, e }, i) => {
+  const parts = values.slice(0, FEW).map(({ label, x, y, e, named }, i) => {
     const value = y === null ? "no value" : `${+y.toPrecision(6)}${e === null ? "" : " ± " + +e.toPrecision(3)}`;
-    return `${i ? "" : x + ":  "}${values.length > 1 ? label + " " : ""}${value}`;
+    return `${i ? "" : `${x} ${memory.unit}:  `}${values.length > 1 || named ? label + " " : ""}${value}`;
   });
   $("read").replaceChildren(parts.join("   "));
 }
@@ -311,7 +324,7 @@ $("whole").addEventListener("click", () => plot.setZoom(null));
 $("log-filter").addEventListener("input", () => memory.status && logs(memory.status.logs));
 $("workspace").addEventListener("change", () => {
   memory.chosen = $("workspace").value; plot.setZoom(null);
-  chooseShow(memory.list.find((w) => w.name === memory.chosen)); refresh();
+  refresh();
 });
 $("show").addEventListener("change", () => { $("one").hidden = $("show").value !== "one"; plot.setZoom(null); refresh(); });
 $("spectrum").addEventListener("change", refresh);

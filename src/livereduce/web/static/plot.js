@@ -1,7 +1,7 @@
 // Curves with error bars, and a picture of many spectra, on one canvas. Zoom is kept when new data come.
 import { makeScale, short, tickText, ticks } from "./scale.js";
 
-const LEFT = 68, RIGHT = 14, TOP = 12, BOTTOM = 46;
+const RIGHT = 14, TOP = 12, BOTTOM = 46;
 const COLOURS = 8;
 const STOPS = [[68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140], [40, 174, 128], [94, 201, 98],
   [173, 220, 48], [253, 231, 37]];
@@ -81,7 +81,7 @@ export class Plot {
     canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio);
     const g = this.g = canvas.getContext("2d");
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.area = { left: LEFT, right: width - RIGHT, top: TOP, bottom: height - BOTTOM };
+    this.area = { left: width < 500 ? 56 : 68, right: width - RIGHT, top: TOP, bottom: height - BOTTOM };
     const { left, right, top, bottom } = this.area, r = this.ranges();
     this.sx = makeScale(r.low, r.high, left, right, this.options.logX);
     this.sy = makeScale(r.bottom, r.top, bottom, top, this.options.logY && !this.picture);
@@ -101,7 +101,7 @@ export class Plot {
     if (!this.curves.length && !this.picture) return;
     g.font = "12px system-ui, sans-serif"; g.lineWidth = 1; g.strokeStyle = this.colour("--grid");
     g.fillStyle = this.colour("--soft"); g.textAlign = "center"; g.textBaseline = "top";
-    for (const v of ticks(sx.low, sx.high, (right - left) / 90, options.logX)) {
+    for (const v of ticks(sx.low, sx.high, (right - left) / 75, options.logX)) {
       const p = Math.round(sx(v)) + 0.5;
       line(g, p, top, p, bottom); g.fillText(tickText(v), p, bottom + 7);
     }
@@ -227,12 +227,21 @@ export class Plot {
   }
 
   valuesAt(at) {
+    if (this.picture) return this.cellAt(at);
     return this.curves.filter((c) => !c.hidden && c.y.length).map((c) => {
       const edges = c.x.length > c.y.length, i = edges ? upperBound(c.x, at) - 1 : nearest(c.x, at);
       if (i < 0 || i >= c.y.length) return null;
       const x = edges ? `${digits(c.x[i], c.x[i + 1])} … ${digits(c.x[i + 1], c.x[i])}` : short(c.x[i]);
       return { label: c.label, colour: c.colour, x, y: c.y[i], e: c.e ? c.e[i] : null };
     }).filter(Boolean);
+  }
+
+  cellAt(at) {
+    const { x, spectra, values } = this.picture, i = upperBound(x, at) - 1;
+    const q = upperBound(spectra, this.sy.invert(this.row ?? this.area.bottom - 1)) - 1;
+    if (!values[q] || values[q][i] === undefined) return [];
+    const last = spectra[q + 1] - 1, label = last > spectra[q] ? `spectra ${spectra[q]}–${last}` : `spectrum ${spectra[q]}`;
+    return [{ label, colour: 0, x: `${digits(x[i], x[i + 1])} … ${digits(x[i + 1] ?? x[i], x[i])}`, y: values[q][i], e: null, named: true }];
   }
 
   // ---- pointer, wheel, keys ----
@@ -248,6 +257,7 @@ export class Plot {
       if (this.fingers.has(event.pointerId)) this.fingers.set(event.pointerId, at(event));
       if (this.pinch && this.fingers.size === 2) return this.pinched([...this.fingers.values()]);
       if (this.drag) this.drag.to = at(event);
+      this.row = event.clientY - canvas.getBoundingClientRect().top;
       this.readAt(at(event));
     });
     const up = (event) => {

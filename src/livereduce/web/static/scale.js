@@ -49,3 +49,11 @@ export function short(v) {
   }
   return String(+v.toPrecision(4));
 }
+
+// a charge given in pC, with the unit that suits its size
+export function charge(pC) {
+  for (const [size, unit] of [[1e12, "C"], [1e9, "mC"], [1e6, "µC"], [1e3, "nC"]]) {
+    if (pC >= size) return [+(pC / size).toPrecision(4), unit];
+  }
+  return [+pC.toPrecision(4), "pC"];
+}
