@@ -47,7 +47,7 @@ def test_random_repeats_equal_a_counter_done_the_slow_way() -> None:
     for _ in range(6):
         left = Counter(taken)
         for _ in range(4):
-            rows = [tuple(int(v) for v in r) for r in rng.integers(0, 4, (9, 3))]
+            rows = [(int(a), int(b), int(c)) for a, b, c in rng.integers(0, 4, (9, 3))]
             expected = []
             for row in rows:
                 expected.append(left[row] == 0)

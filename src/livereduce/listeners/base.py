@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,9 +100,9 @@ class DetectorIds:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Single-valued facts about the run, by Mantid's property name."""
+    """Single-valued facts about the run (a text, or an array of numbers), by Mantid's property name."""
 
-    properties: dict[str, str]
+    properties: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +206,11 @@ class Listener(Protocol):
     supports_history: bool
     buffers_events: bool
 
-    def receive(self) -> Message | None:
-        """Return the next message, or None when nothing more has arrived yet. Never blocks for long."""
+    def receive(self, until: Position | None = None) -> Message | None:
+        """Return the next message, or None when nothing more has arrived yet. Never blocks for long.
+
+        With `until` (where a chunk ended that is being read again) nothing that ends beyond it is returned.
+        """
 
     @property
     def position(self) -> Position:

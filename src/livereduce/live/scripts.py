@@ -82,19 +82,19 @@ def compile_script(text: str, path: str) -> Script:
 class _Mend(ast.NodeTransformer):
     """Star imports become calls that fill the script's globals; nested functions are left alone."""
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
         if [alias.name for alias in node.names] != ["*"]:
             return node
         call = ast.Call(ast.Name(_STAR, ast.Load()), [ast.Constant(node.module)], [])
         return ast.copy_location(ast.Expr(call), node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
         return node
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.stmt:  # noqa: N802
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.stmt:
         return node
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
         return node
 
 
@@ -190,7 +190,7 @@ def _contained(script: Script, echo: Callable[[str], None]) -> Iterator[_Tee]:
     in_main = threading.current_thread() is threading.main_thread()
     handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)} if in_main else {}
     streams = sys.stdout, sys.stderr
-    sys.stdout = sys.stderr = tee  # type: ignore[assignment]
+    sys.stdout = sys.stderr = tee
     try:
         yield tee
     except BaseException as error:
@@ -243,4 +243,6 @@ def script_error(error: BaseException, path: str, printed: str = "") -> ScriptEr
     shown = frames[own[0] :] if own else frames
     text = "Traceback (most recent call last):\n" + "".join(traceback.format_list(shown)) + message
     line = frames[own[-1]].lineno if own else getattr(error, "lineno", None)
-    return ScriptError(message, file=path, line=line, traceback=text + (f"\n--- printed ---\n{printed}" if printed else ""))
+    return ScriptError(
+        message, file=path, line=line, traceback=text + (f"\n--- printed ---\n{printed}" if printed else "")
+    )

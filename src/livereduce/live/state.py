@@ -130,7 +130,9 @@ class RunStateMachine:
             case Connected():
                 # The snapshot or history of the new connection restates a pause that is still on.
                 instructions = self._set_pause(False, 0)
-        self.story.append(f"{event} | {before.value} -> {self.state.value} | {[type(i).__name__ for i in instructions]}")
+        self.story.append(
+            f"{event} | {before.value} -> {self.state.value} | {[type(i).__name__ for i in instructions]}"
+        )
         self._validate()
         return instructions
 

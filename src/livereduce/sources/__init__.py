@@ -1,5 +1,5 @@
-"""Where bytes come from: the journal, a socket, a recorded file; `base` is the contract."""
+"""Where bytes come from: the journal, a socket, a recorded file."""
 
-from livereduce.sources.base import Block, ByteSource, Position
+from livereduce.sources.base import BEGIN, Block, ByteSource, Position
 
-__all__ = ["Block", "ByteSource", "Position"]
+__all__ = ["BEGIN", "Block", "ByteSource", "Position"]

@@ -5,7 +5,7 @@ the start the connection asked for (EPICS s; 0 now, 1 from the container's begin
 boundary unless its connection was cut off. Bytes are those of the wire; they are in the file, and so survive any
 process, when `JournalWriter.write` returns, and survive a power loss one `sync_seconds` later.
 
-Does not cover: what the bytes mean (`protocols.adara`), and removing old segments.
+Does not cover: what the bytes mean (`protocols.adara`).
 """
 
 import fcntl
@@ -61,6 +61,46 @@ def segments(directory: Path) -> list[Segment]:
     return sorted(found, key=lambda segment: segment.index)
 
 
+def bytes_between(directory: Path, begin: Position, end: Position | None = None) -> int:
+    """Count the bytes of the journal from `begin` to `end`, or to what is written by now."""
+    if not directory.is_dir():
+        return 0
+    total = 0
+    for segment in segments(directory):
+        first = begin.offset if segment.index == begin.segment else 0
+        last = segment.size
+        if end is not None and segment.index == end.segment:
+            last = min(last, end.offset)
+        if segment.index >= begin.segment and (end is None or segment.index <= end.segment):
+            total += max(0, last - first)
+    return total
+
+
+def prune(directory: Path, keep_bytes: int, keep_runs: int) -> int:
+    """Remove the oldest runs whole, until no more than `keep_runs` and `keep_bytes` are left; the newest always stays.
+
+    What came between two runs goes with the run before it. Returns the bytes that were removed.
+    """
+    runs: list[list[Segment]] = []
+    current: tuple[int, int] | None = None
+    for segment in segments(directory):
+        run = (segment.run, segment.run_start) if segment.run else current
+        if not runs or run != current:
+            runs.append([])
+            current = run
+        runs[-1].append(segment)
+    kept = size = 0
+    for run_segments in reversed(runs):
+        size += sum(segment.size for segment in run_segments)
+        if kept and (kept >= keep_runs or size > keep_bytes):
+            break
+        kept += 1
+    removed = [segment for run_segments in runs[: len(runs) - kept] for segment in run_segments]
+    for segment in removed:
+        segment.path.unlink()
+    return sum(segment.size for segment in removed)
+
+
 class JournalWriter:
     """Appends to the journal in `directory`, which it keeps for itself.
 
@@ -88,9 +128,9 @@ class JournalWriter:
         self._dirty = False
 
     @property
-    def segment(self) -> str | None:
-        """Name of the segment that is being written."""
-        return self._path.name if self._path else None
+    def segment(self) -> int:
+        """Number of the last segment, 0 in an empty journal."""
+        return self._index
 
     def new_connection(self) -> int:
         """Count a new connection; its bytes begin a segment."""

@@ -144,6 +144,8 @@ class Heartbeat:
     memory_limit_bytes: int | None = None
     memory_full_s: float | None = None
     """Time until the limit is reached if memory goes on growing as now; None = it does not grow."""
+    script_refused: ScriptProblem | None = None
+    """An edit of a script that is not used, and why."""
     warnings: tuple[str, ...] = ()
 
 

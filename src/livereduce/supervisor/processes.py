@@ -48,10 +48,13 @@ class Child:
         What ``python -m`` runs.
     config
         The file with the resolved configuration.
+    arguments
+        Further arguments of its command line.
     """
 
     module: str
     config: Path
+    arguments: tuple[str, ...] = ()
     restarts: int = 0
     exit_code: int | None = None
     _process: subprocess.Popen[bytes] | None = None
@@ -74,7 +77,7 @@ class Child:
         self.exit_code = None
         self._started = now
         self._process = subprocess.Popen(
-            [sys.executable, "-m", self.module, "--config", str(self.config)],
+            [sys.executable, "-m", self.module, "--config", str(self.config), *self.arguments],
             stdin=subprocess.PIPE,
             stdout=sys.stderr.fileno(),
             start_new_session=True,

@@ -1,0 +1,1 @@
+"""The live cycle: messages -> chunks -> chunk script -> accumulation -> post-processing script -> results."""

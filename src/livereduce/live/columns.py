@@ -1,0 +1,37 @@
+"""Leaving out whole pulses from columns of events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livereduce.listeners.base import Events, MonitorEvents, PacketKeys
+
+Pulses = TypeVar("Pulses", Events, MonitorEvents)
+
+
+def keep_pulses(events: Pulses, keep: NDArray[np.bool_]) -> Pulses:
+    """Return `events` with only the pulses for which `keep` (bool[np]) is true."""
+    counts = np.diff(events.start)
+    of_event = np.repeat(keep, counts)
+    start = np.concatenate([[0], np.cumsum(counts[keep])]).astype(np.int64)
+    keys = events.keys
+    common = {
+        "pulse_time": events.pulse_time[keep],
+        "start": start,
+        "tof": events.tof[of_event],
+        "keys": PacketKeys(keys.pulse_id[keep], keys.kind_and_length[keep], keys.fingerprint[keep]),
+    }
+    if isinstance(events, Events):
+        rejected = {reason: counts[keep] for reason, counts in events.rejected.items()}
+        return replace(
+            events,
+            charge=events.charge[keep],
+            detector_id=events.detector_id[of_event],
+            rejected=rejected,
+            **common,  # type: ignore[arg-type]  # one dict of columns for both kinds
+        )
+    return replace(events, number=events.number[of_event], **common)  # type: ignore[arg-type]

@@ -1,0 +1,106 @@
+"""Where chunks ended: what makes a run that is read again fall into the same chunks, and says where it began.
+
+One JSON line a chunk, written before the chunk is processed, and one more when a run's last chunk is done. The
+state of a reducer is a function of the journal, these cuts, the scripts and the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from livereduce.live.state import RunIdentity, Transition
+from livereduce.sources import Position
+
+
+@dataclass(frozen=True, slots=True)
+class CutRecord:
+    """A chunk: from where to where in the journal, of which run, and what transition lies at its end."""
+
+    begin: Position
+    end: Position
+    identity: RunIdentity
+    transition: Transition
+
+    def as_line(self) -> str:
+        """Return the record as it stands in the file."""
+        return json.dumps([*self.begin, *self.end, *self.identity, self.transition.value])
+
+    @classmethod
+    def from_line(cls, line: str) -> CutRecord:
+        """Read a record; raises `ValueError` or `TypeError` for anything else."""
+        a, b, c, d, run, start_ns, transition = json.loads(line)
+        return cls(Position(a, b), Position(c, d), RunIdentity(run, start_ns), Transition(transition))
+
+
+class CutLog:
+    """The file of cuts, appended to as chunks are taken.
+
+    Attributes
+    ----------
+    to_replay
+        Cuts of the run that was under way when the last process ended, in order; empty when it had ended cleanly.
+    resume_at
+        Where reading has to begin: the start of that run, or the end of the last run processed; None for a journal
+        of which nothing has been processed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        records, done = _read(path)
+        last = records[-1] if records else None
+        ended = last is not None and last.transition is not Transition.NONE and done == last.end
+        self.to_replay = [] if ended else _tail_of_one_run(records)
+        self.resume_at: Position | None = None
+        if last is not None:
+            self.resume_at = last.end if ended else self.to_replay[0].begin
+        # What is behind the present run is not needed again: the file stays small for ever.
+        kept = [last] if last is not None and ended else self.to_replay
+        lines = [record.as_line() for record in kept] + ([_done_line(done)] if ended and done else [])
+        fresh = path.with_suffix(".new")
+        fresh.write_text("".join(f"{line}\n" for line in lines))
+        os.replace(fresh, path)
+        self._file = path.open("a", buffering=1)
+
+    def append(self, record: CutRecord) -> None:
+        """Note a chunk that is about to be processed."""
+        self._file.write(record.as_line() + "\n")
+
+    def done(self, record: CutRecord) -> None:
+        """Note that a chunk with a transition at its end has been processed: its run need not be read again."""
+        self._file.write(_done_line(record.end) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _done_line(position: Position) -> str:
+    return json.dumps({"done": list(position)})
+
+
+def _read(path: Path) -> tuple[list[CutRecord], Position | None]:
+    """Read all whole lines; the last one may be torn by a crash. A cut that begins where another did replaces it."""
+    by_begin: dict[Position, CutRecord] = {}
+    done: Position | None = None
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            if line.startswith("{"):
+                done = Position(*json.loads(line)["done"])
+                continue
+            record = CutRecord.from_line(line)
+        except (ValueError, TypeError, KeyError):
+            continue  # torn: the chunk it would have named was not processed either
+        by_begin.pop(record.begin, None)
+        by_begin[record.begin] = record
+    return list(by_begin.values()), done
+
+
+def _tail_of_one_run(records: list[CutRecord]) -> list[CutRecord]:
+    tail: list[CutRecord] = []
+    for record in reversed(records):
+        if tail and record.identity != tail[-1].identity:
+            break
+        tail.append(record)
+    return tail[::-1]

@@ -1,0 +1,284 @@
+"""The loop of the live cycle: when a chunk is due, what a failure means, what happens at a run transition.
+
+Covers: cadence, falling behind, retries of a failing chunk script, run transition behaviours, reading a run again.
+Does not cover: the step itself (`live.load`), reading the stream (`live.chunk`), processes and signals (`reducer`).
+
+Nothing here waits: `turn` does what is due and says when the next turn is worth while. Time is an argument.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from livereduce.errors import ScriptError
+from livereduce.live.chunk import Chunk, ChunkBuilder
+from livereduce.live.cuts import CutLog, CutRecord
+from livereduce.live.load import LiveStep, Method
+from livereduce.live.scripts import Script
+from livereduce.live.state import NO_RUN, Transition
+from livereduce.sources import Position
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+"""A chunk whose script failed so often from one position is set aside."""
+
+
+class RunTransitionBehavior(Enum):
+    """What happens to the accumulation where a run begins or ends."""
+
+    RESTART = "Restart"
+    STOP = "Stop"
+    RENAME = "Rename"
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How the loop behaves, as configured."""
+
+    update_every_s: float
+    method: Method
+    transition: RunTransitionBehavior
+
+
+class Observer(Protocol):
+    """Who is told how the loop gets on; the reducer writes health files and snapshots."""
+
+    def stage(self, name: str) -> None:
+        """Say which stage of a step begins (extract, proc, accumulate, post, idle, reprocessing)."""
+
+    def script_failed(self, stage: str, error: ScriptError) -> None:
+        """Say that a script raised; the data are safe."""
+
+    def script_succeeded(self, stage: str) -> None:
+        """Say that a stage ran through, so that earlier failures of it are over."""
+
+    def shown(self, run: int) -> None:
+        """Say that there is a new result."""
+
+    def stepped(self) -> None:
+        """Say that a step is done."""
+
+
+class NobodyWatching:
+    """An observer that does nothing."""
+
+    def stage(self, name: str) -> None:
+        """See `Observer`."""
+
+    def script_failed(self, stage: str, error: ScriptError) -> None:
+        """See `Observer`."""
+
+    def script_succeeded(self, stage: str) -> None:
+        """See `Observer`."""
+
+    def shown(self, run: int) -> None:
+        """See `Observer`."""
+
+    def stepped(self) -> None:
+        """See `Observer`."""
+
+
+class Monitor:
+    """Runs steps as they fall due.
+
+    Parameters
+    ----------
+    cuts
+        Where chunk ends are written down and what has to be read again; None without a journal.
+    """
+
+    def __init__(
+        self,
+        builder: ChunkBuilder,
+        step: LiveStep,
+        cadence: Cadence,
+        *,
+        cuts: CutLog | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.builder = builder
+        self.step = step
+        self.cadence = cadence
+        self.observer: Observer = observer or NobodyWatching()
+        self.finished_runs = 0
+        self.stopped = False
+        self.chunks = 0
+        self._cuts = cuts
+        self._replay = list(cuts.to_replay) if cuts else []
+        self._replay_end = self._replay[-1].end if self._replay else None
+        self._method = cadence.method
+        self._next_due = float("-inf")
+        self._last_shown = float("-inf")
+        self._attempts = 0
+        self._result_stale = False
+        self._fallback_post: Script | None = None
+        self._run = 0
+
+    @property
+    def reprocessing(self) -> bool:
+        """Whether a run is being read again up to where the last process had come."""
+        return self._replay_end is not None
+
+    @property
+    def replay_end(self) -> Position | None:
+        """Where reading again ends."""
+        return self._replay_end
+
+    def turn(self, now: float) -> float:
+        """Do the step that is due, if any; return the seconds until the next turn can have something to do.
+
+        Parameters
+        ----------
+        now
+            A monotonic clock, s.
+        """
+        if self.stopped:
+            return float("inf")
+        if now < self._next_due and not self.reprocessing:
+            return self._next_due - now
+        self._next_due = now + self.cadence.update_every_s
+        self.observer.stage("reprocessing" if self.reprocessing else "extract")
+        chunk = self.builder.extract(self._replay_until())
+        if chunk is None:
+            return self._nothing_new(now)
+        again = self._one_step(chunk, now)
+        self.observer.stage("idle")
+        if again:
+            self._next_due = now
+            return 0.0
+        return self.cadence.update_every_s
+
+    def _nothing_new(self, now: float) -> float:
+        if self.reprocessing:
+            # The journal is shorter than its cuts say (its last second was lost with the power): that is all there is.
+            self._caught_up()
+            return 0.0
+        if self._result_stale:
+            self._show(now)
+        self.observer.stage("idle")
+        # Something may arrive at any time and a chunk is due: look again soon.
+        self._next_due = now
+        return min(self.cadence.update_every_s, 0.1)
+
+    # -- reading a run again ------------------------------------------------------------------------------------------
+
+    def _replay_until(self) -> Position | None:
+        """Where the chunk has to end: Append and Replace depend on how data are cut, Add does not."""
+        if not self._replay:
+            return None
+        if self.cadence.method is Method.ADD:
+            return self._replay_end
+        return self._replay[0].end
+
+    def _caught_up(self) -> None:
+        self._replay, self._replay_end = [], None
+
+    def _note_cut(self, chunk: Chunk) -> CutRecord:
+        """Write down where the chunk ends before anything is done with it (while reading again it is there already)."""
+        record = CutRecord(chunk.begin, chunk.end, chunk.identity, chunk.transition)
+        if self._cuts is not None and not self.reprocessing:
+            self._cuts.append(record)
+        return record
+
+    def _settled(self, record: CutRecord) -> None:
+        """Note that the chunk will not be taken again: it was added or set aside."""
+        if self._replay_end is not None:
+            self._replay = [cut for cut in self._replay if cut.end > record.end]
+            if record.end >= self._replay_end:
+                self._caught_up()
+        if record.transition is not Transition.NONE and self._cuts is not None:
+            self._cuts.done(record)
+        if record.transition is Transition.END and record.identity != NO_RUN:
+            self.finished_runs += 1
+
+    # -- one step -----------------------------------------------------------------------------------------------------
+
+    def _one_step(self, chunk: Chunk, now: float) -> bool:
+        """Process a chunk; return whether the next one should follow without waiting."""
+        record = self._note_cut(chunk)
+        if self._processed(chunk):
+            self._attempts = 0
+            self._method = self.cadence.method
+            self._result_stale = True
+            self.builder.consume(chunk)
+        elif self._attempts < ATTEMPTS:
+            return False
+        else:
+            self._attempts = 0
+            self.builder.set_aside(chunk)
+        self.builder.ledger.check()
+        self.chunks += 1
+        self._run = chunk.identity.run
+        if self._is_to_be_shown(chunk, now):
+            self._show(now)
+        self._after_transition(chunk)
+        self._settled(record)
+        self.observer.stepped()
+        return (chunk.more or self.reprocessing) and not self.stopped
+
+    def _processed(self, chunk: Chunk) -> bool:
+        """Run chunk script and accumulation; on failure the chunk stays where it is."""
+        try:
+            self.step.load(chunk.workspace, self._method, self.observer.stage)
+        except ScriptError as error:
+            self._attempts += 1
+            self.observer.script_failed("proc", error)
+            return False
+        self.observer.script_succeeded("proc")
+        return True
+
+    def _is_to_be_shown(self, chunk: Chunk, now: float) -> bool:
+        """Tell whether to run the post stage: always at a run's end, once per update while behind."""
+        if chunk.transition is Transition.END or chunk.end == self._replay_end:
+            return True
+        if self.reprocessing:
+            return False
+        return not chunk.more or now - self._last_shown >= self.cadence.update_every_s
+
+    def swap_post(self, script: Script | None, now: float) -> None:
+        """Take up a changed post-processing script; its first run, now, is its trial.
+
+        If it fails, the one before it runs at once in its place and stays until the next save.
+        """
+        self._fallback_post = self.step.post_script
+        self.step.post_script = script
+        self._show(now)
+
+    def _show(self, now: float) -> None:
+        self._last_shown = now
+        self._result_stale = False
+        if not self._post_ran():
+            if self._fallback_post is None:
+                return
+            self.step.post_script, self._fallback_post = self._fallback_post, None
+            log.warning("the changed post-processing script failed; the one before it stays in use")
+            if not self._post_ran(tell_success=False):
+                return
+        self._fallback_post = None
+        self.observer.shown(self._run)
+
+    def _post_ran(self, *, tell_success: bool = True) -> bool:
+        try:
+            self.step.post(self.observer.stage)
+        except ScriptError as error:
+            self.observer.script_failed("post", error)
+            return False
+        if tell_success:
+            self.observer.script_succeeded("post")
+        return True
+
+    def _after_transition(self, chunk: Chunk) -> None:
+        if chunk.transition is Transition.NONE:
+            return
+        if self.cadence.transition is RunTransitionBehavior.STOP:
+            self.stopped = True
+            log.info("%s: monitoring stops, as configured", chunk.transition.value)
+            return
+        # The old accumulation stays visible until the next chunk arrives.
+        self._method = Method.REPLACE
+        if self.cadence.transition is RunTransitionBehavior.RENAME:
+            self.step.keep_copy(chunk.identity.run, after_run=chunk.transition is Transition.BEGIN)

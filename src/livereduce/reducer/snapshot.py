@@ -1,0 +1,173 @@
+"""What the page shows, written as files by the reducer after each step: ``.npy`` arrays and, last, the manifest.
+
+Each file is put in place by rename and named by version, so a reader never sees half a workspace and nobody waits.
+A workspace of up to 10⁶ values is written whole; of a larger one its sum, the counts per spectrum, and the spectra the
+page last asked for (``wanted.json``). What does not fit the time budget is left out and named.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup, WorkspaceStore
+from livereduce.workspaces.axes import unit
+
+log = logging.getLogger(__name__)
+
+WHOLE_VALUES = 1_000_000
+OTHERS = 20
+BUDGET_S = 2.0
+FIRST_SPECTRA = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A workspace to be shown, and what it is to the live cycle."""
+
+    name: str
+    workspace: Workspace
+    role: str
+
+
+class SnapshotWriter:
+    """Writes versions of the snapshot into one folder."""
+
+    def __init__(self, runtime_dir: Path) -> None:
+        self._folder = runtime_dir / "snapshot"
+        self._wanted = runtime_dir / "wanted.json"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.version = self._last_version()
+
+    def _last_version(self) -> int:
+        try:
+            return int(json.loads((self._folder / "manifest.json").read_bytes())["version"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+
+    def write(self, shown: Iterable[Shown], run: int) -> None:
+        """Write one version; the first workspaces are the most important ones."""
+        self.version += 1
+        began = time.perf_counter()
+        entries: list[dict[str, Any]] = []
+        left_out: list[dict[str, str]] = []
+        wanted = self._read_wanted()
+        for item in _members(shown):
+            if not isinstance(item.workspace, MatrixWorkspace):
+                left_out.append({"name": item.name, "why": f"a {item.workspace.kind} is not shown as curves"})
+            elif item.role == "other" and time.perf_counter() - began > BUDGET_S:
+                left_out.append({"name": item.name, "why": f"writing took longer than {BUDGET_S:g} s"})
+            else:
+                entries.append(self._entry(item.name, item.workspace, item.role, wanted.get(item.name, [])))
+        manifest = {
+            "version": self.version,
+            "written_ns": time.time_ns(),
+            "run": run,
+            "workspaces": entries,
+            "left_out": left_out,
+        }
+        self._put("manifest.json", json.dumps(manifest).encode())
+        self._remove_old({file for entry in entries for file in entry["files"].values()})
+
+    def _read_wanted(self) -> dict[str, list[int]]:
+        try:
+            found = json.loads(self._wanted.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _entry(self, name: str, workspace: MatrixWorkspace, role: str, wanted: list[int]) -> dict[str, Any]:
+        shape = (workspace.n_spectra, workspace.n_bins)
+        whole = shape[0] * shape[1] <= WHOLE_VALUES
+        parts, spectra = _whole(workspace) if whole else _parts(workspace, wanted)
+        # Versions of one name never share a file, names that differ only in odd characters neither.
+        stem = f"{self.version}.{len(name)}.{''.join(c if c.isalnum() or c in '-_' else '_' for c in name)[:80]}"
+        files = {part: f"{stem}.{part}.npy" for part in parts}
+        for part, array in parts.items():
+            self._put_array(files[part], array)
+        x_unit = unit(workspace.unit)
+        return {
+            "name": name,
+            "kind": workspace.kind,
+            "role": role,
+            "version": self.version,
+            "shape": list(shape),
+            "x_unit": x_unit.mark,
+            "x_label": x_unit.label,
+            "y_unit": workspace.y_unit,
+            "y_label": workspace.y_label,
+            "distribution": workspace.distribution,
+            "title": workspace.title,
+            "spectra": spectra,
+            "spectrum_numbers": workspace.spectra.numbers[spectra].tolist() if len(workspace.spectra) else [],
+            "files": files,
+            "truncated": not whole,
+            "event_count": int(workspace.number_events()) if isinstance(workspace, EventWorkspace) else None,
+        }
+
+    def _put_array(self, name: str, array: NDArray[Any]) -> None:
+        beside = self._folder / f"{name}.tmp"
+        with beside.open("wb") as file:
+            np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+        os.replace(beside, self._folder / name)
+
+    def _put(self, name: str, data: bytes) -> None:
+        beside = self._folder / f"{name}.tmp"
+        beside.write_bytes(data)
+        os.replace(beside, self._folder / name)
+
+    def _remove_old(self, kept: set[str]) -> None:
+        for path in self._folder.glob("*.npy*"):
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+
+def _members(shown: Iterable[Shown]) -> Iterable[Shown]:
+    """Replace groups by their members."""
+    for item in shown:
+        if isinstance(item.workspace, WorkspaceGroup):
+            for i, member in enumerate(item.workspace.members, 1):
+                yield Shown(member.name() or f"{item.name}_{i}", member, item.role)
+        else:
+            yield item
+
+
+def _whole(workspace: MatrixWorkspace) -> tuple[dict[str, NDArray[Any]], list[int]]:
+    return {"x": workspace.x, "y": workspace.y, "e": workspace.e}, list(range(workspace.n_spectra))
+
+
+def _parts(workspace: MatrixWorkspace, wanted: list[int]) -> tuple[dict[str, NDArray[Any]], list[int]]:
+    y, e2, x = workspace.y, workspace.e2, workspace.x
+    asked = sorted({i for i in wanted if 0 <= i < workspace.n_spectra})
+    spectra = asked or list(range(min(FIRST_SPECTRA, workspace.n_spectra)))
+    parts = {
+        "x": x if x.ndim == 1 else x[spectra],
+        "y": y[spectra],
+        "e": np.sqrt(e2[spectra]),
+        "counts": np.nansum(y, axis=1),
+    }
+    if x.ndim == 1:
+        parts |= {"sum_y": np.nansum(y, axis=0), "sum_e": np.sqrt(np.nansum(e2, axis=0)), "sum_x": x}
+    return parts, spectra
+
+
+def to_show(store: WorkspaceStore, output: str, accumulation: str, owned: Workspace | None) -> list[Shown]:
+    """Choose what is shown: the result, the accumulation, and the newest other workspaces scripts left in the store."""
+    shown = [Shown(output, store[output], "result")] if output in store else []
+    if owned is not None:
+        shown.append(Shown(accumulation, owned, "accumulation"))
+    members = {
+        name for item in shown if isinstance(item.workspace, WorkspaceGroup) for name in item.workspace.getNames()
+    }
+    others = [name for name in store.names() if name not in {output, accumulation, *members}]
+    shown += [Shown(name, store[name], "other") for name in reversed(others[-OTHERS:])]
+    return shown

@@ -1,0 +1,1 @@
+"""The parent process: children kept alive, scripts watched, the page served, the heartbeat written."""

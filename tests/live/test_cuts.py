@@ -1,0 +1,72 @@
+from pathlib import Path
+
+from livereduce.live.cuts import CutLog, CutRecord
+from livereduce.live.state import NO_RUN, RunIdentity, Transition
+from livereduce.sources import Position
+
+RUN7 = RunIdentity(7, 1000)
+
+
+def cut(begin: int, end: int, identity: RunIdentity = RUN7, transition: Transition = Transition.NONE) -> CutRecord:
+    return CutRecord(Position(1, begin), Position(1, end), identity, transition)
+
+
+def log_of(path: Path, *records: CutRecord, done: CutRecord | None = None) -> None:
+    log = CutLog(path)
+    for record in records:
+        log.append(record)
+    if done:
+        log.done(done)
+    log.close()
+
+
+def test_a_new_journal_has_nothing_to_replay(tmp_path: Path) -> None:
+    log = CutLog(tmp_path / "cuts")
+    assert (log.to_replay, log.resume_at) == ([], None)
+    log.close()
+
+
+def test_a_run_under_way_is_replayed_from_its_first_cut(tmp_path: Path) -> None:
+    between = cut(0, 10, NO_RUN, Transition.BEGIN)
+    log_of(tmp_path / "cuts", between, cut(10, 20), cut(20, 35), done=between)
+    log = CutLog(tmp_path / "cuts")
+    assert log.to_replay == [cut(10, 20), cut(20, 35)]
+    assert log.resume_at == Position(1, 10)
+    log.close()
+
+
+def test_a_run_whose_last_chunk_is_done_is_not_read_again(tmp_path: Path) -> None:
+    end = cut(20, 35, transition=Transition.END)
+    log_of(tmp_path / "cuts", cut(10, 20), end, done=end)
+    for _ in range(2):  # also after the file has been rewritten
+        log = CutLog(tmp_path / "cuts")
+        assert (log.to_replay, log.resume_at) == ([], Position(1, 35))
+        log.close()
+
+
+def test_a_run_that_died_in_its_last_chunk_is_read_again(tmp_path: Path) -> None:
+    log_of(tmp_path / "cuts", cut(10, 20), cut(20, 35, transition=Transition.END))
+    log = CutLog(tmp_path / "cuts")
+    assert log.resume_at == Position(1, 10)
+    log.close()
+
+
+def test_a_chunk_taken_again_replaces_the_failed_attempt(tmp_path: Path) -> None:
+    log_of(tmp_path / "cuts", cut(10, 20), cut(20, 30), cut(20, 50))
+    log = CutLog(tmp_path / "cuts")
+    assert log.to_replay == [cut(10, 20), cut(20, 50)]
+    log.close()
+
+
+def test_a_line_torn_by_a_crash_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "cuts"
+    log_of(path, cut(10, 20))
+    with path.open("a") as file:
+        file.write("[1, 20, 1, 3")
+    log = CutLog(path)
+    assert log.to_replay == [cut(10, 20)]
+    log.append(cut(20, 40))
+    log.close()
+    log = CutLog(path)
+    assert log.to_replay == [cut(10, 20), cut(20, 40)]
+    log.close()
