@@ -1,7 +1,7 @@
 """From an ADARA server to the journal.
 
-Does: receive, find packet boundaries and run starts, write, connect again, say how it is. Does not: look into packets,
-decide what comes twice, remove old segments.
+Does: receive, find packet boundaries and run starts, write, connect again, remove what is too old, say how it goes.
+Does not: look into packets, decide what comes twice.
 """
 
 import logging
@@ -10,11 +10,15 @@ import select
 import time
 from pathlib import Path
 
+from livereduce.config import Config
+from livereduce.protocols.adara import epics_seconds
 from livereduce.protocols.adara.scan import Scan
-from livereduce.recorder.health import RecorderHealth, write_health
-from livereduce.sources.journal import SEGMENT_BYTES, JournalWriter, Segment, segments
+from livereduce.recorder.health import write_health
+from livereduce.sources import BEGIN
+from livereduce.sources.journal import JournalWriter, Segment, bytes_between, prune, segments
 from livereduce.sources.link import BUFFER_BYTES, Chunk, Link
-from livereduce.sources.resume import Resume
+from livereduce.sources.resume import CONTAINER, NOW, Resume
+from livereduce.status import RecorderHealth
 
 HEALTH_SECONDS = 0.5
 
@@ -22,33 +26,30 @@ log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Writes one server's stream to a journal until told to stop.
+    """Writes the stream of `config.address` to the journal until told to stop.
 
-    Parameters
-    ----------
-    address
-        See `Link`.
-    journal
-        Directory of the journal; nobody else may write it.
-    health
-        File that tells how it goes.
-    first_start
-        What to ask for when the journal holds no pulse; see `Resume`.
+    Raises
+    ------
+    LiveReduceError
+        Another process writes this journal.
     """
 
-    def __init__(
-        self, address: str, journal: Path, health: Path, first_start: int, segment_bytes: int = SEGMENT_BYTES
-    ) -> None:
-        self._writer = JournalWriter(journal)
-        self._resume = Resume(first_start, last_pulse_ns(journal))
-        self._link = Link(address, self._resume, time.monotonic, segment_bytes)
-        self._health_path = health
-        self._health_due = 0.0
-        self._told: tuple[object, ...] = ()
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._journal = config.state_dir / "journal"
+        self._health_path = config.runtime_dir / "recorder.json"
+        self._writer = JournalWriter(self._journal)
+        self._resume = Resume(_hello_start(config.start_seconds), last_pulse_ns(self._journal))
+        self._link = Link(config.address, self._resume, time.monotonic, config.stream.segment_bytes)
+        self._journal_bytes = bytes_between(self._journal, BEGIN)
         self._numbered = 0  # connections of the link that have a number in the journal
-        self._bytes = self._write_errors = 0
+        self._bytes = 0
+        self._started_ns = self._lost_since_ns = time.time_ns()
         self._connected_since_ns: int | None = None
         self._last_receive_ns: int | None = None
+        self._health_due = 0.0
+        self._told: tuple[object, ...] = ()
+        self._stopped = False
 
     def run(self, parent: int, wake: int) -> None:
         """Record until the parent's end of the pipe `parent` is closed or a byte arrives from `wake`."""
@@ -62,28 +63,32 @@ class Recorder:
     def close(self) -> None:
         """End the connection and the segment."""
         self._link.close()
+        self._stopped = True
+        self._tell()
         self._writer.close()
 
     def health(self) -> RecorderHealth:
         """Say how it goes."""
-        link = self._link
+        link, connected = self._link, self._link.state == "connected"
         return RecorderHealth(
             pid=os.getpid(),
-            state=link.state,
+            written_ns=time.time_ns(),
+            started_ns=self._started_ns,
+            state="stopped" if self._stopped else link.state,
             address=link.address,
-            connection=self._writer.connection,
-            connected_since_ns=self._connected_since_ns if link.state == "connected" else None,
+            connection=self._writer.connection if link.connections else 0,
+            connected_since_ns=self._connected_since_ns if connected else None,
+            lost_since_ns=None if connected else self._lost_since_ns,
             bytes=self._bytes,
             packets=link.packets,
             newest_pulse_ns=self._resume.last_pulse_ns,
             last_receive_ns=self._last_receive_ns,
             reconnects=max(0, link.connections - 1),
             framing_errors=link.framing_errors,
-            write_errors=self._write_errors,
-            error=link.error,
+            error=link.error or "",
             run=link.scan.run,
             segment=self._writer.segment,
-            written_ns=time.time_ns(),
+            journal_bytes=self._journal_bytes,
         )
 
     def _should_stop(self, parent: int, wake: int) -> bool:
@@ -100,6 +105,7 @@ class Recorder:
         return wake in ready or (parent in ready and not os.read(parent, 4096))
 
     def _step(self) -> None:
+        was_connected = self._link.state == "connected"
         chunk = self._link.step()
         if self._link.connections != self._numbered:
             self._numbered = self._link.connections
@@ -110,6 +116,8 @@ class Recorder:
             self._write(chunk)
             self._link.taken(chunk)
         self._writer.sync(time.monotonic())
+        if was_connected and self._link.state != "connected":
+            self._lost_since_ns = time.time_ns()
 
     def _write(self, chunk: Chunk) -> None:
         at = 0
@@ -119,11 +127,15 @@ class Recorder:
             at = cut.offset
         self._writer.write(chunk.data[at:])
         self._bytes += len(chunk.data)
+        self._journal_bytes += len(chunk.data)
+        if chunk.cuts:
+            keep = self._config.stream
+            self._journal_bytes -= prune(self._journal, keep.retain_bytes, keep.retain_runs)
 
     def _cannot_write(self, error: OSError) -> None:
-        """Give up the connection: what the server sends again later is not lost, what cannot be written is."""
-        self._write_errors += 1
+        """Give up the connection: what the server still has comes again, what it cannot give is said to be missing."""
         self._link.lose(f"cannot write the journal: {error}")
+        self._lost_since_ns = time.time_ns()
         try:
             self._writer.end_segment()
         except OSError as again:
@@ -133,7 +145,7 @@ class Recorder:
         """Write the health file when something changed, and regularly."""
         now = time.monotonic()
         link = self._link
-        state = (link.state, link.error, link.connections, self._writer.segment)
+        state = (self._stopped, link.state, link.error, link.connections, self._writer.segment)
         if now < self._health_due and state == self._told:
             return
         self._health_due, self._told = now + HEALTH_SECONDS, state
@@ -141,6 +153,13 @@ class Recorder:
             write_health(self._health_path, self.health())
         except OSError as error:
             log.warning("cannot write %s: %s", self._health_path, error)
+
+
+def _hello_start(start_seconds: int) -> int:
+    """Translate the configured start (Unix s, 0 now, 1 start of the run) to what a hello asks for."""
+    if start_seconds in (NOW, CONTAINER):
+        return start_seconds
+    return max(CONTAINER, epics_seconds(start_seconds * 1_000_000_000))
 
 
 def last_pulse_ns(journal: Path) -> int | None:
