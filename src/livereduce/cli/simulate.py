@@ -34,9 +34,7 @@ def _epoch_ns(_context: click.Context, _parameter: click.Parameter, value: str |
     return round(when.timestamp()) * 1_000_000_000
 
 
-_CHAOS_TEXT = "\n\n".join(
-    ["\b\nFaults for --chaos:", *(f"\b\n  {name:20} {text}" for name, text in CHAOS_HELP.items())]
-)
+_CHAOS_TEXT = "\n".join(["\b", "Faults for --chaos:", *(f"  {name:20} {text}" for name, text in CHAOS_HELP.items())])
 
 
 @simulate.command(
@@ -48,7 +46,7 @@ _CHAOS_TEXT = "\n\n".join(
     "--rate",
     default=50_000.0,
     show_default=True,
-    help="Detector events a second, 1e3 to 1e8. Above 4e5 pulses are used again, so that sending is all the work.",
+    help="Detector events a second, 1e3 to 1e8. Above 4e5 pulses are repeated, so that sending is all the work.",
 )
 @click.option("--seed", default=1, show_default=True, help="Same seed, --epoch and plan: same bytes.")
 @click.option(
@@ -113,8 +111,10 @@ def adara(
         server = AdaraServer(
             simulation, host, port, epoch_ns=epoch, speed=speed, wait=not no_wait, linger=linger
         )  # fmt: skip
-    except (LiveReduceError, OSError) as error:
+    except LiveReduceError as error:
         raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error}; --port 0 chooses a free port") from error
     with server:
         click.echo(f"serving {simulation.plan.title} on {simulation.beamline.name}", err=True)
         click.echo(f"listening on {server.address}", err=True)

@@ -29,6 +29,8 @@ MAX_CLIENT_PACKET = 1024
 SEND_BYTES = 2 << 20
 BUFFERS_PER_CALL = 64
 TICK_S = 1 / 60
+BEHIND_S = 0.001
+"""Pause when the simulated time lags: long enough for a client to get hold of the lock."""
 SLICE_S = 1.0
 """At most this much simulated time is made in one go, so that clients are served in between."""
 STALL_EVERY_S = 10.0
@@ -43,9 +45,9 @@ class Hello(NamedTuple):
     flags: int
 
 
-def read_hello(connection: socket.socket) -> Hello | None:
+def read_hello(connection: socket.socket, timeout: float = HELLO_TIMEOUT_S) -> Hello | None:
     """Read the only packet a client sends; None when it is anything the real server would hang up on."""
-    deadline = time.monotonic() + HELLO_TIMEOUT_S
+    deadline = time.monotonic() + timeout
     try:
         head = _receive(connection, _HEADER.size, deadline)
         length, form, _, _ = _HEADER.unpack(head)
@@ -90,6 +92,8 @@ class AdaraServer:
         Time stands still until the first client has said hello.
     linger : float
         How long the stream goes on after the last run, in s.
+    hello_timeout : float
+        A client that has not said hello after this time is hung up on, in s.
     """
 
     def __init__(
@@ -102,10 +106,12 @@ class AdaraServer:
         speed: float = 1.0,
         wait: bool = True,
         linger: float = 10.0,
+        hello_timeout: float = HELLO_TIMEOUT_S,
     ) -> None:
         self._simulation = simulation
         self._chaos = simulation.scenario.chaos
         self._epoch_ns, self._speed, self._wait, self._linger = epoch_ns, speed, wait, linger
+        self._hello_timeout = hello_timeout
         self._listener = socket.create_server((host, port))
         self._listener.settimeout(0.1)
         self.host, self.port = self._listener.getsockname()[:2]
@@ -116,6 +122,8 @@ class AdaraServer:
         self._no_more = False
         self._sms: Sms | None = None
         self._clients: dict[socket.socket, threading.Thread] = {}
+        self._reading = 0
+        self._failure: Exception | None = None
         self._mid_packet_left = self._chaos.close_mid_packet
         self._last_mid_packet = 0.0
         self._began = time.monotonic()
@@ -138,8 +146,17 @@ class AdaraServer:
         self.stop()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the last run has been read by every client and the linger is over; whether it is."""
-        return self._done.wait(timeout)
+        """Wait until the last run has been read by every client and the linger is over; whether it is.
+
+        Raises
+        ------
+        Exception
+            What ended the stream before its time.
+        """
+        done = self._done.wait(timeout)
+        if self._failure is not None:
+            raise self._failure
+        return done
 
     def stop(self) -> None:
         """Hang up on everybody and stop."""
@@ -169,14 +186,17 @@ class AdaraServer:
     def _run(self) -> None:
         if self._wait:
             self._greeted.wait()
-        if self._stopping.is_set():
-            return
-        epoch = time.time_ns() if self._epoch_ns is None else self._epoch_ns
-        began, end = time.monotonic(), None
+        try:
+            if not self._stopping.is_set():
+                self._make_stream()
+        except Exception as error:  # whatever it is, who waits for the end must hear of it
+            self._failure = error
+        self._drain()
+
+    def _make_stream(self) -> None:
         with self._changed:
-            self._sms = sms = self._simulation.begin(epoch)
-            self._changed.notify_all()
-        made = 0.0
+            sms, epoch = self._begin()
+        began, end, made = time.monotonic(), None, 0.0
         while not self._stopping.is_set():
             due = (time.monotonic() - began) * self._speed
             made = min(due, made + SLICE_S)
@@ -187,16 +207,23 @@ class AdaraServer:
                 end = time.monotonic() + self._linger
             if end is not None and time.monotonic() >= end:
                 break
-            if made == due:
-                self._stopping.wait(TICK_S)
-        self._drain()
+            self._stopping.wait(TICK_S if made == due else BEHIND_S)
+
+    def _begin(self) -> tuple[Sms, int]:
+        """Set the simulated clock to its start, once; for the first client before it reads, so it misses nothing."""
+        if self._sms is None:
+            if self._epoch_ns is None:
+                self._epoch_ns = time.time_ns()
+            self._sms = self._simulation.begin(self._epoch_ns)
+        assert self._epoch_ns is not None
+        return self._sms, self._epoch_ns
 
     def _drain(self) -> None:
         """Let every client read what it has not read yet."""
         with self._changed:
             self._no_more = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._stopping.is_set() or not self._clients)
+            self._changed.wait_for(lambda: self._stopping.is_set() or not self._reading)
         self._done.set()
 
     # -- clients -----------------------------------------------------------------------------------------------------
@@ -214,13 +241,20 @@ class AdaraServer:
 
     def _serve(self, connection: socket.socket, peer: tuple[str, int]) -> None:
         try:
-            hello = read_hello(connection)
+            hello = read_hello(connection, self._hello_timeout)
             if hello is not None:
                 log.info("client %s:%d asks from %d, flags %d", *peer[:2], hello.start, hello.flags)
                 connection.settimeout(None)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                with self._changed:
+                    reader = self._reader(hello)
+                    self._reading += 1
                 self._greeted.set()
-                self._stream(connection, self._reader(hello))
+                try:
+                    self._stream(connection, reader)
+                finally:
+                    with self._changed:
+                        self._reading -= 1
         except (OSError, ForgottenError) as error:
             log.info("client %s:%d is gone: %s", *peer[:2], error)
         finally:
@@ -231,13 +265,10 @@ class AdaraServer:
 
     def _reader(self, hello: Hello) -> Reader:
         skip_paused = not hello.flags & HelloFlag.SEND_PAUSE_DATA
-        with self._changed:
-            self._changed.wait_for(lambda: self._sms is not None or self._stopping.is_set())
-            if self._sms is None:
-                raise OSError("stopped before it began")
-            if hello.start == 0:
-                return self._sms.history.now(self._sms.snapshot(), skip_paused)
-            return self._sms.history.since(unix_ns(hello.start), skip_paused)
+        sms, _ = self._begin()
+        if hello.start == 0:
+            return sms.history.now(sms.snapshot(), skip_paused)
+        return sms.history.since(unix_ns(hello.start), skip_paused)
 
     def _stream(self, connection: socket.socket, reader: Reader) -> None:
         opened = time.monotonic()

@@ -21,6 +21,7 @@ from livereduce.simulators.sms import Sms
 
 BAND_CENTRE = 1.5
 RATES = (1e3, 1e8)
+SHORTEST_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +59,13 @@ class Scenario:
         LiveReduceError
             A sample that is not known, a rate out of range, a file that cannot be used.
         """
+        self._check()
         if self.file is not None:
             measurement = read_measurement(self.file)
             beamline = measurement.beamline()
             source: PulseSource = FileSource(measurement, PulseLayout(beamline), self.seed)
             plan = replace(self.plan, first_run=measurement.run_number, title=measurement.title, formula="")
             return Simulation(beamline, source, plan, Ramp(295.0, 295.0, 1.0), self, trips=False)
-        if self.sample not in SAMPLES:
-            raise LiveReduceError(f"sample {self.sample!r} is not known; there are {', '.join(SAMPLES)}")
-        if not RATES[0] <= self.rate <= RATES[1]:
-            raise LiveReduceError(f"rate {self.rate:g} events/s is out of range: {RATES[0]:g} to {RATES[1]:g}")
         sample = SAMPLES[self.sample]
         beamline = demo_pow.beamline()
         layout = PulseLayout(beamline, SECOND_SOURCE_OFFSET)
@@ -75,6 +73,17 @@ class Scenario:
         ramp = Ramp(300.0, 500.0, self.ramp_rate) if self.sample == "nacl" else Ramp(295.0, 295.0, 1.0)
         plan = replace(self.plan, title=sample.title, formula=sample.formula)
         return Simulation(beamline, source, plan, ramp, self, trips=True)
+
+    def _check(self) -> None:
+        plan = self.plan
+        if self.sample not in SAMPLES:
+            raise LiveReduceError(f"sample {self.sample!r} is not known; there are {', '.join(SAMPLES)}")
+        if not RATES[0] <= self.rate <= RATES[1]:
+            raise LiveReduceError(f"rate {self.rate:g} events/s is out of range: {RATES[0]:g} to {RATES[1]:g}")
+        if min(plan.run_seconds, plan.gap_seconds, plan.index_period) < SHORTEST_S:
+            raise LiveReduceError(f"runs, gaps and the index period must last at least {SHORTEST_S} s")
+        if self.file is not None and plan.pause_at < 0.1 and plan.pause_seconds >= plan.run_seconds:
+            raise LiveReduceError("the pause covers the whole run, which then cannot carry the counts of the file")
 
 
 @dataclass(slots=True)
