@@ -284,8 +284,16 @@ def test_a_folder_of_the_user_is_taken_where_the_system_one_cannot_be_made(tmp_p
 
 
 def test_a_configuration_survives_the_way_to_a_child_process() -> None:
-    found = resolved(start_time="2026-03-01T12:00:00Z", periods="1-3", web={"token": "secret"})
+    found = resolved(start_time="2026-03-01T12:00:00Z", periods="1-3", instrument="MARI", connection="histo")
     assert config.Config.model_validate_json(found.model_dump_json()) == found
+
+
+def test_the_token_stays_in_the_process_that_needs_it() -> None:
+    found = resolved(web={"token": "secret", "port": 9000})
+    assert (found.web.token, found.web.port) == ("secret", 9000)
+    sent = found.model_dump_json()
+    assert "secret" not in sent
+    assert config.Config.model_validate_json(sent).web == config.Web(port=9000)
 
 
 def test_a_configuration_cannot_be_changed_and_does_not_show_its_token() -> None:

@@ -166,6 +166,18 @@ def test_a_script_error_says_file_line_and_message() -> None:
     )
 
 
+def test_an_edit_that_is_not_used_is_a_script_error_even_before_there_is_a_reducer() -> None:
+    refused = replace(PROBLEM, message="invalid syntax; data are recorded meanwhile", count=1)
+    beat = Heartbeat(pid=1, written_ns=NOW, started_ns=NOW, script_refused=refused)
+    found = status.describe(RECORDER, None, NOW, heartbeat=beat)
+    assert (found.state, found.script_error) == ("script error", refused)
+    assert found.sentence == (
+        "reduce_PG3_live_proc.py line 12: invalid syntax; data are recorded meanwhile. "
+        "Save a corrected script to go on."
+    )
+    assert described(heartbeat=beat).state == "script error"
+
+
 def test_several_conditions_are_all_told_the_most_important_first() -> None:
     found = described(
         recorder={"state": "waiting", "error": "connection reset", "lost_since_ns": NOW - 5 * SECOND},

@@ -203,6 +203,7 @@ def _resolve(settings: Settings, source: Path | None, warnings: tuple[str, ...],
         "address": settings.address or (connection.address if connection else None),
         "script_dir": _absolute(settings.script_dir or Path(f"/SNS/{row.short_name}/shared/livereduce"), environ),
         "accum_method": "Replace" if by_default_replace else settings.accum_method,
+        "web": settings.web,  # as it is, since model_dump leaves the token out
         "source": source,
         "warnings": warnings,
     }

@@ -118,7 +118,7 @@ class Web(Section):
     """Address the page listens on; 127.0.0.1 = this machine only."""
     port: Annotated[WholeNumber, Field(ge=0, le=65535)] = 8000
     """Port of the page; 0 = any free one, which is logged."""
-    token: Annotated[str | None, Field(min_length=1, repr=False)] = None
+    token: Annotated[str | None, Field(min_length=1, repr=False, exclude=True)] = None
     """Bearer token for restart, clear and rollback; default: made at first start, mode 0600 in the state directory."""
 
 
@@ -219,7 +219,8 @@ class ResolvedLog(Log):
 class Config(Settings):
     """Resolved settings: what is optional in a file is known here, and every path is absolute.
 
-    Goes to the child processes as ``model_dump_json()`` and comes back by ``Config.model_validate_json``.
+    Goes to the child processes as ``model_dump_json()``, without the token, and comes back by
+    ``Config.model_validate_json``.
     """
 
     short_name: str

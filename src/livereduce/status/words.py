@@ -176,7 +176,7 @@ def describe(
         chunks=seen.chunks,
         behind_bytes=seen.behind_bytes,
         reprocess_percent=seen.reprocess_percent,
-        script_error=seen.script_error,
+        script_error=_problem(reducer, heartbeat),
         script_output=seen.script_output,
         warnings=(*problems, *(heartbeat.warnings if heartbeat else ()), *seen.warnings),
         address=recorder.address if recorder else "",
@@ -220,7 +220,9 @@ def _stopping(facts: _Facts) -> tuple[State, str] | None:
 
 def _starting(facts: _Facts) -> tuple[State, str] | None:
     if facts.reducer is None:
-        return State.STARTING, "The reduction is starting."
+        # a script that cannot be used from the start is the reason why there is no reducer
+        refused = facts.heartbeat is not None and facts.heartbeat.script_refused is not None
+        return None if refused else (State.STARTING, "The reduction is starting.")
     if facts.reducer.stage in {Stage.STARTING, Stage.COMPILING} and facts.reducer.reprocess_percent is None:
         what = "compiling for this machine" if facts.reducer.stage is Stage.COMPILING else "starting"
         return State.STARTING, f"The reduction is {what}, for {duration(facts.age(facts.reducer.stage_since_ns))} now."
@@ -248,11 +250,18 @@ def _source_lost(facts: _Facts) -> tuple[State, str] | None:
     return State.SOURCE_LOST, f"No connection to {recorder.address} for {since}: {why}. Trying again."
 
 
+def _problem(reducer: ReducerHealth | None, heartbeat: Heartbeat | None) -> ScriptProblem | None:
+    running = reducer.script_error if reducer else None
+    return running or (heartbeat.script_refused if heartbeat else None)
+
+
 def _script_error(facts: _Facts) -> tuple[State, str] | None:
-    error = facts.reducer.script_error if facts.reducer else None
+    error = _problem(facts.reducer, facts.heartbeat)
     if error is None:
         return None
     where = error.file.rpartition("/")[2] + (f" line {error.line}" if error.line else "")
+    if facts.heartbeat and error is facts.heartbeat.script_refused:
+        return State.SCRIPT_ERROR, f"{where}: {error.message}. Save a corrected script to go on."
     times = f" {error.count} times in a row," if error.count > 1 else ""
     since = duration(facts.age(error.since_ns))
     return (

@@ -102,7 +102,7 @@ def read_manifest(runtime_dir: Path) -> Manifest:
             version=found["version"],
             written_ns=found.get("written_ns", 0),
             run=found.get("run") or 0,
-            workspaces=tuple(found["workspaces"]),
+            workspaces=tuple({"run": found.get("run"), **entry} for entry in found["workspaces"]),
             left_out=tuple(found.get("left_out", ())),
         )
     except FileNotFoundError:

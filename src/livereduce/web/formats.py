@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, Response
 TEXT_VALUES = 200_000
 """More values are not sent as text: that would be about 4 MB."""
 META = (
-    "name", "kind", "version", "shape", "x_unit", "y_unit", "x_label", "title", "run", "spectra", "truncated",
-    "event_count", "role",
+    "name", "kind", "version", "shape", "x_unit", "x_label", "y_unit", "y_label", "distribution", "title", "run",
+    "spectra", "spectrum_numbers", "truncated", "event_count", "role",
 )  # fmt: skip
 
 

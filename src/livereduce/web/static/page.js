@@ -230,7 +230,7 @@ async function draw() {
   if (!memory.chosen) { $("note").textContent = "Waiting for the first result…"; return; }
   const base = `/api/workspaces/${encodeURIComponent(memory.chosen)}`, asked = query(), data = await get(base + asked);
   const units = (label, unit) => (unit && unit !== label ? `${label} (${unit})` : label || "");
-  const xLabel = asked.endsWith("counts") ? "spectrum" : units(data.x_label || "x", data.x_unit), yLabel = data.y_unit || "value";
+  const xLabel = asked.endsWith("counts") ? "spectrum" : units(data.x_label || "x", data.x_unit), yLabel = units(data.y_label, data.y_unit) || "value";
   memory.unit = asked.endsWith("counts") ? "" : data.x_unit || "";
   const options = { xLabel, yLabel, version: data.version };
   const table = Boolean(data.columns), empty = !table && !data.values && !data.curves.some((c) => c.y.length);
