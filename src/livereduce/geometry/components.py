@@ -6,6 +6,7 @@ Names are not unique: the shallowest component of a name is meant, then the firs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
@@ -157,13 +158,13 @@ class Components(Mapping[str, Component]):
 
 @dataclass(frozen=True, slots=True)
 class PixelNames(Sequence[str]):
-    """Names of a panel's pixels, ``panel(x,y)``, x outermost."""
+    """Names of the pixels of a grid, ``panel(x,y)``, the first index outermost."""
 
     panel: str
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
 
     def __len__(self) -> int:
-        return self.shape[0] * self.shape[1]
+        return math.prod(self.shape)
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -172,8 +173,8 @@ class PixelNames(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        x, y = divmod(range(len(self))[index], self.shape[1])
-        return f"{self.panel}({x},{y})"
+        place = np.unravel_index(range(len(self))[index], self.shape)
+        return f"{self.panel}({','.join(str(int(i)) for i in place)})"
 
     def __contains__(self, name: object) -> bool:
         return self._find(name) is not None
@@ -188,10 +189,12 @@ class PixelNames(Sequence[str]):
     def _find(self, name: object) -> int | None:
         if not isinstance(name, str) or not name.startswith(f"{self.panel}(") or not name.endswith(")"):
             return None
-        x, comma, y = name[len(self.panel) + 1 : -1].partition(",")
-        if not (comma and x.isdecimal() and y.isdecimal() and int(x) < self.shape[0] and int(y) < self.shape[1]):
+        parts = name[len(self.panel) + 1 : -1].split(",")
+        if len(parts) != len(self.shape) or not all(part.isdecimal() and len(part) < 10 for part in parts):
             return None
-        return int(x) * self.shape[1] + int(y)
+        place = tuple(int(part) for part in parts)
+        inside = all(i < size for i, size in zip(place, self.shape, strict=True))
+        return int(np.ravel_multi_index(place, self.shape)) if inside else None
 
 
 class DetectorNames(Sequence[str]):

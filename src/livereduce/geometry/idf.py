@@ -16,9 +16,8 @@ from pathlib import Path
 from livereduce.geometry.components import Components
 from livereduce.geometry.definition import Link, read_definition, with_link
 from livereduce.geometry.document import GeometryError, Source, parse
-from livereduce.geometry.expression import Formula
 from livereduce.geometry.instrument import Instrument
-from livereduce.geometry.parameters import GEOMETRIC, Logs, LogValue, Parameter
+from livereduce.geometry.parameters import Logs, Parameter, evaluate, moving
 from livereduce.geometry.placement import Placement, place_again, place_all
 from livereduce.geometry.space import Floats
 from livereduce.geometry.tree import Tree, lay_out
@@ -106,7 +105,8 @@ class _IdfModel:
         return self.with_logs(logs, self._instrument())
 
     def with_logs(self, logs: Logs, present: Instrument) -> Instrument:
-        values, problems = self._evaluated(logs)
+        driven = {r.parameter for r in self.tree.records if r.parameter.log} | self.tree.users.keys()
+        values, problems = evaluate(driven, logs, self.values)
         changed = {p for p in values if values[p] != self.values.get(p)}
         if not changed and problems == self.problems:
             return present
@@ -116,17 +116,7 @@ class _IdfModel:
         return replace(self, values=values, placement=placement, problems=problems)._instrument()
 
     def with_moved(self, component: str, axis: str, expression: str, log: str) -> Instrument:
-        if axis not in GEOMETRIC:
-            raise GeometryError(
-                f"cannot move {component!r} along {axis!r}; expected one of {', '.join(sorted(GEOMETRIC))}"
-            )
-        formula = Formula(expression)
-        if not log and "value" in expression:
-            raise GeometryError(f"moving {component!r} by {expression!r} needs the name of a log")
-        if log:
-            parameter = Parameter(axis, "number", log=log, formula=formula, extract="last_value")
-        else:
-            parameter = Parameter(axis, "number", text=repr(formula(0.0)))
+        parameter = moving(component, axis, expression, log)
         if component not in self._instrument().components:
             raise GeometryError(f"{self.tree.name}: there is no component {component!r} to move")
         definition = with_link(self.tree.definition, Link(component, None, (parameter,)))
@@ -147,21 +137,6 @@ class _IdfModel:
             text = repr(self.values[parameter]) if parameter.log else parameter.text
             texts.append((components.path(record.entry), rows, text))
         return texts
-
-    def _evaluated(self, logs: Logs) -> tuple[dict[Parameter, float], tuple[str, ...]]:
-        by_lower_case = {name.lower(): value for name, value in logs.items()}
-        values, problems = dict(self.values), []
-        driven = {r.parameter for r in self.tree.records if r.parameter.log} | self.tree.users.keys()
-        for parameter in driven:
-            # log names are spelled in several ways across files of one instrument (theta, Theta, THETA)
-            log: LogValue | None = logs.get(parameter.log, by_lower_case.get(parameter.log.lower()))
-            if log is None:
-                continue
-            try:
-                values[parameter] = parameter.evaluate(log)
-            except GeometryError as error:
-                problems.append(str(error))
-        return values, tuple(sorted(problems))
 
     def _instrument(self) -> Instrument:
         tree, frames = self.tree, self.placement.frames

@@ -103,6 +103,45 @@ class Parameter:
         return float(np.average(values[:-1], weights=held)) if held.sum() > 0 else float(values[-1])
 
 
+def evaluate(
+    parameters: Iterable[Parameter], logs: Logs, earlier: Mapping[Parameter, float]
+) -> tuple[dict[Parameter, float], tuple[str, ...]]:
+    """Return the values of log-driven parameters after these logs arrived, and what was wrong with the logs.
+
+    Logs not named leave the earlier value. Names match without regard to case where not exactly, since they are
+    spelled in several ways even within one instrument's files (theta, Theta, THETA).
+    """
+    by_lower_case = {name.lower(): value for name, value in logs.items()}
+    values, problems = dict(earlier), []
+    for parameter in parameters:
+        log = logs.get(parameter.log, by_lower_case.get(parameter.log.lower()))
+        if log is None:
+            continue
+        try:
+            values[parameter] = parameter.evaluate(log)
+        except GeometryError as error:
+            problems.append(str(error))
+    return values, tuple(sorted(problems))
+
+
+def moving(component: str, axis: str, expression: str, log: str) -> Parameter:
+    """Make the parameter of a user's wish to move a component.
+
+    Raises
+    ------
+    GeometryError
+        Nothing can be moved along this axis, the expression cannot be read, or the log is not named.
+    """
+    if axis not in GEOMETRIC:
+        raise GeometryError(f"cannot move {component!r} along {axis!r}; expected one of {', '.join(sorted(GEOMETRIC))}")
+    formula = Formula(expression)
+    if log:
+        return Parameter(axis, "number", log=log, formula=formula, extract="last_value")
+    if "value" in expression:
+        raise GeometryError(f"moving {component!r} by {expression!r} needs the name of a log")
+    return Parameter(axis, "number", text=repr(formula(0.0)))
+
+
 def read_parameters(parent: Element, degrees: float = 1.0) -> tuple[Parameter, ...]:
     """All ``parameter`` children of an element; `degrees` is the file's angle unit in degrees."""
     return tuple(_read(element, degrees) for element in parent.all("parameter"))
