@@ -10,16 +10,17 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from livereduce.workspaces.arrays import I64, U32, AnyArray
+from livereduce.workspaces.arrays import F64, I64, U32, AnyArray
 
 # Kernels count in 32 bits; an entry that may hold more events than this is kept in 64 bits.
 _U32_EVENTS = (1 << 32) - 1
 _ENTRIES_PER_KEY = 4
 _COUNTERS = 32
+_SUMS = 4
 
 
 class Counting(Protocol):
@@ -56,6 +57,15 @@ def difference(a: I64, b: I64) -> I64:
     borders, in_a, in_b = borders[order], np.cumsum(in_a[order]), np.cumsum(in_b[order])
     wanted = (in_a[:-1] == 1) & (in_b[:-1] == 0) & (borders[1:] > borders[:-1])
     return np.stack([borders[:-1][wanted], borders[1:][wanted]], axis=1)
+
+
+@dataclass(eq=False, slots=True)
+class Sums:
+    """Weighted sums over a list of terms, in order; see `evaluation.summed`."""
+
+    terms: list[Any]
+    y: F64
+    e2: F64
 
 
 class PixelView(NamedTuple):
@@ -124,6 +134,7 @@ class CountCache:
         self._counters: dict[Hashable, Counting] = {}
         self._extents: dict[Hashable, Extent] = {}
         self._pixel_view: tuple[I64, PixelView] | None = None
+        self.sums: dict[Hashable, Sums] = {}
         self._clock = 0
 
     def counter(self, key: Hashable, make: Callable[[], Counting]) -> Counting:
@@ -148,6 +159,19 @@ class CountCache:
         result = entry.lend()
         self._evict()
         return result
+
+    def counted(self, ranges: I64, counter: Counting) -> AnyArray:
+        """Return the counts of these ranges, counted anew and not remembered."""
+        entry = _Entry(np.zeros(counter.shape, np.uint32))
+        entry.update(ranges, ranges, ranges[:0], counter)
+        self.offered += total(ranges)
+        return entry.counts
+
+    def keep_sums(self, key: Hashable, sums: Sums) -> None:
+        """Remember sums, in place of those used least recently."""
+        self.sums[key] = sums
+        while len(self.sums) > _SUMS:
+            del self.sums[next(iter(self.sums))]
 
     def extent(
         self, key: Hashable, ranges: I64, measure: Callable[[int, int], tuple[float, float]]
@@ -208,9 +232,11 @@ class CountCache:
         self._counters.clear()
         self._extents.clear()
         self._pixel_view = None
+        self.sums.clear()
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
         view = 0 if self._pixel_view is None else sum(column.nbytes for column in self._pixel_view[1])
+        view += sum(s.y.nbytes + s.e2.nbytes for s in self.sums.values())
         return view + sum(e.counts.nbytes for es in self._entries.values() for e in es)

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from livereduce.workspaces.arrays import F64, I64, AnyArray, Column
 from livereduce.workspaces.binning import Counter
+from livereduce.workspaces.cache import Sums
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.plan import Part, Plan, merged_intervals
+
+# Terms whose counts are kept apart, so that each is updated by what is new in it; longer lists are summed up instead.
+_MANY = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +29,10 @@ class Term:
     table: EventTable
     plan: Plan
     ranges: I64
+
+    def same(self, other: Term) -> bool:
+        """Tell whether another term is the same events under an equal plan."""
+        return self.table is other.table and self.plan == other.plan and bool(np.array_equal(self.ranges, other.ranges))
 
 
 def terms_of(parts: Iterable[Part]) -> list[Term]:
@@ -60,13 +69,15 @@ class Evaluated:
 
     def __init__(self, terms: list[Term], edges: Column | None) -> None:
         self._items: list[tuple[AnyArray, Counter, Plan]] = []
+        self._y: F64 | None = None
+        self._e2: F64 | None = None
+        if len(terms) > _MANY:
+            self._y, self._e2 = summed(terms, edges)
+            return
         for term in terms:
             counter = counter_of(term, edges)
             lent = term.table.cache.counts((term.plan.count_key, edges), term.ranges, counter)
             self._items.append((lent, counter, term.plan))
-        self.shape = self._items[0][1].shape
-        self._y: F64 | None = None
-        self._e2: F64 | None = None
 
     def _rows(self, row: slice, *, variance: bool) -> F64:
         result: F64 | None = None
@@ -111,6 +122,37 @@ class Evaluated:
         return sum(0 if a is None else a.nbytes for a in (self._y, self._e2))
 
 
+def summed(terms: list[Term], edges: Column | None) -> tuple[F64, F64]:
+    """Return values and variances of a long list of terms: chunks that were each scaled by a factor of their own.
+
+    Their counts cannot be added, so the weighted sum of all terms but the last is remembered; as long as a list begins
+    like the one before, only what follows is counted. Terms are added in order, so the result does not depend on it.
+    """
+    cache, key = terms[0].table.cache, (terms[0].plan, edges)
+    known = cache.sums.pop(key, None)
+    if known is None or not _begins_with(terms[:-1], known.terms):
+        known = Sums([], np.zeros(counter_of(terms[0], edges).shape), np.zeros(counter_of(terms[0], edges).shape))
+    for term in terms[len(known.terms) : -1]:
+        _add(term, edges, known.y, known.e2)
+        known.terms.append(term)
+    cache.keep_sums(key, known)
+    y, e2 = known.y.copy(), known.e2.copy()
+    _add(terms[-1], edges, y, e2)
+    y.flags.writeable = e2.flags.writeable = False
+    return y, e2
+
+
+def _begins_with(terms: list[Term], known: list[Any]) -> bool:
+    return len(known) <= len(terms) and all(a.same(b) for a, b in zip(known, terms, strict=False))
+
+
+def _add(term: Term, edges: Column | None, y: F64, e2: F64) -> None:
+    counter = counter_of(term, edges)
+    n = counter.in_order(term.table.cache.counted(term.ranges, counter))
+    y += _value(n, term.plan, slice(None))
+    e2 += _variance(n, term.plan, slice(None))
+
+
 def _factor_rows(column: Column, row: slice) -> F64:
     values: F64 = column.values
     return values[row] if len(values) > 1 else values
@@ -139,10 +181,22 @@ def counter_of(term: Term, edges: Column | None) -> Counter:
     return counter
 
 
+def regardless_of_weight(terms: Iterable[Term]) -> list[Term]:
+    """Return the terms as they are if no event weighs anything: fewer, and counted once for all scales."""
+    grouped: dict[tuple[int, Plan], list[Term]] = {}
+    for term in terms:
+        grouped.setdefault((id(term.table), term.plan.count_key), []).append(term)
+    return [
+        Term(some[0].table, plan, layer)
+        for (_, plan), some in grouped.items()
+        for layer in layers(np.concatenate([term.ranges for term in some]))
+    ]
+
+
 def events_per_spectrum(term: Term) -> AnyArray:
     """Return how many events of a term each spectrum has, in the range of any bins or not."""
-    counts = term.table.cache.counts((term.plan.count_key, None), term.ranges, counter_of(term, None))
-    return counts[:, 0]
+    counts: AnyArray = term.table.cache.counts((term.plan.count_key, None), term.ranges, counter_of(term, None))[:, 0]
+    return counts
 
 
 def extent(term: Term) -> tuple[float, float]:

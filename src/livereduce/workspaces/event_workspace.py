@@ -12,10 +12,17 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import F64, AnyArray, Bool, Column
+from livereduce.workspaces.arrays import F64, I64, Bool, Column
 from livereduce.workspaces.axes import NumericAxis
 from livereduce.workspaces.detectors import Detectors, Spectra
-from livereduce.workspaces.evaluation import Evaluated, Term, events_per_spectrum, extent, terms_of
+from livereduce.workspaces.evaluation import (
+    Evaluated,
+    Term,
+    events_per_spectrum,
+    extent,
+    regardless_of_weight,
+    terms_of,
+)
 from livereduce.workspaces.event_list import EventList
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.histogram import HistogramWorkspace
@@ -168,14 +175,18 @@ class EventWorkspace(MatrixWorkspace):
 
     def number_events(self) -> int:
         """Return the number of events kept, in the range of X or not."""
-        return sum(int(counts.sum()) for counts in self._events_per_spectrum())
+        return int(self.events_per_spectrum().sum())
 
-    def _events_per_spectrum(self) -> list[AnyArray]:
-        return [events_per_spectrum(term) for term in self.terms]
+    def events_per_spectrum(self) -> I64:
+        """Return how many events each spectrum has, in the range of X or not."""
+        counts = np.zeros(self.n_spectra, np.int64)
+        for term in regardless_of_weight(self.terms):
+            counts += events_per_spectrum(term)
+        return counts
 
     def tof_range(self) -> tuple[float, float]:
         """Return the least and greatest X of the events, in the present unit; (0, 1) if there are none."""
-        found = [extent(term) for term in self.terms]
+        found = [extent(term) for term in regardless_of_weight(self.terms)]
         lo, hi = min(f[0] for f in found), max(f[1] for f in found)
         return (lo, hi) if lo <= hi else (0.0, 1.0)
 

@@ -1,0 +1,144 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livereduce.workspaces.cache import CountCache, difference, total
+
+BINS = 7
+
+
+class Modulo:
+    """Counts event number i in bin i % BINS, and notes what it was asked."""
+
+    shape = (1, BINS)
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int, bool]] = []
+
+    def __call__(self, a: int, b: int, subtract: bool, out: np.ndarray) -> None:
+        self.asked.append((a, b, subtract))
+        n = np.bincount(np.arange(a, b) % BINS, minlength=BINS).astype(np.uint32)
+        out += np.uint32(0xFFFFFFFF) * n if subtract else n
+
+
+def array(ranges: Any) -> np.ndarray:
+    return np.array(ranges, np.int64).reshape(-1, 2)
+
+
+@st.composite
+def disjoint(draw: st.DrawFn) -> np.ndarray:
+    borders = sorted(draw(st.sets(st.integers(0, 300), max_size=12)))
+    return array(borders[: len(borders) // 2 * 2])
+
+
+@given(disjoint(), disjoint())
+def test_difference_of_ranges_is_the_difference_of_the_sets_of_events(a: np.ndarray, b: np.ndarray) -> None:
+    def events(ranges: np.ndarray) -> set[int]:
+        return {i for lo, hi in ranges.tolist() for i in range(lo, hi)}
+
+    found = difference(a, b)
+    assert events(found) == events(a) - events(b)
+    assert total(found) == len(events(a) - events(b))
+    assert np.all(found[:, 0] < found[:, 1])
+    assert np.all(found[1:, 0] >= found[:-1, 1])
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), disjoint()), max_size=25), st.integers(0, 200))
+@settings(max_examples=200)
+def test_counts_are_those_of_the_ranges_asked_for_whatever_was_asked_before(
+    requests: list[tuple[str, np.ndarray]], limit: int
+) -> None:
+    cache, counter = CountCache(limit_bytes=limit), Modulo()
+    given_out = []
+    for key, ranges in requests:
+        counts = cache.counts(key, ranges, counter)
+        expected = np.bincount([i % BINS for a, b in ranges.tolist() for i in range(a, b)] or [], minlength=BINS)
+        given_out.append((counts, expected))
+        assert counts[0].tolist() == expected.tolist()
+    for counts, expected in given_out:  # later updates have not changed what was handed out
+        assert counts[0].tolist() == expected.tolist()
+    assert cache.offered == sum(b - a for a, b, _ in counter.asked)
+    assert cache.nbytes <= limit
+
+
+def test_only_new_events_are_offered_when_a_range_grows() -> None:
+    cache, counter = CountCache(), Modulo()
+    for end in range(1000, 101_000, 1000):
+        cache.counts("plan", array([0, end]), counter)
+    assert cache.offered == 100_000
+    assert counter.asked[-1] == (99_000, 100_000, False)
+
+
+def test_events_that_go_out_are_subtracted_instead_of_counting_all_again() -> None:
+    cache, counter = CountCache(), Modulo()
+    cache.counts("plan", array([0, 10_000]), counter)
+    cache.counts("plan", array([[0, 300], [400, 10_000]]), counter)
+    assert counter.asked[1:] == [(300, 400, True)]
+
+
+def test_a_chunk_and_the_accumulation_each_keep_an_entry() -> None:
+    cache, counter = CountCache(), Modulo()
+    for chunk in range(20):
+        cache.counts("plan", array([chunk * 1000, chunk * 1000 + 1000]), counter)
+        cache.counts("plan", array([0, chunk * 1000 + 1000]), counter)
+    assert cache.offered <= 20 * 2000
+
+
+def test_counts_that_may_exceed_32_bits_are_kept_in_64() -> None:
+    class Many:
+        shape = (1, 1)
+
+        def __call__(self, a: int, b: int, subtract: bool, out: np.ndarray) -> None:
+            assert b - a < 1 << 32
+            out += np.array((b - a) * (0xFFFFFFFF if subtract else 1)).astype(np.uint32)
+
+    cache = CountCache()
+    assert cache.counts("k", array([0, 3_000_000_000]), Many()).tolist() == [[3_000_000_000]]
+    assert cache.counts("k", array([0, 10_000_000_000]), Many()).tolist() == [[10_000_000_000]]
+    assert cache.counts("k", array([5, 10_000_000_000]), Many()).tolist() == [[9_999_999_995]]
+    assert cache.counts("new", array([0, 10_000_000_000]), Many()).tolist() == [[10_000_000_000]]
+
+
+def test_the_least_recently_used_counts_go_when_there_is_no_room() -> None:
+    size = 4 * BINS
+    cache, counter = CountCache(limit_bytes=2 * size), Modulo()
+    for key in ("old", "used", "old", "new"):
+        cache.counts(key, array([0, 100]), counter)
+    before = cache.offered
+    cache.counts("old", array([0, 100]), counter)
+    assert cache.offered == before
+    cache.counts("used", array([0, 100]), counter)
+    assert cache.offered == before + 100
+
+
+def test_counts_handed_out_cannot_be_written_to() -> None:
+    counts = CountCache().counts("k", array([0, 10]), Modulo())
+    with pytest.raises(ValueError, match="read-only"):
+        counts[0, 0] = 1
+
+
+def test_an_extent_measures_new_events_only_and_all_again_when_some_went_out() -> None:
+    cache, asked = CountCache(), []
+
+    def measure(a: int, b: int) -> tuple[float, float]:
+        asked.append((a, b))
+        return float(a), float(b - 1)
+
+    assert cache.extent("k", array([5, 10]), measure) == (5.0, 9.0)
+    assert cache.extent("k", array([5, 20]), measure) == (5.0, 19.0)
+    assert asked == [(5, 10), (10, 20)]
+    assert cache.extent("k", array([7, 20]), measure) == (7.0, 19.0)
+    assert asked[2:] == [(7, 20)]
+    assert cache.extent("none", array([]), measure) == (np.inf, -np.inf)
+
+
+def test_clearing_forgets_everything() -> None:
+    cache, counter = CountCache(), Modulo()
+    cache.counts("k", array([0, 10]), counter)
+    cache.clear()
+    assert cache.nbytes == 0
+    cache.counts("k", array([0, 10]), counter)
+    assert cache.offered == 20

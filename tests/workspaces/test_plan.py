@@ -1,0 +1,141 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livereduce.workspaces import EventTable, Part, Plan
+from livereduce.workspaces.arrays import Column
+from livereduce.workspaces.plan import intersection, joined, merged_intervals, selected_ranges
+
+Make = Callable[..., EventTable]
+intervals = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), max_size=8)
+
+
+def inside(array: np.ndarray) -> set[int]:
+    return {i for a, b in array.tolist() for i in range(a, b)}
+
+
+def test_plans_made_apart_are_equal_when_their_contents_are() -> None:
+    def make(last: float) -> Plan:
+        factor = np.full(1000, 1e-3)
+        factor[-1] = last
+        return Plan(1000).in_unit("dSpacing", factor).grouped(np.arange(1000) % 4, 4).selected([(0, 10)]).scaled(2.0)
+
+    assert make(2e-3) == make(2e-3)
+    assert hash(make(2e-3)) == hash(make(2e-3))
+    assert make(2e-3) != make(3e-3)
+    assert {make(2e-3): "found"}[make(2e-3)] == "found"
+
+
+def test_count_key_leaves_out_scale_factors_and_selection_only() -> None:
+    plan = Plan(3).limited(1.0, 2.0).without_times([(5.0, 6.0)])
+    weighed = plan.scaled(3.0).multiplied([[1.0], [2.0], [3.0]]).selected([(0, 5)])
+    assert weighed.count_key == plan
+    assert weighed.count_key != Plan(3)
+
+
+@given(intervals)
+def test_merged_intervals_cover_what_they_covered_and_are_disjoint(given_: list[tuple[int, int]]) -> None:
+    found = merged_intervals(given_)
+    assert inside(found) == {i for a, b in given_ for i in range(a, b)}
+    assert np.all(found[1:, 0] > found[:-1, 1])
+
+
+@given(intervals, intervals)
+def test_selecting_twice_keeps_what_both_keep(one: list[tuple[int, int]], two: list[tuple[int, int]]) -> None:
+    plan = Plan(1).selected(one).selected(two)
+    assert plan.select is not None
+    assert inside(plan.select.values) == inside(merged_intervals(one)) & inside(merged_intervals(two))
+    assert np.array_equal(intersection(merged_intervals(one), merged_intervals(two)), plan.select.values)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5)), min_size=1, max_size=30),
+    intervals,
+    st.data(),
+)
+def test_selected_ranges_are_the_events_whose_pulse_is_in_an_interval_even_when_time_goes_back(
+    pulses: list[tuple[int, int]], select: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    time = [t for t, _ in pulses]
+    start = np.concatenate([[0], np.cumsum([n for _, n in pulses])])
+    table = EventTable(1)
+    table.append(np.zeros(start[-1]), np.zeros(start[-1]), time, start, np.ones(len(time)))
+    a = data.draw(st.integers(0, table.n))
+    b = data.draw(st.integers(a, table.n))
+    expected = {
+        i
+        for p, (t, _) in enumerate(pulses)
+        for i in range(start[p], start[p + 1])
+        if a <= i < b and any(t0 <= t < t1 for t0, t1 in select)
+    }
+    assert inside(selected_ranges(table, a, b, merged_intervals(select))) == expected
+
+
+def test_grouping_twice_sends_pixels_through_both_maps() -> None:
+    plan = Plan(4).grouped([1, 0, -1, 1], 2).grouped([5, 3], 6)
+    assert plan.group is not None
+    assert plan.group.values.tolist() == [3, 5, -1, 3]
+    assert plan.n_spectra == 6
+
+
+def test_a_map_to_spectra_that_do_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="from -1 to 1"):
+        Plan(3).grouped([0, 1, 2], 2)
+    with pytest.raises(ValueError, match="2 targets for 3 spectra"):
+        Plan(3).grouped([0, 1], 2)
+
+
+def test_factors_multiply_with_their_variances() -> None:
+    # 2 +- 0.5 times 3 +- 0.2: variance 0.25 * 9 + 4 * 0.04 = 2.41
+    plan = Plan(1).multiplied([[2.0]], [[0.25]]).multiplied([[3.0]], [[0.04]])
+    assert plan.factors is not None
+    assert plan.factors.values.values.tolist() == [[6.0]]
+    assert plan.factors.variances.values[0, 0] == pytest.approx(2.41)
+    columns = Plan(2).multiplied([[2.0], [3.0]]).multiplied([[1.0, 10.0, 100.0]])
+    assert columns.factors is not None
+    assert columns.factors.values.values.tolist() == [[2, 20, 200], [3, 30, 300]]
+    assert columns.factors.per_bin
+    assert columns.factors.per_spectrum
+
+
+def test_neighbouring_parts_with_equal_plans_become_one(make_table: Make) -> None:
+    table, plan = make_table(100), Plan(20)
+    parts = joined([Part(table, 0, 30, plan), Part(table, 30, 60, Plan(20)), Part(table, 60, 100, plan)])
+    assert [(p.a, p.b) for p in parts] == [(0, 100)]
+
+
+def test_parts_stay_apart_when_table_plan_or_place_differ(make_table: Make) -> None:
+    table, other = make_table(100), make_table(100)
+    parts = [
+        Part(table, 0, 30, Plan(20)),
+        Part(other, 30, 60, Plan(20)),
+        Part(table, 30, 60, Plan(20).scaled(2.0)),
+        Part(table, 70, 100, Plan(20).scaled(2.0)),
+    ]
+    assert joined(parts) == tuple(parts)
+
+
+def test_empty_parts_go_unless_there_is_nothing_else(make_table: Make) -> None:
+    table = make_table(100)
+    assert len(joined([Part(table, 0, 0, Plan(20)), Part(table, 0, 0, Plan(20))])) == 1
+    assert [(p.a, p.b) for p in joined([Part(table, 5, 5, Plan(20)), Part(table, 0, 9, Plan(20))])] == [(0, 9)]
+
+
+def test_a_changed_plan_keeps_the_ranges_of_an_unchanged_selection(make_table: Make) -> None:
+    table = make_table(100)
+    part = Part(table, 0, 100, Plan(20).selected([(0, 3_000_000_000)]))
+    assert part.ranges.tolist() == [[0, 30]]
+    assert part.with_plan(part.plan.scaled(2.0)).ranges is part.ranges
+    assert part.with_plan(part.plan.selected([(0, 1)])).ranges.tolist() == [[0, 10]]
+
+
+def test_columns_compare_by_type_shape_and_content() -> None:
+    assert Column(np.arange(3)) == Column(np.arange(3))
+    assert Column(np.arange(3)) != Column(np.arange(3).astype(np.int32))
+    assert Column(np.zeros((2, 3))) != Column(np.zeros((3, 2)))
+    assert Column(np.array(1.0)) == Column(np.array(1.0))
+    assert Column(np.zeros(0)) == Column(np.zeros(0))
+    assert hash(Column(np.arange(3))) == hash(Column(np.arange(3)))
