@@ -135,7 +135,8 @@ def test_large_body_stays_one_object_so_that_repeating_it_costs_nothing() -> Non
     many = Events(np.zeros(n, int), np.zeros(n, int), np.full(n, 5, np.uint32), np.full(n, 6, np.uint32))
     body = PulseLayout(BEAMLINE).bodies(many, monitor_events(), CHARGES)[0]
     parts = pulse_packets(PULSE, body)
-    assert parts[1] is body.banked
+    assert parts[1] is body.monitor
+    assert parts[3] is body.banked
 
 
 def test_instrument_without_monitors_has_monitor_packets_without_sections(wire: Any) -> None:

@@ -68,7 +68,7 @@ def pulse_packets(pulse: Pulse, body: Body, flags: int = 0) -> list[bytes]:
     banked = _PULSE.pack(16 + len(body.banked), PacketType.BankedEvent << 8 | 1, *common)
     if len(body.banked) < JOINED_BELOW:
         return [b"".join((rtdl, monitor, body.monitor, banked, body.banked))]
-    return [rtdl + monitor + body.monitor + banked, body.banked]
+    return [rtdl + monitor, body.monitor, banked, body.banked]
 
 
 class Events(NamedTuple):

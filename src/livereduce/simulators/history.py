@@ -18,6 +18,8 @@ from livereduce.errors import LiveReduceError
 
 MEMORY_BYTES = 256 << 20
 DISK_BYTES = 4 << 30
+HEADER_BYTES = 256
+"""What precedes shared bytes is made anew each time."""
 
 
 class _OnDisk(NamedTuple):
@@ -108,10 +110,10 @@ class History:
         container.closed = True
 
     def append(self, file: File, parts: Sequence[bytes], unique: bool = True) -> None:
-        """Add bytes to a file; those not ``unique`` are shared with others and cost nothing to keep."""
+        """Add bytes to a file; if not ``unique`` the larger parts are shared with others and cost nothing to keep."""
         for part in parts:
             file.size += len(part)
-            if not unique:
+            if not unique and len(part) > HEADER_BYTES:
                 file.pieces.append(part)
                 continue
             file.kept += len(part)
@@ -120,8 +122,7 @@ class History:
             else:
                 self._in_memory += len(part)
                 file.pieces.append(part)
-        if unique:
-            self._forget()
+        self._forget()
 
     def mark(self, time_ns: int, snapshot: bytes) -> None:
         """Let clients begin here, with the state up to here said by ``snapshot``."""

@@ -1,7 +1,8 @@
 """Events of a powder on DEMO-POW: Bragg lines with their true shape, diffuse scattering, room background, prompt pulse.
 
 Intensities are relative and exact (structure factors, spectrum, Debye-Waller); only the rate is free. No absorption,
-no multiple scattering, no empty can.
+no multiple scattering, no empty can. Line widths, the shares of background and of faulty pixels are plausible
+estimates, not those of a real machine.
 """
 
 from __future__ import annotations

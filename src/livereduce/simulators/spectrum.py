@@ -60,6 +60,7 @@ def band_of_frame(centre: float, flight_path: float, frequency: float) -> Band:
 
 def decoupled_hydrogen(wavelength: NDArray[np.float64]) -> NDArray[np.float64]:
     """Flux per unit wavelength of a decoupled hydrogen moderator: two Maxwellians and the epithermal 1/λ tail."""
+    # joined at 0.9 Å, where it is a fifth of the whole; an estimate
     epithermal = 0.2 / wavelength / (1.0 + np.exp(np.minimum(5.0 * (wavelength - 0.9), 500.0)))
     return 0.6 * maxwellian(wavelength, 330.0) + 0.4 * maxwellian(wavelength, 60.0) + epithermal
 
