@@ -9,9 +9,10 @@ import pytest
 
 from livereduce.errors import LiveReduceError
 from livereduce.protocols.adara import Decoder, EventBatch
+from livereduce.simulators.bodies import PulseLayout
 from livereduce.simulators.chaos import chaos_from
-from livereduce.simulators.file_source import Ticks
-from livereduce.simulators.nexus_file import Histogram
+from livereduce.simulators.file_source import FileSource, Ticks
+from livereduce.simulators.nexus_file import Histogram, read_measurement
 from livereduce.simulators.plan import Plan
 from livereduce.simulators.scenario import Scenario
 
@@ -107,8 +108,14 @@ def test_real_measurement_arrives_count_for_count_in_each_of_two_runs(
     assert truth["between_runs"]["pulses"] == pytest.approx(30 * (60 - 2 * 20), rel=0.03)
 
 
-def test_run_that_is_all_pause_cannot_carry_a_file(shared_data: Path, epoch_ns: int) -> None:
+def test_run_that_is_all_pause_cannot_carry_a_file(shared_data: Path) -> None:
     plan = Plan(runs=1, run_seconds=5.0, pause_at=0.0, pause_seconds=10.0)
-    sms = Scenario(file=shared_data / "lrcs3701.nx5", plan=plan).prepare().begin(epoch_ns)
+    with pytest.raises(LiveReduceError, match="pause covers the whole run"):
+        Scenario(file=shared_data / "lrcs3701.nx5", plan=plan).prepare()
+
+
+def test_run_without_a_pulse_that_counts_is_an_error_and_not_a_loss(shared_data: Path) -> None:
+    measurement = read_measurement(shared_data / "lrcs3701.nx5")
+    source = FileSource(measurement, PulseLayout(measurement.beamline()), seed=1)
     with pytest.raises(LiveReduceError, match="no pulse outside its pause"):
-        sms.advance(epoch_ns + 2 * SECOND)
+        source.begin_run(0)
