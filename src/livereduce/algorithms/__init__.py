@@ -5,13 +5,22 @@ registers all of them (see `declaration`), which is what makes them known to scr
 """
 
 from livereduce.algorithms.arithmetic import divide, minus, multiply, plus, power, scale
+from livereduce.algorithms.ascii import load_ascii, save_ascii
 from livereduce.algorithms.binning import rebin, rebin_to_workspace
+from livereduce.algorithms.conversion import (
+    convert_from_distribution,
+    convert_to_distribution,
+    convert_to_histogram,
+    convert_to_matrix_workspace,
+    convert_to_point_data,
+)
 from livereduce.algorithms.creating import (
     add_sample_log,
     create_empty_table_workspace,
     create_single_valued_workspace,
     create_workspace,
 )
+from livereduce.algorithms.cropping import crop_workspace, extract_spectra, integration
 from livereduce.algorithms.naming import (
     clone_workspace,
     delete_workspace,
@@ -20,6 +29,8 @@ from livereduce.algorithms.naming import (
     rename_workspace,
     un_group_workspace,
 )
+from livereduce.algorithms.nexus_loading import load_nexus_processed
+from livereduce.algorithms.nexus_saving import save_nexus
 from livereduce.algorithms.sample import create_sample_workspace
 from livereduce.algorithms.spectra import (
     append_spectra,
@@ -34,15 +45,25 @@ __all__ = [
     "append_spectra",
     "clone_workspace",
     "conjoin_workspaces",
+    "convert_from_distribution",
+    "convert_to_distribution",
+    "convert_to_histogram",
+    "convert_to_matrix_workspace",
+    "convert_to_point_data",
     "create_empty_table_workspace",
     "create_sample_workspace",
     "create_single_valued_workspace",
     "create_workspace",
+    "crop_workspace",
     "delete_workspace",
     "delete_workspaces",
     "divide",
     "extract_single_spectrum",
+    "extract_spectra",
     "group_workspaces",
+    "integration",
+    "load_ascii",
+    "load_nexus_processed",
     "minus",
     "multiply",
     "plus",
@@ -50,6 +71,8 @@ __all__ = [
     "rebin",
     "rebin_to_workspace",
     "rename_workspace",
+    "save_ascii",
+    "save_nexus",
     "scale",
     "sum_spectra",
     "transpose",

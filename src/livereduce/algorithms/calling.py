@@ -1,7 +1,7 @@
 """Calling a declared algorithm: arguments parsed and checked at once, groups member by member, results into the store.
 
 `run` is the pure half (objects in, objects out); `execute` is a script's call: names or objects, keywords in any case,
-mandatory properties by position, results stored under the names given or assigned to.
+others by position, mandatory properties first; results stored under the names given or assigned to.
 
 Errors: an unknown keyword or a surplus argument is a TypeError, a wrong or missing value a ValueError that lists all
 of them, anything that fails in the algorithm a RuntimeError. Every message begins with the algorithm's name.
@@ -101,22 +101,39 @@ def bind(
     if store_results:
         given = _named_by(declaration, targets) | given
     supplied = set(given) | (set() if store_results else {p.name for p in outputs})
-    open_slots = [p for p in declaration.properties if p.mandatory and p.name not in supplied]
-    if len(args) > len(open_slots):
-        takes = ", ".join(p.name for p in open_slots) or "none"
-        raise TypeError(
-            f"{declaration.name}: {len(args)} arguments given by position, but only mandatory properties can be "
-            f"(here {takes}); give the others by name"
-        )
-    given |= {p.name: value for p, value in zip(open_slots, args, strict=False)}
+    missing = [p for p in declaration.properties if p.mandatory and p.name not in supplied]
+    optional = [p for p in declaration.inputs if not p.mandatory and p.name not in supplied]
+    given |= _by_position(declaration, args, missing, optional)
     problems = _version_problem(declaration, options.get("Version"))
-    for prop in open_slots[len(args) :]:
+    for prop in missing[len(args) :]:
         hint = "; assign the result to a name, or name it" if prop in outputs else ""
         problems.append(f"{prop.name}: must be given{hint}")
     for prop in outputs:
         if prop.name in given:
             given[prop.name] = _output_name(declaration, prop, given[prop.name])
     return Bound(given, store_results, problems)
+
+
+def _by_position(
+    declaration: Declaration, args: Sequence[Any], mandatory: Sequence[Property], optional: Sequence[Property]
+) -> dict[str, Any]:
+    """Match arguments to what is still open: mandatory properties as declared, then optional ones."""
+    slots = [*mandatory, *optional]
+    if len(args) > len(slots):
+        takes = ", ".join(p.name for p in slots) or "none"
+        raise TypeError(
+            f"{declaration.name}: takes {len(slots)} arguments by position here ({takes}), found {len(args)}"
+        )
+    for prop, value in zip(optional, args[len(mandatory) :], strict=False):
+        if prop.kind not in (Kind.WORKSPACE, Kind.WORKSPACES, Kind.OPERAND):
+            try:
+                prop.parse(value)
+            except ValueError as problem:
+                raise TypeError(
+                    f"{declaration.name}: argument {value!r} is one too many, or not in its place; it would be"
+                    f" {prop.name} ({problem}). Give it by name"
+                ) from None
+    return {p.name: value for p, value in zip(slots, args, strict=False)}
 
 
 def _by_keyword(declaration: Declaration, keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

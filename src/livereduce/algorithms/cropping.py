@@ -1,0 +1,216 @@
+"""A stretch of X, or some spectra: CropWorkspace, ExtractSpectra, Integration.
+
+Bins are taken whole: one belongs to a range if both its edges do, to within a billionth of its width.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from livereduce.algorithms.arithmetic import as_histogram
+from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.spectra import selected, taken
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
+from livereduce.workspaces.arrays import F64, Bool
+
+_TOLERANCE = 1e-9
+
+
+@algorithm("CropWorkspace")
+def crop_workspace(
+    ws: MatrixWorkspace,
+    x_min: float | None = None,
+    x_max: float | None = None,
+    start_workspace_index: int | None = None,
+    end_workspace_index: int | None = None,
+) -> MatrixWorkspace:
+    """Cut off what is outside a range of X, and spectra outside a range of workspace indices.
+
+    Whole bins are kept; where spectra have different X, bins outside are set to zero instead. Of event workspaces the
+    events outside are dropped.
+
+    Parameters
+    ----------
+    x_min, x_max
+        Range of X; without, or beyond the data, nothing is cut.
+    start_workspace_index, end_workspace_index
+        First and last spectrum kept.
+    """
+    return _extracted(ws, x_min, x_max, start_workspace_index, end_workspace_index, ())
+
+
+@algorithm("ExtractSpectra")
+def extract_spectra(
+    ws: MatrixWorkspace,
+    x_min: float | None = None,
+    x_max: float | None = None,
+    start_workspace_index: int | None = None,
+    end_workspace_index: int | None = None,
+    workspace_index_list: Integers = (),
+    detector_list: Integers = (),
+) -> MatrixWorkspace:
+    """Take some spectra, and a range of X, out of a workspace.
+
+    Parameters
+    ----------
+    x_min, x_max
+        Range of X, as in CropWorkspace.
+    start_workspace_index, end_workspace_index
+        First and last spectrum.
+    workspace_index_list
+        Spectra by workspace index.
+    detector_list
+        Spectra by the ID of one of their detectors; goes before the other ways to choose.
+    """
+    indices = np.asarray(workspace_index_list, np.int64)
+    if len(detector_list):
+        owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
+        wanted = np.asarray(detector_list, np.int64)
+        if len(missing := np.setdiff1d(wanted, ws.spectra.ids)):
+            raise ValueError(f"DetectorList: no spectrum has detector {missing[0]}")
+        indices = np.unique(owner[np.isin(ws.spectra.ids, wanted)])
+        start_workspace_index = end_workspace_index = None
+    return _extracted(ws, x_min, x_max, start_workspace_index, end_workspace_index, indices)
+
+
+def _extracted(
+    ws: MatrixWorkspace,
+    x_min: float | None,
+    x_max: float | None,
+    start: int | None,
+    end: int | None,
+    indices: Integers,
+) -> MatrixWorkspace:
+    if x_min is not None and x_max is not None and x_min > x_max:
+        raise ValueError(f"XMin ({x_min:g}) is greater than XMax ({x_max:g})")
+    chosen = selected(ws, start, end, indices)
+    result = ws if len(chosen) == ws.n_spectra else taken(ws, chosen)
+    if x_min is None and x_max is None:
+        return result.clone() if result is ws else result
+    low, high = -np.inf if x_min is None else x_min, np.inf if x_max is None else x_max
+    if isinstance(result, EventWorkspace):
+        return _cropped_events(result, low, high)
+    return _cropped_rows(as_histogram(result), low, high)
+
+
+def _cropped_events(ws: EventWorkspace, low: float, high: float) -> EventWorkspace:
+    """Events in [low, high], in the whole bins that are left; in one bin of the range if none is."""
+    edges = ws.edges
+    if edges.ndim == 1:
+        kept = edges[np.flatnonzero(_edges_inside(edges, low, high))]
+        edges = kept if len(kept) > 1 else np.array([max(low, edges[0]), min(high, edges[-1])])
+        if edges[1] <= edges[0]:
+            raise ValueError(
+                f"XMin and XMax: no data between {low:g} and {high:g}; X is {ws.edges[0]:g} to {ws.edges[-1]:g}"
+            )
+    return ws.planned(lambda plan: plan.limited(low, high), edges=edges)
+
+
+def _cropped_rows(ws: HistogramWorkspace, low: float, high: float) -> HistogramWorkspace:
+    inside = bins_inside(ws.x, ws.is_histogram, low, high)
+    if not inside.any():
+        raise ValueError(
+            f"XMin and XMax: no bin is between {low:g} and {high:g}; X is {ws.x.min():g} to {ws.x.max():g}"
+        )
+    result: HistogramWorkspace
+    if ws.x.ndim == 2:
+        result = ws.replaced(y=np.where(inside, ws.y, 0.0), e2=np.where(inside, ws.e2, 0.0), e=None)
+        return result
+    first, last = (int(i) for i in np.flatnonzero(inside)[[0, -1]])
+    bins = slice(first, last + 1)
+    result = ws.replaced(
+        x=ws.x[first : last + 1 + int(ws.is_histogram)],
+        y=ws.y[:, bins],
+        e2=ws.e2[:, bins],
+        e=None,
+        dx=None if ws.dx is None else ws.dx[:, bins],
+        bin_mask=None if ws.bin_mask is None else ws.bin_mask[:, bins],
+    )
+    return result
+
+
+def _edges_inside(x: F64, low: float, high: float) -> Bool:
+    width = np.diff(x, append=2 * x[..., -1:] - x[..., -2:-1]) if x.shape[-1] > 1 else np.abs(x)
+    inside: Bool = (x >= low - _TOLERANCE * width) & (x <= high + _TOLERANCE * width)
+    return inside
+
+
+def bins_inside(x: F64, is_histogram: bool, low: float, high: float) -> Bool:
+    """Which bins are wholly in [low, high]; or which points, if X holds points."""
+    inside = _edges_inside(x, low, high)
+    return inside[..., :-1] & inside[..., 1:] if is_histogram else inside
+
+
+@algorithm("Integration")
+def integration(
+    ws: MatrixWorkspace,
+    range_lower: float | None = None,
+    range_upper: float | None = None,
+    start_workspace_index: int | None = None,
+    end_workspace_index: int | None = None,
+    include_partial_bins: bool = False,
+) -> HistogramWorkspace:
+    """Sum every spectrum over a range of X to one bin; of events, count those in [lower, upper).
+
+    The result is a histogram whose X is the range that was summed. A distribution is multiplied by its bin widths.
+
+    Parameters
+    ----------
+    range_lower, range_upper
+        The range; without, everything. Only bins wholly in it are summed.
+    start_workspace_index, end_workspace_index
+        First and last spectrum to integrate.
+    include_partial_bins
+        Whether bins partly in the range are summed in that proportion (values and errors alike).
+    """
+    low = -np.inf if range_lower is None else range_lower
+    high = np.inf if range_upper is None else range_upper
+    if low > high:
+        raise ValueError(f"RangeLower ({low:g}) is greater than RangeUpper ({high:g})")
+    chosen = selected(ws, start_workspace_index, end_workspace_index)
+    part = ws if len(chosen) == ws.n_spectra else taken(ws, chosen)
+    if isinstance(part, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_bin for p in part.parts):
+        edges = part.edges
+        limits = np.array([edges.min() if range_lower is None else low, edges.max() if range_upper is None else high])
+        if limits[1] > limits[0]:
+            return part.replaced(edges=limits).to_histogram()
+    return _integrated(as_histogram(part), low, high, include_partial_bins)
+
+
+def _integrated(ws: HistogramWorkspace, low: float, high: float, partial: bool) -> HistogramWorkspace:
+    y, e2 = ws.y, ws.e2
+    if ws.distribution and ws.is_histogram:
+        width = np.diff(ws.x)
+        y, e2 = y * width, e2 * width**2
+    if partial and ws.is_histogram:
+        share = np.clip((np.minimum(ws.x[..., 1:], high) - np.maximum(ws.x[..., :-1], low)) / np.diff(ws.x), 0.0, 1.0)
+    else:
+        share = bins_inside(ws.x, ws.is_histogram, low, high).astype(np.float64)
+    share = np.broadcast_to(share, y.shape)
+    used = share > 0
+    total = np.sum(y * share, axis=1, where=used, keepdims=True)
+    variance = np.sum(e2 * share**2, axis=1, where=used, keepdims=True)
+    result: HistogramWorkspace = ws.replaced(
+        x=_range_used(ws, used, low, high, partial),
+        y=total,
+        e2=variance,
+        e=None,
+        dx=None,
+        bin_mask=None,
+        distribution=False,
+    )
+    return result
+
+
+def _range_used(ws: HistogramWorkspace, used: Bool, low: float, high: float, partial: bool) -> F64:
+    """Edges of what was summed, one row if it is the same for all; of a spectrum without any, the range asked for."""
+    rows = ws.x if ws.x.ndim == 2 else ws.x[None]
+    used = used if ws.x.ndim == 2 else used[:1]
+    left, right = (rows[:, :-1], rows[:, 1:]) if ws.is_histogram else (rows, rows)
+    first = np.min(np.where(used, left, np.inf), axis=1, initial=np.inf)
+    last = np.max(np.where(used, right, -np.inf), axis=1, initial=-np.inf)
+    if partial:
+        first, last = np.maximum(first, low), np.minimum(last, high)
+    lowest, highest = max(low, float(rows.min())), min(high, float(rows.max()))
+    limits = np.stack([np.where(np.isfinite(first), first, lowest), np.where(np.isfinite(last), last, highest)], axis=1)
+    return limits if len(limits) > 1 else limits[0]
