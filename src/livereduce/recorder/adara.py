@@ -39,7 +39,7 @@ class Recorder:
         self._journal = config.state_dir / "journal"
         self._health_path = config.runtime_dir / "recorder.json"
         self._writer = JournalWriter(self._journal)
-        self._resume = Resume(_hello_start(config.start_seconds), last_pulse_ns(self._journal))
+        self._resume = Resume(hello_start(config.start_seconds), last_pulse_ns(self._journal))
         self._link = Link(config.address, self._resume, time.monotonic, config.stream.segment_bytes)
         self._journal_bytes = bytes_between(self._journal, BEGIN)
         self._numbered = 0  # connections of the link that have a number in the journal
@@ -155,7 +155,7 @@ class Recorder:
             log.warning("cannot write %s: %s", self._health_path, error)
 
 
-def _hello_start(start_seconds: int) -> int:
+def hello_start(start_seconds: int) -> int:
     """Translate the configured start (Unix s, 0 now, 1 start of the run) to what a hello asks for."""
     if start_seconds in (NOW, CONTAINER):
         return start_seconds
