@@ -1,0 +1,47 @@
+"""`livereduce algorithms`: which algorithms scripts find, with their properties and defaults."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+
+@click.command(epilog="Example: livereduce algorithms Rebin")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
+def algorithms(name: str | None, as_json: bool) -> None:
+    """List the algorithms scripts can call, or the properties of NAME."""
+    import livereduce.mantid.simpleapi  # noqa: F401  (declares those that live outside livereduce.algorithms too)
+    from livereduce.algorithms import declaration
+
+    if name is None:
+        described = [d.describe() for d in declaration.declarations()]
+        click.echo(json.dumps(described) if as_json else "\n".join(map(_summary, described)))
+        return
+    found = declaration.find(name)
+    if found is None:
+        near = declaration.nearest(name, declaration.names())
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        click.echo(f"livereduce: there is no algorithm {name}{hint}", err=True)
+        sys.exit(2)
+    click.echo(json.dumps(found.describe()) if as_json else "\n".join(_page(found.describe())))
+
+
+def _summary(described: dict[str, Any]) -> str:
+    return f"{described['name']:32} {described['summary']}"
+
+
+def _page(described: dict[str, Any]) -> list[str]:
+    lines = [described["name"], f"  {described['summary']}"]
+    if described["aliases"]:
+        lines.append(f"  also called {', '.join(described['aliases'])}")
+    lines += [f"  from Python: {described['python']}", ""]
+    width = max((len(p["name"]) for p in described["properties"]), default=0)
+    for p in described["properties"]:
+        given = "mandatory" if p["mandatory"] else f"default {p['default']}" if p["default"] is not None else "optional"
+        kind = f"one of {', '.join(p['allowed'])}" if p["allowed"] else p["type"]
+        lines.append(f"  {p['name']:{width}}  {p['direction'].lower()} {kind}, {given}. {p['doc']}".rstrip())
+    return lines
