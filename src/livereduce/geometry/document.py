@@ -17,6 +17,7 @@ from livereduce.errors import LiveReduceError
 
 MAX_DEPTH = 200
 MAX_ELEMENTS = 2_000_000
+LARGEST = 1e9  # of any length in m or angle in degrees; sums and squares of such are far from overflow
 
 Source = Path | str | bytes
 
@@ -60,7 +61,7 @@ class Element:
         return self.text_of(name) or self.fail(f"attribute {name} is missing or empty")
 
     def number(self, name: str, default: float = 0.0) -> float:
-        """Attribute as a finite number; `default` when missing or empty."""
+        """Attribute as a finite number of no absurd size; `default` when missing or empty."""
         text = self.text_of(name)
         if not text:
             return default
@@ -68,7 +69,7 @@ class Element:
             value = math.nan if "_" in text else float(text)
         except ValueError:
             value = math.nan
-        return value if math.isfinite(value) else self.fail(f"attribute {name}={text!r} is not a number")
+        return value if abs(value) <= LARGEST else self.fail(f"attribute {name}={text!r} is not a number")
 
     def integer(self, name: str, default: int = 0) -> int:
         """Attribute as a whole number that fits 64 bits; `default` when missing or empty."""

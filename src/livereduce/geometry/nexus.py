@@ -19,12 +19,11 @@ from livereduce.geometry.components import Components, Entry, PixelNames
 from livereduce.geometry.document import GeometryError
 from livereduce.geometry.idf import load_idf
 from livereduce.geometry.instrument import Instrument, frozen
+from livereduce.geometry.nexus_pixels import face_centres, lengths, pixel_ids, pixel_offsets, polar_places
 from livereduce.geometry.nexus_tree import HdfNode, JsonNode, NexusNode, class_of, name_of, text_at
 from livereduce.geometry.parameters import Logs, Parameter, evaluate, moved, moving, present_values, turned
-from livereduce.geometry.space import IDENTITY, Floats, cartesian
-from livereduce.geometry.transformations import Step, angle_scale, chain_of, length_scale, pose
-
-_ID_NAMES = ("detector_number", "detector_id", "pixel_id", "monitor_number")
+from livereduce.geometry.space import IDENTITY, Floats
+from livereduce.geometry.transformations import Step, chain_of, pose
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class Body:
     pixels: Floats  # float64[k, 3]
     shape: tuple[int, ...]
     parameters: tuple[Parameter, ...] = ()
+    counted: bool = False  # the file numbers its pixels nowhere
 
 
 def load_nexus(source: Path | str | Any, logs: Logs | None = None, *, name: str = "") -> Instrument:
@@ -108,34 +108,42 @@ def _logs_of_file(entry: NexusNode, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _bodies(entry: NexusNode, instrument: NexusNode, warnings: list[str]) -> Iterator[Body]:
-    yield from _beginnings(entry, instrument, warnings)
-    monitors = 0
-    for node in _components(entry):
-        kind = {"NXdetector": "detector", "NXmonitor": "monitor"}.get(class_of(node))
-        if kind is None:
-            continue
-        ids = _ids(node)
-        if kind == "monitor":
-            monitors += 1
-            ids = np.array([-monitors]) if ids is None or ids.size != 1 else ids
-        yield _body(node, kind, ids, warnings)
-
-
-def _beginnings(entry: NexusNode, instrument: NexusNode, warnings: list[str]) -> Iterator[Body]:
-    """Source and sample: the first NXsource, else NXmoderator, that says where it is."""
     nothing, origin = np.empty(0, dtype=np.int64), np.zeros((1, 3))
-    kinds = ("NXsource", "NXmoderator")
-    for node in sorted(instrument.groups(), key=lambda node: class_of(node) != kinds[0]):
-        distance, chain = _lengths(node, "distance"), None
-        if class_of(node) not in kinds or ((chain := chain_of(node, warnings)) is None and distance is None):
-            continue
-        # a distance is written with either sign; a source is upstream
-        upstream = origin if distance is None else np.array([[0.0, 0.0, -abs(float(distance.flat[0]))]])
-        yield Body(name_of(node), "source", chain or (), nothing, upstream if chain is None else origin, (1,))
-        break
+    upstream = _source(instrument, warnings)
+    if upstream is not None:
+        yield upstream
     sample = next((node for node in entry.groups() if class_of(node) == "NXsample"), None)
     chain = None if sample is None else chain_of(sample, warnings)
     yield Body("sample" if sample is None else name_of(sample), "sample", chain or (), nothing, origin, (1,))
+    monitors, uncounted = 0, 0
+    for node in _components(entry):
+        if class_of(node) == "NXmonitor":
+            monitors += 1
+            number = pixel_ids(node)
+            ids = np.array([-monitors]) if number is None or number.size != 1 else number
+            yield _body(node, "monitor", ids, warnings)
+            continue
+        body = _body(node, "detector", pixel_ids(node), warnings)
+        if body.counted:
+            body, uncounted = replace(body, ids=body.ids + uncounted), uncounted + len(body.ids)
+        yield body
+
+
+def _source(instrument: NexusNode, warnings: list[str]) -> Body | None:
+    """Return the first NXsource, else NXmoderator, that says where it is."""
+    for nx_class in ("NXsource", "NXmoderator"):
+        for node in instrument.groups():
+            if class_of(node) != nx_class:
+                continue
+            chain, distance = chain_of(node, warnings), lengths(node, "distance")
+            place = np.zeros((1, 3))
+            if chain is None and distance is None:
+                continue
+            if chain is None and distance is not None:
+                # written with either sign; a source is upstream
+                place[0, 2] = -abs(float(distance.flat[0]))
+            return Body(name_of(node), "source", chain or (), np.empty(0, dtype=np.int64), place, (1,))
+    return None
 
 
 def _components(group: NexusNode, depth: int = 8) -> Iterator[NexusNode]:
@@ -147,130 +155,24 @@ def _components(group: NexusNode, depth: int = 8) -> Iterator[NexusNode]:
             yield from _components(child, depth - 1)
 
 
-def _ids(node: NexusNode) -> NDArray[np.int64] | None:
-    for name in _ID_NAMES:
-        found = node.at(name)
-        values = None if found is None else found.value()
-        if values is not None:
-            whole = values.dtype.kind in "iu" or (
-                values.dtype.kind == "f" and np.all(np.abs(values) < 2**53) and np.array_equal(values, np.floor(values))
-            )
-            if not whole:
-                raise GeometryError(f"{node.path}/{name}: {values.dtype} values, expected whole numbers")
-            return values.astype(np.int64)
-    return None
-
-
 def _body(node: NexusNode, kind: str, ids: NDArray[np.int64] | None, warnings: list[str]) -> Body:
     chain = chain_of(node, warnings)
+    faces = face_centres(node) if ids is None else None
+    if faces is not None:
+        return Body(name_of(node), kind, chain or (), *faces, faces[0].shape)
+    polar = polar_places(node, None if ids is None else ids.shape) if chain is None else None
+    counted = ids is None
     if ids is None:
-        faces = _faces(node)
-        if faces is not None:
-            return Body(name_of(node), kind, chain or (), faces[0], faces[1], faces[0].shape)
-    polar = None if chain is not None else _polar(node, None if ids is None else ids.shape)
-    if ids is None:
-        count = 1 if polar is None else len(polar)
-        warnings.append(f"{node.path}: no detector numbers; {count} pixels are numbered from 1")
-        ids = np.arange(1, count + 1)
-    pixels = _offsets(node, ids.shape, warnings)
-    if chain is None and polar is None:
+        ids = np.arange(1, 2 if polar is None else len(polar) + 1)
+        warnings.append(f"{node.path}: no detector numbers; its {len(ids)} pixels are counted up from 1")
+    if polar is not None:
+        pixels = polar  # says where each pixel is, offsets included
+    elif chain is None:
         warnings.append(f"{node.path}: neither depends_on nor distance; its place is not known")
         pixels = np.full((ids.size, 3), np.nan)
-    elif polar is not None:
-        pixels = polar  # these already say where each pixel is
-    return Body(name_of(node), kind, chain or (), ids.reshape(-1), pixels, ids.shape)
-
-
-def _offsets(node: NexusNode, shape: tuple[int, ...], warnings: list[str]) -> Floats:
-    """Pixel centres float64[k, 3] from x, y, z_pixel_offset; on a grid of (ny, nx) x and y may be rows."""
-    pixels = np.zeros((*shape, 3))
-    offsets = [_lengths(node, f"{axis}_pixel_offset") for axis in "xyz"]
-    if all(offset is None for offset in offsets):
-        faces = _faces(node)
-        if faces is not None:
-            return _faces_in_order(node, faces, shape)
-        if pixels.size > 3:
-            warnings.append(f"{node.path}: {pixels.size // 3} pixels without offsets all stand in one place")
-    for axis, offset in enumerate(offsets):
-        if offset is None:
-            continue
-        if len(shape) == 2 and axis == 1 and offset.shape == shape[:1]:
-            offset = offset[:, None]  # y is the slow axis of (ny, nx)
-        elif offset.size == 1:
-            offset = offset.reshape(())
-        elif offset.shape != shape and not (len(shape) == 2 and axis == 0 and offset.shape == shape[1:]):
-            name = f"{'xyz'[axis]}_pixel_offset"
-            raise GeometryError(f"{node.path}/{name} has shape {offset.shape} for detector numbers of shape {shape}")
-        pixels[..., axis] = offset
-    return pixels.reshape(-1, 3)
-
-
-def _lengths(node: NexusNode, name: str) -> Floats | None:
-    """Values of a dataset in m; None when it is not there."""
-    found = node.at(name)
-    values = None if found is None else found.value()
-    if found is None or values is None:
-        return None
-    return _floats(found, values) * length_scale(found)
-
-
-def _floats(node: NexusNode, values: NDArray[Any]) -> Floats:
-    try:
-        return values.astype(np.float64)
-    except (ValueError, TypeError) as error:
-        raise GeometryError(f"{node.path}: {values.dtype} values, expected numbers") from error
-
-
-def _polar(node: NexusNode, shape: tuple[int, ...] | None) -> Floats | None:
-    """Places from distance, polar_angle and azimuthal_angle; None without a distance."""
-    distance = _lengths(node, "distance")
-    if distance is None:
-        return None
-    angles = []
-    for name in ("polar_angle", "azimuthal_angle"):
-        found = node.at(name)
-        values = None if found is None else found.value()
-        angles.append(np.zeros(()) if found is None or values is None else _floats(found, values) * angle_scale(found))
-    columns = [column.reshape(()) if column.size == 1 else column for column in (distance, *angles)]
-    try:
-        broadcast = np.broadcast_arrays(*columns, np.zeros(() if shape is None else shape))
-    except ValueError as error:
-        raise GeometryError(f"{node.path}: distance and angles do not fit {shape} detector numbers: {error}") from error
-    return cartesian(np.stack([column.reshape(-1) for column in broadcast[:3]], axis=-1))
-
-
-def _faces(node: NexusNode) -> tuple[NDArray[np.int64], Floats] | None:
-    """Ids and centres of pixels that are faces of one shape (NXoff_geometry with ``detector_faces``)."""
-    shape = node.at("detector_shape")
-    parts = {}
-    for name in ("vertices", "faces", "winding_order", "detector_faces"):
-        found = None if shape is None else shape.at(name)
-        values = None if found is None else found.value()
-        if shape is None or found is None or values is None:
-            return None
-        parts[name] = _floats(found, values)
-        if name == "vertices":
-            parts[name] = parts[name] * length_scale(found)
-    vertices, order = parts["vertices"], parts["winding_order"].astype(np.int64)
-    starts, pairs = parts["faces"].astype(np.int64).reshape(-1), parts["detector_faces"].astype(np.int64).reshape(-1, 2)
-    try:
-        sizes = np.diff(np.append(starts, len(order)))
-        centres = np.add.reduceat(vertices[order], starts, axis=0) / sizes[:, None]
-        ids, which = np.unique(pairs[:, 1], return_inverse=True)
-        mean = np.zeros((len(ids), 3))
-        np.add.at(mean, which, centres[pairs[:, 0]])
-        return ids, mean / np.bincount(which)[:, None]
-    except (IndexError, ValueError) as error:
-        raise GeometryError(f"{node.path}/detector_shape: faces and vertices do not fit together: {error}") from error
-
-
-def _faces_in_order(node: NexusNode, faces: tuple[NDArray[np.int64], Floats], shape: tuple[int, ...]) -> Floats:
-    ids = _ids(node)
-    wanted = np.arange(1) if ids is None else ids.reshape(-1)
-    at = np.minimum(np.searchsorted(faces[0], wanted), len(faces[0]) - 1)
-    if not np.array_equal(faces[0][at], wanted):
-        raise GeometryError(f"{node.path}: detector_faces do not cover all of its detector numbers {shape}")
-    return faces[1][at]
+    else:
+        pixels = pixel_offsets(node, ids, warnings)
+    return Body(name_of(node), kind, chain or (), ids.reshape(-1), pixels, ids.shape, counted=counted)
 
 
 @dataclass(frozen=True, slots=True)

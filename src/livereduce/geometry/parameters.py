@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from livereduce.geometry.document import Element, GeometryError
+from livereduce.geometry.document import LARGEST, Element, GeometryError
 from livereduce.geometry.expression import Formula
 from livereduce.geometry.space import Floats, cartesian, rotation
 
@@ -58,7 +58,7 @@ class Parameter:
             value = float(self.text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not abs(value) <= LARGEST:
             raise GeometryError(f"parameter {self.name!r} (line {self.line}): value {self.text!r} is not a number")
         return value * self.scale
 
@@ -75,7 +75,7 @@ class Parameter:
             value = self.formula(given) * self.scale
         except (ArithmeticError, ValueError, IndexError) as error:
             raise GeometryError(f"log {self.log!r} gives no {self.name!r} (line {self.line}): {error}") from error
-        if not math.isfinite(value):
+        if not abs(value) <= LARGEST:
             raise GeometryError(f"log {self.log!r} gives {self.name!r} = {value} (line {self.line}) from {given}")
         return value
 

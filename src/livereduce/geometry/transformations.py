@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from livereduce.geometry.document import GeometryError
+from livereduce.geometry.document import LARGEST, GeometryError
 from livereduce.geometry.nexus_tree import NexusNode, class_of
 from livereduce.geometry.parameters import Parameter
 from livereduce.geometry.space import IDENTITY, Floats, rotation
@@ -156,8 +156,8 @@ def _number(node: NexusNode, values: object) -> float:
         value = float(np.asarray(values).reshape(-1)[-1])
     except (ValueError, TypeError):
         value = float("nan")
-    if not np.isfinite(value):
-        raise GeometryError(f"{node.path}: the value is not a number")
+    if not abs(value) <= LARGEST:
+        raise GeometryError(f"{node.path}: the value is not a number, or absurdly large")
     return value
 
 
@@ -166,7 +166,7 @@ def _vector(node: NexusNode, name: str) -> Floats:
         found = np.asarray(node.attribute(name), dtype=np.float64).reshape(-1)
     except (ValueError, TypeError):
         found = np.empty(0)
-    if found.shape != (3,) or not np.isfinite(found).all():
+    if found.shape != (3,) or not np.all(np.abs(found) <= LARGEST):
         raise GeometryError(f"{node.path}: attribute {name} is {node.attribute(name)!r}, expected three numbers")
     return found
 
