@@ -7,12 +7,10 @@ vectorises them.
 
 # mypy: allow-untyped-defs
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
-OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy"}
+compiled_njit = njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
 U = np.uintp
 U4 = np.uint32
 U8 = np.uint64
@@ -23,7 +21,7 @@ UNIX_EPOCH = 631_152_000
 TOP_BIT = U4(0x80000000)
 
 
-@njit(**OPTIONS)
+@compiled_njit
 def scan_run(words, max_words):
     """Find the run of complete event packets that `words` begin with.
 
@@ -52,7 +50,7 @@ def scan_run(words, max_words):
     return I8(at), n_banked, banked_words // 2, n_monitor, monitor_words
 
 
-@njit(**OPTIONS)
+@compiled_njit
 def fingerprint(payload):
     """Hash a payload to 64 bits: the NH universal hash with running keys, a quarter of a nanosecond an event."""
     total = U8(payload.size)
@@ -66,14 +64,14 @@ def fingerprint(payload):
     return total ^ (total >> U8(29))
 
 
-@njit(**OPTIONS)
+@compiled_njit
 def rtdl_is_sound(payload, version):
     """Whether an RTDL payload has its 120 bytes and the constant 4 in word 4."""
     long_enough = payload.size == 30 or (version > 1 and payload.size > 30)
     return long_enough and payload[U(4)] >> U4(24) == 4
 
 
-@njit(**OPTIONS)
+@compiled_njit
 def banks_are_sound(payload, bank_words):
     """Whether the source and bank sections (headers of `bank_words` words) end exactly where the payload does."""
     at, n = U(4), U(payload.size)
@@ -95,7 +93,7 @@ def banks_are_sound(payload, bank_words):
     return True
 
 
-@njit(**OPTIONS)
+@compiled_njit
 def monitors_are_sound(payload):
     """Whether the monitor sections end exactly where the payload does."""
     at, n = U(4), U(payload.size)
@@ -112,13 +110,13 @@ def monitors_are_sound(payload):
     return True
 
 
-@njit(**OPTIONS)
+@compiled_njit
 def added_offset(word):
     """Give what an offset word adds to times of flight: nothing when bit 31 says they are corrected."""
     return U4(0) if word & TOP_BIT else word
 
 
-@njit(**OPTIONS)
+@compiled_njit
 def drop_error_pixels(tof, pixel, begin, end):
     """Close up rows [begin, end) over pixels with bit 31 set; returns the end of those left."""
     kept = begin
@@ -129,7 +127,7 @@ def drop_error_pixels(tof, pixel, begin, end):
     return kept
 
 
-@njit(**OPTIONS)
+@compiled_njit
 def copy_banks(payload, bank_words, tof, pixel, n):
     """Append the events of a sound payload at row `n`, their offsets added (saturating).
 
@@ -171,7 +169,7 @@ def copy_banks(payload, bank_words, tof, pixel, n):
     return I8(n), I8(error), I8(unmapped)
 
 
-@njit(**OPTIONS)
+@compiled_njit
 def copy_monitors(payload, tof, number, n):
     """Append the events of a sound monitor payload at row `n`; returns the rows filled."""
     at, size = U(4), U(payload.size)
@@ -190,7 +188,7 @@ def copy_monitors(payload, tof, number, n):
     return I8(n)
 
 
-@njit(**OPTIONS)
+@compiled_njit
 def decode_run(words, end, out, counts):
     """Decode the event packets in the first `end` words into the columns of `out`.
 
