@@ -63,8 +63,8 @@ def slow_counts(columns: Callable[..., tuple[Array, Array, Array]]) -> Callable[
         if plan.lo is not None and plan.hi is not None:
             lo, hi = (np.broadcast_to(c.values, table.n_pixels)[pix] for c in (plan.lo, plan.hi))
             keep &= (time >= lo) & (time < hi)
-        for lo, hi in plan.excluded:
-            keep &= ~((time >= lo) & (time < hi))
+        for cut_from, cut_to in plan.excluded:
+            keep &= ~((time >= cut_from) & (time < cut_to))
         group = pix if plan.group is None else plan.group.values[pix]
         factor = 1.0 if plan.factor is None else np.broadcast_to(plan.factor.values, table.n_pixels)[pix]
         offset = 0.0 if plan.offset is None else np.broadcast_to(plan.offset.values, table.n_pixels)[pix]

@@ -87,7 +87,7 @@ def test_tick_table_finds_the_bin_that_searchsorted_finds(edges: list[int], tick
 
 
 def test_a_table_of_logarithmic_tof_bins_fits_the_cache_and_needs_one_comparison() -> None:
-    edges = 300.0 * 1.004 ** np.arange(1000)
+    edges = 300.0 * np.power(1.004, np.arange(1000.0))
     table = tick_table(tick_thresholds(EventTable(1), edges, 1.0, 0.0))
     assert table is not None
     assert table.hops == 1

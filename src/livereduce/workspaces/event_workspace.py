@@ -26,7 +26,7 @@ from livereduce.workspaces.evaluation import (
 from livereduce.workspaces.event_list import EventList
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.histogram import HistogramWorkspace
-from livereduce.workspaces.matrix import MatrixWorkspace, SpectrumView
+from livereduce.workspaces.matrix import MatrixWorkspace
 from livereduce.workspaces.plan import Part, Plan, default_group, joined
 from livereduce.workspaces.run import Run
 
@@ -247,7 +247,7 @@ class EventWorkspace(MatrixWorkspace):
         """Return the greatest X of the events, in the present unit."""
         return self.tof_range()[1]
 
-    def getSpectrum(self, index: int) -> SpectrumView:  # noqa: N802
+    def getSpectrum(self, index: int) -> EventList:  # noqa: N802
         """Return a spectrum's event list."""
         return EventList(self, index, self.terms)
 

@@ -195,7 +195,7 @@ class Run:
     @property
     def duration(self) -> float:
         """End minus start, s."""
-        return (self.end_ns - self.start_ns) * 1e-9
+        return (self.end_ns - self.start_ns) / 1e9
 
     # -- Mantid's names -------------------------------------------------------------------------------------------
 

@@ -224,7 +224,7 @@ class TimeSeries:
         v = self.value.astype(np.float64)
         hold = np.diff(self.time_ns)
         last = (hold[-1] if len(hold) else 0) if end_ns is None else max(end_ns - int(self.time_ns[-1]), 0)
-        weight = np.append(hold, last) * 1e-9
+        weight = np.append(hold, last) / 1e9
         duration = float(weight.sum())
         w = weight / duration if duration > 0 else np.full(len(v), 1 / len(v))
         time_mean = float(w @ v)

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livereduce.geometry import instrument_from_flight_paths
+from livereduce.workspaces import Detectors, Spectra, SpectrumGeometry
+
+
+def test_ids_are_found_by_dense_index_and_unknown_ones_are_minus_one() -> None:
+    detectors = Detectors([10, -1, 7, 4_000_000_000])
+    assert detectors.index_of([7, 10, -1, 8, 4_000_000_000]).tolist() == [2, 0, 1, -1, 3]
+    assert Detectors([]).index_of([1]).tolist() == [-1]
+
+
+@pytest.mark.parametrize("offset", [0, 1000, 0xFFFFFF00 - 60])
+@pytest.mark.parametrize("far", [False, True])
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1)), max_size=60),
+    st.lists(st.integers(0, 60), max_size=10),
+)
+def test_mapping_events_keeps_those_of_known_detectors_in_their_pulses(
+    offset: int, far: bool, events: list[tuple[int, int]], cuts: list[int]
+) -> None:
+    known = [offset + i for i in range(0, 40, 3)] + ([1, 0xFFFFFFF0] if far else [])
+    ids = [offset + i for i, _ in events]
+    start = np.sort(np.array([0, *(min(c, len(ids)) for c in cuts), len(ids)]))
+    detectors = Detectors(known)
+    assert (len(detectors._lookup) == 0) == far
+    found = detectors.map_events(np.arange(len(ids), dtype=np.uint32), np.array(ids, np.uint32), start.astype(np.int64))
+    kept = [k for k, i in enumerate(ids) if i in known]
+    assert found.tof.tolist() == kept
+    assert found.pix.tolist() == [known.index(ids[k]) for k in kept]
+    assert found.unmapped == len(ids) - len(kept)
+    assert found.start.tolist() == [sum(k < s for k in kept) for s in start]
+
+
+def test_a_negative_id_of_a_monitor_is_never_taken_for_a_large_pixel_id() -> None:
+    detectors = Detectors([5, -1], [False, True])
+    found = detectors.map_events(
+        np.zeros(2, np.uint32), np.array([5, 0xFFFFFFFF], np.uint32), np.array([0, 2], np.int64)
+    )
+    assert found.pix.tolist() == [0]
+    assert found.unmapped == 1
+
+
+def test_starts_that_do_not_fit_the_events_are_refused() -> None:
+    with pytest.raises(ValueError, match="starts must rise from 0 to 2"):
+        Detectors([1]).map_events(np.zeros(2, np.uint32), np.ones(2, np.uint32), np.array([0, 3], np.int64))
+
+
+def test_an_id_that_occurs_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="detector ID 3 occurs more than once"):
+        Detectors([1, 3, 2, 3])
+    with pytest.raises(ValueError, match="1 values of l2 for 2 detector IDs"):
+        Detectors([1, 2], l2=[1.0])
+
+
+def test_detectors_of_an_instrument_have_its_ids_and_flight_paths() -> None:
+    instrument = instrument_from_flight_paths(
+        "X", [11, 12, 13], [1.0, 2.0, -1.5], [0.5, 1.0, 0.0], [False, False, True], l1=10.0
+    )
+    detectors = Detectors.from_instrument(instrument)
+    assert detectors.ids.tolist() == [11, 12, 13]
+    assert detectors.monitor.tolist() == [False, False, True]
+    assert detectors.l1 == pytest.approx(10.0)
+    assert detectors.l2 is not None
+    assert detectors.l2.tolist() == pytest.approx([1.0, 2.0, -1.5])
+    assert detectors.instrument is instrument
+
+
+def test_geometry_of_a_spectrum_is_the_mean_over_its_detectors() -> None:
+    detectors = Detectors([1, 2, 3], l1=10.0, l2=[1.0, 2.0, 4.0], two_theta=[0.1, 0.3, 0.5])
+    spectra = Spectra.from_groups([1, 2, 3, 4], [[1, 3], [2], [], [99]])
+    geometry = spectra.geometry_from(detectors)
+    assert geometry.l1 == 10.0
+    assert geometry.l2.tolist() == pytest.approx([2.5, 2.0, np.nan, np.nan], nan_ok=True)
+    assert geometry.two_theta.tolist() == pytest.approx([0.3, 0.3, np.nan, np.nan], nan_ok=True)
+
+
+def test_geometry_that_was_set_comes_before_that_of_the_detectors() -> None:
+    spectra = Spectra([1, 2]).with_geometry(SpectrumGeometry(5.0, np.array([1.0, 2.0]), np.array([0.1, 0.2])))
+    assert spectra.geometry_from(Detectors([])).l2.tolist() == [1.0, 2.0]
+    assert spectra.take([1]).geometry_from(Detectors([])).l2.tolist() == [2.0]
+    assert np.isnan(Spectra([1]).geometry_from(Detectors([])).l1)
+
+
+def test_spectra_are_taken_in_any_order_with_ids_and_mask() -> None:
+    spectra = Spectra.from_groups([5, 6, 7], [[1, 2], [], [3]]).with_masked([True, False, False])
+    taken = spectra.take([2, 0, 1])
+    assert taken.numbers.tolist() == [7, 5, 6]
+    assert [taken.detector_ids(i).tolist() for i in range(3)] == [[3], [1, 2], []]
+    assert taken.masked.tolist() == [False, True, False]
+    assert len(spectra.take([])) == 0
+
+
+def test_spectrum_numbers_are_found_by_index() -> None:
+    spectra = Spectra([30, 10, 20])
+    assert spectra.index_of_numbers([10, 30, 5]).tolist() == [1, 0, -1]
+    assert spectra.with_numbers([1, 2, 3]).index_of_numbers([3]).tolist() == [2]
+    assert Spectra([]).index_of_numbers([1]).tolist() == [-1]
+
+
+def test_a_spectrum_is_a_monitor_if_all_its_detectors_are() -> None:
+    detectors = Detectors([1, 2, 3], [True, True, False])
+    spectra = Spectra.from_groups([1, 2, 3, 4], [[1, 2], [1, 3], [], [77]])
+    assert spectra.is_monitor(detectors).tolist() == [True, False, False, False]
+    assert Spectra([1], [5]).is_monitor(Detectors([])).tolist() == [False]
+
+
+def test_descriptions_that_do_not_fit_together_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 detector IDs for 2 spectra need `start`"):
+        Spectra([1, 2], [1, 2, 3])
+    with pytest.raises(ValueError, match="do not fit together"):
+        Spectra([1, 2], [1, 2, 3], [0, 1, 2])

@@ -1,0 +1,469 @@
+"""Event workspaces: values against slow numpy, and what an update costs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livereduce.workspaces import (
+    Curve,
+    Detectors,
+    EventTable,
+    EventWorkspace,
+    HistogramWorkspace,
+    Part,
+    Plan,
+    Run,
+    Spectra,
+)
+
+Make = Callable[..., EventTable]
+Slow = Callable[..., np.ndarray]
+EDGES = np.arange(0.0, 20_001.0, 500.0)
+N_PIXELS = 20
+
+
+def detectors(n: int = N_PIXELS) -> Detectors:
+    return Detectors(np.arange(100, 100 + n))
+
+
+def workspace(table: EventTable, a: int = 0, b: int | None = None, **options: Any) -> EventWorkspace:
+    n = table.n_pixels
+    return EventWorkspace.from_table(table, a, table.n if b is None else b, detectors(n), **options)
+
+
+def summed(ws: EventWorkspace) -> EventWorkspace:
+    one = Spectra([1], ws.spectra.ids, [0, len(ws.spectra.ids)])
+    return ws.planned(lambda p: p.grouped(np.zeros(p.n_spectra), 1), spectra=one)
+
+
+# -- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_shown_as_a_spectrum_per_detector_that_is_no_monitor() -> None:
+    table = EventTable(4)
+    table.append([10, 20, 30, 40, 50], [0, 1, 2, 3, 3], [0], [0, 5], [1.0])
+    ws = EventWorkspace.from_table(table, 0, 5, Detectors([7, -1, 9, 8], [False, True, False, False]), Run())
+    assert ws.n_spectra == 3
+    assert ws.spectra.numbers.tolist() == [1, 2, 3]
+    assert [ws.spectra.detector_ids(i).tolist() for i in range(3)] == [[7], [9], [8]]
+    assert ws.y.tolist() == [[1.0], [1.0], [2.0]]
+    assert ws.number_events() == 4
+
+
+def test_default_binning_is_one_bin_that_covers_all_events_and_grows_with_them() -> None:
+    table = EventTable(2)
+    table.append([105, 300], [0, 1], [0], [0, 2], [1.0])
+    ws = workspace(table)
+    assert ws.readX(0).tolist() == [10.5, np.nextafter(30.0, 31.0)]
+    assert ws.y.tolist() == [[1.0], [1.0]]
+    assert (ws.getTofMin(), ws.getTofMax()) == (10.5, 30.0)
+    table.append([900], [1], [1], [0, 1], [1.0])
+    grown = ws.plus(workspace(table, 2, 3))
+    assert grown.readX(0).tolist() == [10.5, np.nextafter(90.0, 91.0)]
+    assert grown.y.tolist() == [[1.0], [2.0]]
+    assert ws.y.tolist() == [[1.0], [1.0]]
+
+
+def test_a_workspace_without_events_has_spectra_one_bin_and_no_counts(make_table: Make) -> None:
+    ws = workspace(make_table(0))
+    assert ws.y.tolist() == [[0.0]] * N_PIXELS
+    assert ws.readX(3).tolist() == pytest.approx([0.0, 1.0])
+    assert ws.number_events() == 0
+    assert ws.replaced(edges=EDGES).y.sum() == 0
+
+
+def test_an_event_workspace_shows_a_snapshot_of_its_table(make_table: Make) -> None:
+    table = make_table(1000)
+    ws = workspace(table, edges=EDGES)
+    before = ws.y.copy()
+    table.append([50] * 10, [0] * 10, [0], [0, 10], [1.0])
+    ws.clearMRU()
+    assert np.array_equal(ws.y, before)
+    assert ws.number_events() == 1000
+
+
+def test_number_of_events_counts_those_outside_the_bins_but_not_those_filtered_out(make_table: Make) -> None:
+    ws = workspace(make_table(1000), edges=[0.0, 1000.0])
+    assert ws.y.sum() < 200
+    assert ws.number_events() == 1000
+    filtered = ws.planned(lambda p: p.limited(0.0, 1000.0))
+    tof = np.concatenate([tof for tof, _ in ws.tables[0].pieces(0, 1000)])
+    assert filtered.number_events() == np.count_nonzero(tof <= 10_000)
+    masked = ws.planned(lambda p: p.grouped(np.where(np.arange(N_PIXELS) == 3, -1, np.arange(N_PIXELS)), N_PIXELS))
+    assert masked.events_per_spectrum()[3] == 0
+    assert masked.number_events() == 1000 - ws.events_per_spectrum()[3]
+
+
+def test_extent_is_in_the_present_unit_and_of_the_events_kept(make_table: Make, columns: Any) -> None:
+    table = make_table(2000, zero_ticks=30)
+    tof, pix, _ = columns(table)
+    time = (tof.astype(float) - 30) * 0.1
+    factor = np.linspace(1e-4, 3e-4, N_PIXELS)
+    ws = workspace(table).planned(lambda p: p.in_unit("dSpacing", factor))
+    assert ws.tof_range() == ((time * factor[pix]).min(), (time * factor[pix]).max())
+    energy = workspace(table).planned(lambda p: p.in_unit("Energy", factor, None, Curve(-2)))
+    y = (time * factor[pix])[time > 0]
+    assert energy.tof_range() == ((1 / (y * y)).min(), (1 / (y * y)).max())
+    some = workspace(table).planned(lambda p: p.limited(100.0, 200.0))
+    kept = time[(time >= 100) & (time <= 200)]
+    assert some.tof_range() == (kept.min(), kept.max())
+
+
+def test_rows_read_one_by_one_equal_the_whole(make_table: Make) -> None:
+    plan = (
+        Plan(N_PIXELS).scaled(0.5).multiplied(np.linspace(1, 2, N_PIXELS).reshape(-1, 1), np.full((N_PIXELS, 1), 0.1))
+    )
+    table = make_table(3000)
+    parts = [Part(table, 0, 2000, plan), Part(table, 2000, 3000, plan.scaled(-1.0))]
+    rows, whole = (EventWorkspace(parts, detectors(), Run(), edges=EDGES) for _ in range(2))
+    read = [(rows.readY(i), rows.readE(i)) for i in range(N_PIXELS)]
+    assert np.array_equal([y for y, _ in read], whole.y)
+    assert np.array_equal([e for _, e in read], whole.e)
+    with pytest.raises(ValueError, match="read-only"):
+        rows.readY(0)[0] = 1.0
+
+
+# -- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def test_unweighted_counts_have_their_number_as_variance(make_table: Make) -> None:
+    ws = workspace(make_table(5000), edges=EDGES)
+    assert np.array_equal(ws.e2, ws.y)
+
+
+def test_a_scale_multiplies_values_and_its_square_variances() -> None:
+    table = EventTable(1)
+    table.append([10] * 9, [0] * 9, [0], [0, 9], [1.0])
+    ws = workspace(table, edges=[0.0, 10.0]).planned(lambda p: p.scaled(0.5))
+    assert ws.y.tolist() == [[4.5]]
+    assert ws.e2.tolist() == [[2.25]]
+    assert ws.readE(0).tolist() == [1.5]
+
+
+def test_factors_with_errors_give_what_dense_error_propagation_gives() -> None:
+    # 9 counts +- 3 times 2 +- 0.5: y = 18, variance = 9 * 4 + 81 * 0.25 = 56.25
+    table = EventTable(1)
+    table.append([10] * 9, [0] * 9, [0], [0, 9], [1.0])
+    ws = workspace(table, edges=[0.0, 10.0]).planned(lambda p: p.multiplied([[2.0]], [[0.25]]))
+    assert ws.y.tolist() == [[18.0]]
+    assert ws.e2.tolist() == [[56.25]]
+    assert ws.planned(lambda p: p.scaled(-2.0)).e2.tolist() == [[225.0]]
+
+
+def test_factors_per_spectrum_and_bin_belong_to_their_spectrum_and_bin() -> None:
+    table = EventTable(2)
+    table.append([5, 15, 15, 5], [0, 0, 1, 1], [0], [0, 4], [1.0])
+    ws = workspace(table, edges=[0.0, 1.0, 2.0])
+    assert ws.y.tolist() == [[1, 1], [1, 1]]
+    by_row = ws.planned(lambda p: p.multiplied([[2.0], [3.0]]))
+    by_bin = ws.planned(lambda p: p.multiplied([[2.0, 5.0]]))
+    both = ws.planned(lambda p: p.multiplied([[1.0, 2.0], [3.0, 4.0]]))
+    assert by_row.y.tolist() == [[2, 2], [3, 3]]
+    assert by_bin.y.tolist() == [[2, 5], [2, 5]]
+    assert both.y.tolist() == [[1, 2], [3, 4]]
+
+
+def test_factors_per_bin_follow_the_bins_of_a_falling_unit() -> None:
+    table = EventTable(1)
+    table.append([10, 10, 20], [0, 0, 0], [0], [0, 3], [1.0])  # 1/t: 1, 1, 0.5 per us
+    q = (
+        workspace(table)
+        .planned(lambda p: p.in_unit("MomentumTransfer", 1.0, None, Curve(-1)))
+        .replaced(edges=[0.25, 0.75, 1.25])
+    )
+    assert q.y.tolist() == [[1, 2]]
+    assert q.planned(lambda p: p.multiplied([[10.0, 1.0]])).y.tolist() == [[10, 2]]
+
+
+def test_adding_chunks_of_a_table_keeps_one_part(make_table: Make) -> None:
+    table = make_table(1000)
+    total = workspace(table, 0, 100)
+    for a in range(100, 1000, 100):
+        total = total.plus(workspace(table, a, a + 100))
+    assert [(p.a, p.b) for p in total.parts] == [(0, 1000)]
+    assert np.array_equal(total.replaced(edges=EDGES).y, workspace(table, edges=EDGES).y)
+
+
+def test_a_sum_keeps_the_bins_of_the_left_side(make_table: Make) -> None:
+    table = make_table(1000)
+    both = workspace(table, 0, 500, edges=EDGES).plus(workspace(table, 500, 1000, edges=[0.0, 1.0]))
+    assert both.readX(0).tolist() == EDGES.tolist()
+    assert len(both.parts) == 1
+
+
+def test_adding_a_workspace_to_itself_counts_every_event_twice(make_table: Make) -> None:
+    ws = workspace(make_table(1000), edges=EDGES)
+    twice = ws.plus(ws)
+    assert np.array_equal(twice.y, 2 * ws.y)
+    assert np.array_equal(twice.e2, 2 * ws.e2)
+    assert twice.number_events() == 2000
+
+
+def test_subtracting_adds_events_of_weight_minus_one(make_table: Make) -> None:
+    one, two = workspace(make_table(3000, seed=1), edges=EDGES), workspace(make_table(2000, seed=2), edges=EDGES)
+    difference = one.plus(two, subtract=True)
+    assert np.array_equal(difference.y, one.y - two.y)
+    assert np.array_equal(difference.e2, one.y + two.y)
+    assert difference.number_events() == 5000
+    assert not one.plus(one, subtract=True).y.any()
+
+
+def test_parts_with_different_units_or_spectra_cannot_be_joined(make_table: Make) -> None:
+    ws = workspace(make_table(100))
+    with pytest.raises(ValueError, match="differ in their spectra or unit"):
+        ws.plus(ws.planned(lambda p: p.in_unit("dSpacing", 1e-3)))
+    with pytest.raises(ValueError, match="differ in their spectra or unit"):
+        ws.plus(summed(ws))
+
+
+# -- updates cost what is new -----------------------------------------------------------------------------------------
+
+
+def test_an_update_after_many_chunks_offers_only_the_new_events_to_the_kernels(make_table: Make) -> None:
+    table = make_table(0)
+    rng = np.random.default_rng(1)
+    accumulated = workspace(table)
+    for chunk in range(50):
+        a, b = table.append(rng.integers(0, 200_000, 1000), rng.integers(0, N_PIXELS, 1000), [chunk], [0, 1000], [1.0])
+        accumulated = accumulated.plus(workspace(table, a, b))
+        before = table.cache.offered
+        result = summed(accumulated).replaced(edges=EDGES)  # what a post script does, anew at every update
+        assert result.y.sum() == result.to_histogram().y.sum()
+        assert result.planned(lambda p: p.scaled(1 / 7)).y.sum() == pytest.approx(result.y.sum() / 7)
+        assert table.cache.offered - before == 1000
+    assert np.array_equal(result.y, workspace(table, edges=EDGES).y.sum(axis=0, keepdims=True))
+
+
+def test_default_binning_and_number_of_events_cost_only_the_new_events_as_well(make_table: Make) -> None:
+    table = make_table(0)
+    accumulated = workspace(table)
+    for chunk in range(20):
+        a, b = table.append(np.arange(500) + chunk, np.arange(500) % N_PIXELS, [chunk], [0, 500], [1.0])
+        accumulated = accumulated.plus(workspace(table, a, b))
+        before = table.cache.offered
+        assert accumulated.y.sum() == accumulated.number_events() == 500 * (chunk + 1)
+        assert accumulated.getTofMax() == pytest.approx((499 + chunk) * 0.1)
+        assert table.cache.offered - before == 1000  # counted once, measured once
+
+
+def test_a_changed_pulse_selection_costs_the_events_that_came_in_and_went_out(
+    make_table: Make, slow_counts: Slow
+) -> None:
+    table = make_table(10_000)  # pulses of 10 events, 1 s apart
+    second = 1_000_000_000
+    ws = workspace(table, edges=EDGES)
+    assert ws.planned(lambda p: p.selected([(0, 500 * second)])).y.sum() == pytest.approx(5000, rel=0.01)
+    before = table.cache.offered
+    moved = ws.planned(lambda p: p.selected([(100 * second, 510 * second)]))
+    assert np.array_equal(moved.y, slow_counts(table, moved.plan, EDGES))
+    assert table.cache.offered - before == 1100
+
+
+def test_chunks_with_selections_of_their_own_are_counted_together(make_table: Make, slow_counts: Slow) -> None:
+    table = make_table(10_000)
+    second = 1_000_000_000
+    total, expected = None, np.zeros((N_PIXELS, len(EDGES) - 1))
+    for chunk in range(10):
+        a, b, t = chunk * 1000, chunk * 1000 + 1000, chunk * 100 * second
+        one = workspace(table, a, b, edges=EDGES).planned(lambda p, t=t: p.selected([(t, t + 30 * second)]))  # type: ignore[misc]
+        total = one if total is None else total.plus(one)
+        expected += slow_counts(table, one.plan, EDGES, a, b)
+        before = table.cache.offered
+        assert np.array_equal(total.y, expected)
+        assert table.cache.offered - before == 300
+    assert total is not None
+    assert len(total.terms) == 1
+
+
+def test_chunks_scaled_each_by_its_own_charge_cost_only_the_last_of_them(make_table: Make, slow_counts: Slow) -> None:
+    table = make_table(0)
+    rng = np.random.default_rng(1)
+    total, y, e2 = None, np.zeros((N_PIXELS, len(EDGES) - 1)), np.zeros((N_PIXELS, len(EDGES) - 1))
+    for chunk in range(40):
+        a, b = table.append(rng.integers(0, 200_000, 300), rng.integers(0, N_PIXELS, 300), [chunk], [0, 300], [1.0])
+        scale = 1 / (1 + chunk)
+        one = workspace(table, a, b, edges=EDGES).planned(lambda p, s=scale: p.scaled(s))  # type: ignore[misc]
+        total = one if total is None else total.plus(one)
+        before = table.cache.offered
+        counts = slow_counts(table, Plan(N_PIXELS), EDGES, a, b)
+        y, e2 = y + scale * counts, e2 + scale**2 * counts
+        assert total.replaced(edges=EDGES).y == pytest.approx(y, rel=1e-13)
+        assert total.replaced(edges=EDGES).e2 == pytest.approx(e2, rel=1e-13)
+        if chunk > 9:
+            assert table.cache.offered - before <= 4 * 300
+    assert total is not None
+    in_one_go = total.replaced(edges=EDGES)
+    table.cache.clear()
+    assert np.array_equal(total.replaced(edges=EDGES).y, in_one_go.y)
+    assert total.number_events() == 40 * 300
+
+
+actions = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(0, 60), st.integers(0, 1000)),
+        st.tuples(st.just("select"), st.integers(0, 80), st.integers(0, 80)),
+        st.tuples(st.just("scale"), st.sampled_from([0.5, 2.0, -1.0, 0.0]), st.just(0)),
+        st.tuples(st.just("minus"), st.integers(0, 100), st.integers(0, 100)),
+        st.tuples(st.just("again"), st.just(0), st.just(0)),
+        st.tuples(st.just("limit"), st.integers(0, 15_000), st.integers(0, 20_000)),
+        st.tuples(st.just("reset"), st.just(0), st.just(0)),
+        st.tuples(st.just("forget"), st.sampled_from([0, 700, 1 << 30]), st.just(0)),
+    ),
+    max_size=14,
+)
+
+
+@pytest.mark.parametrize("how", ["pixels", "summed", "d-spacing"])
+@given(actions=actions)
+@settings(max_examples=120, deadline=None)
+def test_values_after_any_sequence_of_changes_equal_those_counted_from_nothing(
+    slow_counts: Slow, how: str, actions: list[tuple[str, Any, int]]
+) -> None:
+    """The cache lives through the whole sequence; the slow count knows nothing of it."""
+    table = EventTable(4, segment_events=37)
+    time = 0
+
+    def fresh(a: int, b: int) -> EventWorkspace:
+        ws = workspace(table, a, b)
+        if how == "summed":
+            return summed(ws).replaced(edges=[0.0, 700.0, 900.0, 20_000.0])
+        if how == "d-spacing":
+            ws = ws.planned(lambda p: p.in_unit("dSpacing", [1e-4, 2e-4, 3e-4, 4e-4]))
+            return ws.replaced(edges=[0.0, 0.3, 1.0, 4.0])
+        return ws.replaced(edges=[0.0, 700.0, 900.0, 20_000.0])
+
+    ws = fresh(0, 0)
+    for action, one, two in actions:
+        if action == "append":
+            rng = np.random.default_rng(two)
+            a, b = table.append(
+                rng.integers(0, 150_000, one), rng.integers(0, 4, one), [time, time + 5], [0, one // 2, one], [1.0, 1.0]
+            )
+            time += 7 if two % 5 else -9
+            ws = ws.plus(fresh(a, b))
+        elif action == "select":
+            ws = ws.planned(lambda p, x=one, y=two: p.selected([(min(x, y), max(x, y)), (90, 95)]))  # type: ignore[misc]
+        elif action == "scale":
+            ws = ws.planned(lambda p, x=one: p.scaled(x))  # type: ignore[misc]
+        elif action == "minus":
+            a, b = sorted((min(one, table.n), min(two, table.n)))
+            ws = ws.plus(fresh(a, b), subtract=True)
+        elif action == "again":
+            ws = ws.plus(ws) if len(ws.parts) < 8 else ws
+        elif action == "limit" and how != "d-spacing":
+            ws = ws.planned(lambda p, x=one, y=two: p.limited(min(x, y), max(x, y)))  # type: ignore[misc]
+        elif action == "reset":
+            ws = fresh(0, table.n)
+        elif action == "forget":
+            table.cache.limit_bytes = one
+        counts = [slow_counts(table, p.plan, ws.edges, p.a, p.b) for p in ws.parts]
+        y = sum(p.plan.scale * n for p, n in zip(ws.parts, counts, strict=True))
+        e2 = sum(p.plan.scale**2 * n for p, n in zip(ws.parts, counts, strict=True))
+        ws.clearMRU()
+        assert np.array_equal(ws.y, y)  # all weights are powers of two: sums are exact in any order
+        assert np.array_equal(ws.e2, e2)
+
+
+# -- copies -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_clone_shares_events_and_values_but_not_what_happens_to_it(make_table: Make) -> None:
+    ws = workspace(make_table(1000), edges=EDGES, title="one")
+    ws.logs["run_number"] = "7"
+    _ = ws.y
+    before = ws.tables[0].cache.offered
+    copy = ws.clone()
+    assert copy.y is ws.y
+    copy.logs["run_number"] = "8"
+    copy.setTitle("two")
+    copy.setX(0, [0.0, 1.0])
+    assert (ws.getRunNumber(), ws.getTitle(), ws.n_bins) == (7, "one", 40)
+    assert ws.tables[0].cache.offered == before
+
+
+def test_adopting_takes_the_contents_and_keeps_name_and_identity(make_table: Make) -> None:
+    table = make_table(1000)
+    ws, other = workspace(table, 0, 100), workspace(table, 0, 1000, edges=EDGES)
+    ws._name = "accumulation"
+    ws.adopt(other)
+    assert ws.name() == "accumulation"
+    assert ws.number_events() == 1000
+    assert ws.n_bins == 40
+    other.logs["x"] = 1
+    assert not ws.logs.hasProperty("x")
+
+
+def test_a_histogram_of_the_events_has_their_values_logs_and_spectra(make_table: Make) -> None:
+    ws = workspace(make_table(1000), edges=EDGES, title="t").planned(lambda p: p.scaled(0.5))
+    ws.logs["run_number"] = 12
+    ws.setMonitorWorkspace(workspace(make_table(10)))
+    histogram = ws.to_histogram()
+    assert isinstance(histogram, HistogramWorkspace)
+    assert np.array_equal(histogram.y, ws.y)
+    assert np.array_equal(histogram.e2, ws.e2)
+    assert histogram.x.tolist() == EDGES.tolist()
+    assert histogram.getRunNumber() == 12
+    assert histogram.spectra is ws.spectra
+    assert histogram.getTitle() == "t"
+    assert isinstance(histogram.monitors, HistogramWorkspace)
+
+
+def test_an_array_of_values_does_not_change_when_events_arrive(make_table: Make) -> None:
+    table = make_table(1000)
+    ws = summed(workspace(table, edges=EDGES))
+    y = ws.y
+    kept = y.copy()
+    table.append([50] * 10, [0] * 10, [0], [0, 10], [1.0])
+    later = summed(workspace(table, edges=EDGES))
+    assert later.y.sum() == kept.sum() + 10
+    assert np.array_equal(y, kept)
+    assert np.array_equal(ws.e2, kept)
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def test_writing_to_the_values_of_events_says_what_to_do_instead(make_table: Make) -> None:
+    ws = workspace(make_table(10))
+    for call in (ws.dataY, ws.dataE, ws.dataX):
+        with pytest.raises(RuntimeError, match="is an event workspace"):
+            call(0)
+    for setter in (ws.setY, ws.setE):
+        with pytest.raises(RuntimeError, match="ConvertToMatrixWorkspace"):
+            setter(0, [1.0])
+
+
+def test_setting_x_of_every_spectrum_alike_makes_shared_bins(make_table: Make) -> None:
+    ws = workspace(make_table(1000))
+    for i in range(ws.n_spectra):
+        ws.setX(i, EDGES)
+    assert ws.x.ndim == 1
+    assert np.array_equal(ws.y, workspace(make_table(1000), edges=EDGES).y)
+
+
+def test_setting_x_of_one_spectrum_leaves_the_others(make_table: Make, slow_counts: Slow) -> None:
+    ws = workspace(make_table(1000), edges=[0.0, 5000.0, 20_000.0])
+    ws.setX(3, [0.0, 1000.0, 2000.0])
+    rows = np.tile([0.0, 5000.0, 20_000.0], (N_PIXELS, 1))
+    rows[3] = [0.0, 1000.0, 2000.0]
+    assert np.array_equal(ws.y, slow_counts(ws.tables[0], ws.plan, rows))
+    assert not ws.isCommonBins()
+
+
+@pytest.mark.parametrize("edges", [[1.0], [2.0, 1.0], [1.0, 1.0], [0.0, np.nan], [[0.0, 1.0]]])
+def test_bin_edges_that_are_none_are_refused(make_table: Make, edges: Any) -> None:
+    with pytest.raises(ValueError, match="edges"):
+        workspace(make_table(10), edges=edges)
+
+
+def test_descriptions_that_do_not_fit_the_plans_are_refused(make_table: Make) -> None:
+    with pytest.raises(ValueError, match="1 spectra described, plans have 20"):
+        workspace(make_table(10), spectra=Spectra([1]))
+    with pytest.raises(ValueError, match="at least one part"):
+        EventWorkspace([], detectors(), Run())
+    with pytest.raises(ValueError, match="unit is 'dSpacing'"):
+        workspace(make_table(10), unit="dSpacing")

@@ -1,0 +1,196 @@
+import numpy as np
+import pytest
+
+from livereduce.workspaces import Property, Run, TimeSeries
+from livereduce.workspaces.run import iso, to_ns
+
+SECOND = 1_000_000_000
+
+
+def charge_series(times: list[int], values: list[float]) -> TimeSeries:
+    return TimeSeries("proton_charge", np.array(times) * SECOND, values, "picoCoulomb")
+
+
+# -- proton charge ----------------------------------------------------------------------------------------------------
+
+
+def test_charge_in_picocoulomb_is_integrated_to_microampere_hours() -> None:
+    # 3 pulses of 1.2e9 pC are 3.6e9 pC = 3.6 mC = 1 uA h
+    run = Run({"proton_charge": charge_series([0, 1, 2], [1.2e9] * 3)})
+    assert run.getProtonCharge() == pytest.approx(1.0)
+    assert run.integrateProtonCharge() == pytest.approx(1.0)
+
+
+def test_charge_in_another_unit_is_a_plain_sum_and_without_logs_zero() -> None:
+    assert Run({"proton_charge": TimeSeries("", [0, 1], [0.25, 0.5], "uAh")}).getProtonCharge() == 0.75
+    assert Run().getProtonCharge() == 0.0
+    assert Run().integrateProtonCharge() == 0.0
+
+
+def test_the_charge_the_source_states_is_believed() -> None:
+    run = Run({"gd_prtn_chrg": 5.5, "proton_charge": charge_series([0], [3.6e9])})
+    assert run.getProtonCharge() == 5.5
+
+
+def test_charge_is_right_after_every_addition_though_it_was_read_before() -> None:
+    run = Run({"proton_charge": charge_series([0], [3.6e9])})
+    for second in range(1, 5):
+        assert run.integrateProtonCharge() == pytest.approx(second)
+        assert run.getProtonCharge() == pytest.approx(second)
+        run.add(Run({"proton_charge": charge_series([second], [3.6e9])}))
+    assert run.getProtonCharge() == pytest.approx(5.0)
+
+
+def test_a_stated_charge_is_added_to_one_that_has_to_be_integrated() -> None:
+    stated, measured = Run({"gd_prtn_chrg": 2.0}), Run({"proton_charge": charge_series([0], [3.6e9])})
+    left, right = stated.clone(), measured.clone()
+    left.add(measured)
+    right.add(stated)
+    assert left.getProtonCharge() == pytest.approx(3.0)
+    assert right.getProtonCharge() == pytest.approx(3.0)
+
+
+def test_totals_of_a_measurement_are_added_whatever_the_side() -> None:
+    run = Run({"gd_prtn_chrg": 1.5, "rawfrm": 10, "dur": "60", "monitor3_counts": 7, "nspectra": 4})
+    run.add(Run({"gd_prtn_chrg": 2.0, "rawfrm": 5, "dur": 30, "monitor3_counts": 1, "nspectra": 4}))
+    assert {n: run[n].value for n in run} == {
+        "gd_prtn_chrg": 3.5, "rawfrm": 15, "dur": 90.0, "monitor3_counts": 8, "nspectra": 4,
+    }  # fmt: skip
+
+
+# -- adding -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_single_value_keeps_the_left_side_and_a_missing_one_is_copied() -> None:
+    run = Run({"run_number": "12"})
+    run.add(Run({"run_number": "13", "run_title": "Si"}))
+    assert run["run_number"].value == "12"
+    assert run["run_title"].value == "Si"
+
+
+def test_the_entry_repeated_at_the_seam_is_counted_once() -> None:
+    run = Run({"proton_charge": charge_series([0, 1, 2], [3.6e9] * 3)})
+    run.add(Run({"proton_charge": charge_series([2, 3], [3.6e9] * 2)}))
+    assert run["proton_charge"].size() == 4
+    assert run.getProtonCharge() == pytest.approx(4.0)
+
+
+def test_clones_share_entries_but_grow_apart() -> None:
+    run = Run({"T": TimeSeries("T", [1, 2], [300.0, 301.0], "K")})
+    copy = run.clone()
+    run.append("T", [3], [302.0])
+    copy.append("T", [3, 4], [400.0, 401.0])
+    assert run["T"].value.tolist() == [300.0, 301.0, 302.0]
+    assert copy["T"].value.tolist() == [300.0, 301.0, 400.0, 401.0]
+    assert copy["T"].units == "K"
+
+
+# -- filtering --------------------------------------------------------------------------------------------------------
+
+
+def test_filtering_keeps_entries_in_the_intervals_and_lets_the_charge_fall() -> None:
+    run = Run({
+        "gd_prtn_chrg": 10.0,
+        "proton_charge": charge_series([0, 1, 2, 3], [3.6e9] * 4),
+        "T": TimeSeries("T", [0, 3 * SECOND], [300.0, 310.0]),
+        "title": "x",
+    })  # fmt: skip
+    kept = run.filtered(np.array([[SECOND, 3 * SECOND]]))
+    assert kept["proton_charge"].size() == 2
+    assert kept.getProtonCharge() == pytest.approx(2.0)
+    assert kept["T"].value.tolist() == [300.0]  # nothing set in the interval: what held at its beginning
+    assert kept["title"].value == "x"
+    assert run.getProtonCharge() == 10.0
+    assert run.filtered(np.empty((0, 2), np.int64)).getProtonCharge() == 0.0
+
+
+# -- times ------------------------------------------------------------------------------------------------------------
+
+
+def test_start_and_end_come_from_the_logs_or_else_from_the_pulses() -> None:
+    run = Run({"proton_charge": charge_series([100, 160], [1.0, 1.0])})
+    assert (run.start_ns, run.end_ns, run.duration) == (100 * SECOND, 160 * SECOND, 60.0)
+    assert run.getLogData("duration").value == 60.0  # type: ignore[union-attr]
+    run["run_start"] = "1970-01-01T00:00:40"
+    assert run.duration == 120.0
+    assert run.startTime() == np.datetime64("1970-01-01T00:00:40")
+    assert run.endTime() == np.datetime64("1970-01-01T00:02:40")
+    run["duration"] = 7.0
+    assert run["duration"].value == 7.0
+
+
+def test_times_of_a_run_that_says_nothing_are_an_error() -> None:
+    with pytest.raises(RuntimeError, match="start of the run is not known"):
+        Run().startTime()
+    assert not Run().hasProperty("duration")
+    with pytest.raises(RuntimeError, match="duration"):
+        Run()["duration"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("1970-01-01T00:00:01", SECOND),
+        ("1970-01-01T00:00:01.5Z", 1_500_000_000),
+        ("1970-01-01 00:00:01.000000001", 1_000_000_001),
+        ("1970-01-01T01:00:01+01:00", SECOND),
+        ("1969-12-31T19:00:01-05:00", SECOND),
+        (np.datetime64(5, "s"), 5 * SECOND),
+        (np.int64(7), 7),
+    ],
+)
+def test_times_are_read_as_utc_unless_they_say_otherwise(text: object, ns: int) -> None:
+    assert to_ns(text) == ns
+
+
+def test_a_time_that_is_none_says_what_was_expected() -> None:
+    with pytest.raises(ValueError, match="'yesterday' is not a time; expected ISO-8601"):
+        to_ns("yesterday")
+
+
+def test_times_are_written_with_all_nanoseconds() -> None:
+    assert iso(1_500_000_001) == "1970-01-01T00:00:01.500000001"
+    assert to_ns(iso(1_700_000_000_123_456_789)) == 1_700_000_000_123_456_789
+
+
+# -- access -----------------------------------------------------------------------------------------------------------
+
+
+def test_logs_are_read_and_written_by_subscription() -> None:
+    run = Run()
+    run["s2"] = 30.5
+    assert run["s2"].value == 30.5
+    assert run.getProperty("s2").value == 30.5
+    assert run.getLogData("s2") is run["s2"]
+    assert run.hasProperty("s2")
+    assert "s2" in run
+    assert run.keys() == ["s2"]
+    assert [log.name for log in run.getLogData()] == ["s2"]  # type: ignore[union-attr]
+    assert isinstance(run["s2"], Property)
+
+
+def test_a_log_that_is_not_there_raises_what_scripts_catch() -> None:
+    with pytest.raises(RuntimeError, match="Unknown search object nope"):
+        Run().getProperty("nope")
+
+
+def test_properties_are_added_with_units_and_not_replaced_by_accident() -> None:
+    run = Run()
+    run.addProperty("a", 1, "mm", False)
+    assert run["a"].units == "mm"
+    with pytest.raises(ValueError, match="already"):
+        run.addProperty("a", 2, False)
+    run.addProperty("a", 2, True)
+    assert run["a"].value == 2
+    run.addProperty("a", 3, "", True)
+    assert run["a"].value == 3
+
+
+def test_the_mean_of_a_series_weighs_values_by_the_time_they_held() -> None:
+    run = Run({"T": TimeSeries("T", np.array([0, 1, 11]) * SECOND, [100.0, 200.0, 300.0]), "n": 4})
+    # 100 for 1 s, 200 for 10 s, 300 for as long as the one before, 10 s: 5100 / 21
+    assert run.getTimeAveragedValue("T") == pytest.approx(5100 / 21)
+    assert run.getStatistics("T").mean == pytest.approx(200.0)
+    assert run.getPropertyAsSingleValue("T") == pytest.approx(200.0)
+    assert run.getPropertyAsSingleValue("n") == 4.0
+    assert run.getTimeAveragedValue("n") == 4.0
