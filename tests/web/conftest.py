@@ -114,7 +114,12 @@ class Snapshot:
                         "event_rate": 250_000.0, "charge_rate_pC": 1e9, "charge_pC": 6e11, "pulses": 36_000,
                         "chunks": 7, "newest_data_ns": NOW - 2 * SECOND, "result_ns": NOW - 4 * SECOND,
                         "latency": {"proc": 0.5, "post": 0.25}, "logs": {"temperature": LogValue(293.5, "K", NOW)},
-                        "ledger": {"runs": [{"run": 1001, "events": 12_345_678}], "between_runs": {}},
+                        "ledger": {
+                            "runs": [
+                                {"run": 1000, "dropped": {"unmapped": 1}}, {"run": 1001, "dropped": {"unmapped": 5}},
+                            ],
+                            "between_runs": {},
+                        },
                         "story": ("new run 1001",), **reducer,
                     }
                 )

@@ -52,7 +52,7 @@ def test_a_script_error_comes_with_its_line(app: Starlette, snapshot: Any, ask: 
 
 
 def test_ledger_and_story_are_the_reducers(app: Starlette, snapshot: Any, ask: Any) -> None:
-    assert ask(app, "/api/ledger").json["runs"] == [{"run": 1001, "events": 12_345_678}]
+    assert ask(app, "/api/ledger").json["runs"][-1] == {"run": 1001, "dropped": {"unmapped": 5}}
     assert ask(app, "/api/story").json == {"story": ["new run 1001"]}
 
 
@@ -93,6 +93,7 @@ def test_metrics_give_the_figures_and_leave_out_what_is_not_known(app: Starlette
     assert "livereduce_received_bytes_total 5e+06" in lines
     assert "livereduce_data_age_seconds 2.0" in lines
     assert 'livereduce_stage_seconds{stage="proc"} 0.5' in lines
+    assert 'livereduce_run_dropped_events{reason="unmapped"} 5.0' in lines
     assert "livereduce_event_rate" not in answer.text
 
 

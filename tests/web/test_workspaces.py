@@ -180,6 +180,9 @@ def test_a_truncated_workspace_gives_its_sum_and_notes_which_spectra_are_wanted(
     assert (later.status, later.json["wanted"]) == (202, [5, 99999])
     ask(app, "/api/workspaces/all?spectrum=6")
     assert json.loads((snapshot.folder / "wanted.json").read_text()) == {"all": [5, 99999, 6]}
+    for index in range(200, 300):
+        ask(app, f"/api/workspaces/all?spectrum={index}")
+    assert json.loads((snapshot.folder / "wanted.json").read_text()) == {"all": list(range(268, 300))}
     assert ask(app, "/api/workspaces/all?spectrum=100000").status == 404
 
 

@@ -112,7 +112,7 @@ def endpoints(site: Site) -> list[Endpoint]:
 
     add("/", "The page", lambda _: FileResponse(STATIC / "index.html", headers=_page_headers()), media="text/html")
     add("/api/status", "State in words, and figures", lambda _: _status(site), schema=openapi.STATUS)
-    add("/api/ledger", "Events by run and by what became of them", lambda _: _ledger(runtime_dir))
+    add("/api/ledger", "Events by run and by what became of them", lambda _: JSONResponse(_ledger(runtime_dir)))
     add("/api/workspaces", "What there is to look at", lambda _: JSONResponse(workspaces.listing(runtime_dir)))
     add(
         "/api/workspaces/{name}",
@@ -143,9 +143,9 @@ def _status(site: Site) -> Response:
     return Response(status.STATUS.dump_json(site.status()), media_type="application/json")
 
 
-def _ledger(runtime_dir: Path) -> Response:
+def _ledger(runtime_dir: Path) -> dict[str, Any]:
     reducer = files.read_health(runtime_dir).reducer
-    return JSONResponse(dict(reducer.ledger) if reducer and reducer.ledger else {"runs": [], "between_runs": {}})
+    return dict(reducer.ledger) if reducer and reducer.ledger else {"runs": [], "between_runs": {}}
 
 
 def _story(runtime_dir: Path) -> Response:
@@ -183,7 +183,8 @@ def _scripts(config: Config) -> Response:
 
 
 def _metrics(site: Site) -> Response:
-    return PlainTextResponse(metrics.render(site.status), media_type="text/plain; version=0.0.4; charset=utf-8")
+    text = metrics.render(site.status, _ledger(site.config.runtime_dir))
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _ready(site: Site) -> Response:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -153,8 +154,11 @@ def want(runtime_dir: Path, name: str, spectra: list[int]) -> None:
         wanted = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         wanted = {}
+    present = {entry["name"] for entry in read_manifest(runtime_dir).workspaces}
+    wanted = {known: indices for known, indices in wanted.items() if known in present}
     earlier = [index for index in wanted.get(name, []) if index not in spectra]
     wanted[name] = [*earlier, *spectra][-WANTED_PER_WORKSPACE:]
-    beside = path.with_suffix(f".{os.getpid()}.tmp")
+    # requests are answered in several threads
+    beside = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
     beside.write_text(json.dumps(wanted))
     beside.replace(path)

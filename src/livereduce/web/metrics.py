@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,8 +15,9 @@ from livereduce.status import State, Status
 class StatusCollector(Collector):
     """Turns the present `Status` into metric families; a figure that is not known is left out, never zero."""
 
-    def __init__(self, status: Callable[[], Status]) -> None:
+    def __init__(self, status: Callable[[], Status], ledger: Mapping[str, Any]) -> None:
         self._status = status
+        self._ledger = ledger
 
     def collect(self) -> Iterator[Metric]:
         """Give the families."""
@@ -33,6 +35,11 @@ class StatusCollector(Collector):
         for stage, seconds in now.latency.items():
             stages.add_metric([stage], seconds)
         yield stages
+        accounts = [account for account in self._ledger.get("runs", ()) if account["run"] == now.run]
+        dropped = GaugeMetricFamily("livereduce_run_dropped_events", "Events not accumulated", labels=["reason"])
+        for reason, count in accounts[-1].get("dropped", {}).items() if accounts else ():
+            dropped.add_metric([reason], count)
+        yield dropped
 
 
 def _gauges(now: Status) -> Iterator[tuple[str, str, float | None]]:
@@ -58,8 +65,8 @@ def _counters(now: Status) -> Iterator[tuple[str, str, float]]:
     yield "chunks", "Chunks processed since the reducer started", now.chunks
 
 
-def render(status: Callable[[], Status]) -> bytes:
-    """Give the metrics as Prometheus' text."""
+def render(status: Callable[[], Status], ledger: Mapping[str, Any]) -> bytes:
+    """Give the metrics as Prometheus' text; `ledger` is the object of /api/ledger."""
     registry = CollectorRegistry()
-    registry.register(StatusCollector(status))
+    registry.register(StatusCollector(status, ledger))
     return generate_latest(registry)

@@ -195,7 +195,7 @@ function chooseShow(workspace) {
   memory.offered = key;
   const options = [];
   if (spectra > 0 && spectra <= FEW) options.push(["all", spectra === 1 ? "the spectrum" : "all spectra"]);
-  if (spectra > 1) options.push(["sum", "sum of all spectra"], ["one", "one spectrum"], ["counts", "sum of each spectrum"], ["image", "picture"]);
+  if (spectra > 1) options.push(["sum", "sum of all spectra"], ["one", "one by its index"], ["counts", "sum of each spectrum"], ["image", "picture"]);
   $("show").replaceChildren(...options.map(([value, label]) => element("option", { value }, label)));
   if (sameName && options.some(([value]) => value === before)) $("show").value = before;
   $("show").parentElement.hidden = options.length < 2;
@@ -240,12 +240,18 @@ async function draw() {
   else if (data.values) { memory.curves = []; plot.showPicture(data, options); }
   else {
     memory.curves = data.curves.map((c, i) => ({ ...c, colour: i, hidden: memory.hidden.has(c.spectrum),
-      label: { sum: "sum", counts: "counts" }[c.spectrum] || `spectrum ${c.spectrum}` }));
+      label: { sum: "sum", counts: "counts" }[c.spectrum] || indexLabel(data, c.spectrum) }));
     plot.show(memory.curves, options);
   }
   legend();
   $("plot").setAttribute("aria-label", `${data.name}, run ${data.run}: ${yLabel} against ${xLabel}, version ${data.version}`);
   downloads(base, asked);
+}
+
+// the workspace index, which is what the API counts by, and the instrument's spectrum number where it is known
+function indexLabel(data, index) {
+  const row = (data.spectra || []).indexOf(index), number = (data.spectrum_numbers || [])[row];
+  return number === undefined ? `index ${index}` : `index ${index}, spectrum ${number}`;
 }
 
 function columns(list) {
@@ -332,5 +338,6 @@ $("spectrum").addEventListener("change", refresh);
 const versions = new EventSource("/api/events");
 versions.onmessage = (event) => { memory.versions = JSON.parse(event.data); refresh(); };
 addEventListener("pagehide", () => versions.close());
+addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 everySecond(); ledger(); actions().catch(() => {}); refresh();

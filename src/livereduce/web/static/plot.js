@@ -115,7 +115,7 @@ export class Plot {
     g.fillStyle = this.colour("--text"); g.font = "13px system-ui, sans-serif"; g.textAlign = "center";
     g.fillText(options.xLabel, (left + right) / 2, bottom + 34);
     g.save(); g.translate(13, (top + bottom) / 2); g.rotate(-Math.PI / 2);
-    g.fillText(this.picture ? "spectrum" : options.yLabel, 0, 0); g.restore();
+    g.fillText(this.picture ? "index" : options.yLabel, 0, 0); g.restore();
   }
 
   drawCurve(curve) {
@@ -240,7 +240,7 @@ export class Plot {
     const { x, spectra, values } = this.picture, i = upperBound(x, at) - 1;
     const q = upperBound(spectra, this.sy.invert(this.row ?? this.area.bottom - 1)) - 1;
     if (!values[q] || values[q][i] === undefined) return [];
-    const last = spectra[q + 1] - 1, label = last > spectra[q] ? `spectra ${spectra[q]}–${last}` : `spectrum ${spectra[q]}`;
+    const last = spectra[q + 1] - 1, label = last > spectra[q] ? `index ${spectra[q]}–${last}` : `index ${spectra[q]}`;
     return [{ label, colour: 0, x: `${digits(x[i], x[i + 1])} … ${digits(x[i + 1] ?? x[i], x[i])}`, y: values[q][i], e: null, named: true }];
   }
 
