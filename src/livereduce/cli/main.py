@@ -64,3 +64,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="livereduce")
 def cli() -> None:
     """Reduce neutron data while they are being measured, with the instrument scientist's own scripts."""
+
+
+if __name__ == "__main__":
+    cli(prog_name="livereduce")
