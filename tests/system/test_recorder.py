@@ -352,6 +352,18 @@ def test_the_next_address_is_tried_when_one_does_not_answer(tmp_path: Path, clos
     assert health.reconnects == 0
 
 
+def test_a_name_that_nobody_knows_does_not_stop_the_recorder_from_reporting_and_ending(
+    tmp_path: Path, closing: contextlib.ExitStack
+) -> None:
+    recorder = Recorder(tmp_path, "no-such-host.invalid:31415")
+    closing.callback(recorder.stop)
+    first = recorder.until_healthy(lambda h: True)
+    later = recorder.until_healthy(lambda h: h.written_ns > first.written_ns + 1_500_000_000)
+    assert later.state in {"connecting", "waiting"}
+    recorder.process.send_signal(signal.SIGTERM)
+    assert recorder.process.wait(DEADLINE_S) == 0
+
+
 def test_the_recorder_ends_cleanly_when_its_parent_is_gone(start: Start) -> None:
     _, recorder = start(send(opening(0)))
     recorder.until_healthy(lambda h: h.state == "connected")

@@ -140,6 +140,7 @@ class Recorder:
             self._writer.end_segment()
         except OSError as again:
             log.warning("cannot end the segment: %s", again)
+        self._journal_bytes = bytes_between(self._journal, BEGIN)
 
     def _tell(self) -> None:
         """Write the health file when something changed, and regularly."""

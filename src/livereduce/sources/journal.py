@@ -97,7 +97,7 @@ def prune(directory: Path, keep_bytes: int, keep_runs: int) -> int:
         kept += 1
     removed = [segment for run_segments in runs[: len(runs) - kept] for segment in run_segments]
     for segment in removed:
-        segment.path.unlink()
+        segment.path.unlink(missing_ok=True)
     return sum(segment.size for segment in removed)
 
 

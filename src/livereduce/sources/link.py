@@ -1,13 +1,15 @@
 """The client's side of ADARA connections: connect, say hello, receive, and connect again when the connection is lost.
 
-Nothing here waits, but for the name server. Silence is no error: the server says nothing while nothing happens. A
-peer that vanished without a word is found by TCP keep-alive.
+Nothing here waits; names are looked up in a thread of their own, because without a network that can take half a
+minute. Silence is no error: the server says nothing while nothing happens. A peer that vanished without a word is found
+by TCP keep-alive.
 """
 
 import logging
 import os
 import select
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +21,7 @@ from livereduce.sources.resume import NOW, Resume
 DEFAULT_PORT = 31415
 BUFFER_BYTES = 1 << 20
 CONNECT_SECONDS = 10.0
+LOOK_UP_SECONDS = 0.05
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
 
 log = logging.getLogger(__name__)
@@ -80,6 +83,7 @@ class Link:
         self._segment_bytes = segment_bytes
         self._earlier_packets = 0
         self._candidates: list[tuple[socket.AddressFamily, Any]] = []
+        self._look_up: _LookUp | None = None
         self._socket: socket.socket | None = None
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._filled = self._settled = 0
@@ -100,7 +104,7 @@ class Link:
         """Do what can be done at once; gives what was received, None when that is nothing."""
         if self._socket is None:
             if self._clock() >= self.retry_at:
-                self._connect()
+                self._look_up_or_connect()
         elif self.state == "connecting":
             self._finish_connecting(self._socket)
         else:
@@ -128,18 +132,30 @@ class Link:
         """End the connection."""
         if self._socket is not None:
             self._socket.close()
-        self._socket = None
+        self._socket = self._look_up = None
         self.state = "waiting"
+
+    def _look_up_or_connect(self) -> None:
+        self.state = "connecting"
+        if not self._candidates:
+            self._look_up = self._look_up or _LookUp(self._addresses)
+            self._look_up.join(LOOK_UP_SECONDS)
+            if self._look_up.is_alive():
+                self.retry_at = self._clock() + LOOK_UP_SECONDS
+                return
+            self._candidates, failure = self._look_up.found, self._look_up.failure
+            self._look_up = None
+            if not self._candidates:
+                self.lose(f"cannot look up the address: {failure}")
+                return
+        self._connect()
 
     def _connect(self) -> None:
         """Begin to connect to the next address."""
         try:
-            if not self._candidates:
-                self._candidates = _resolve(self._addresses)
             family, target = self._candidates.pop(0)
             self._socket = socket.socket(family, socket.SOCK_STREAM)
             self._socket.setblocking(False)
-            self.state = "connecting"
             self.retry_at = self._clock() + CONNECT_SECONDS
             self._socket.connect(target)
         except BlockingIOError:
@@ -228,15 +244,19 @@ def parse_addresses(text: str) -> list[tuple[str, int]]:
     return addresses
 
 
-def _resolve(addresses: list[tuple[str, int]]) -> list[tuple[socket.AddressFamily, Any]]:
-    """Look up all addresses; those without an answer are left out unless none has one."""
-    found: list[tuple[socket.AddressFamily, Any]] = []
-    failure: OSError | None = None
-    for host, port in addresses:
-        try:
-            found += [(info[0], info[4]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-        except OSError as error:
-            failure = error
-    if not found and failure is not None:
-        raise failure
-    return found
+class _LookUp(threading.Thread):
+    """Looks up all addresses; those without an answer are left out."""
+
+    def __init__(self, addresses: list[tuple[str, int]]) -> None:
+        super().__init__(name="name look-up", daemon=True)
+        self.found: list[tuple[socket.AddressFamily, Any]] = []
+        self.failure: OSError | None = None
+        self._addresses = addresses
+        self.start()
+
+    def run(self) -> None:
+        for host, port in self._addresses:
+            try:
+                self.found += [(info[0], info[4]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+            except OSError as error:
+                self.failure = error
