@@ -192,8 +192,9 @@ def test_a_log_of_many_values_is_reduced_to_one_as_the_parameter_says(idf: Make,
     assert found.positions[0, 2] == pytest.approx(expected)
 
 
-def test_one_sample_is_its_own_mean(idf: Make) -> None:
-    found = idf(arm(logged("z", "detz")), logs={"detz": (TIMES[:1], VALUES[:1])})
+@pytest.mark.parametrize("extract", ["", "position 1", "last_value"])
+def test_one_sample_is_the_value_whatever_is_asked_for(idf: Make, extract: str) -> None:
+    found = idf(arm(logged("z", "detz", extract=extract)), logs={"detz": (TIMES[:1], VALUES[:1])})
     assert found.positions[0, 2] == 1.0
 
 

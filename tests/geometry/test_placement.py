@@ -108,6 +108,24 @@ def test_facing_follows_a_component_that_a_log_moves_only_before_the_parameter(i
     same(found.positions, [[8, 0, 0], [7, 0, -1]])
 
 
+def test_steps_and_facing_below_a_turned_component_do_not_see_the_parameter_that_turns_it(idf: Make) -> None:
+    # as on a detector arm that swings: arm turned by 90 about y (z -> x, x -> -z) and put to r = 5, t = 90 by a log
+    swing = """<parameter name="roty"><logfile id="arc"/></parameter><parameter name="t-position"><logfile id="arc"/>
+    </parameter><parameter name="r-position"><value val="5"/></parameter>"""
+    body = f"""<component type="east"><location>{swing}</location></component>
+    <type name="east"><component type="panel"><location><trans x="2" y="3"/></location></component></type>
+    <type name="panel" is="rectangular_detector" type="pixel" xpixels="1" ypixels="1"/>"""
+    # r-position alone puts the arm to z = 5
+    assert_allclose(idf(body).positions, [[2, 3, 5]])
+    # at (5, 0, 0), the panel's x = 2 becomes z = -2
+    same(idf(body, logs={"arc": 90.0}).positions, [[5, 3, -2]])
+    faced = body.replace('<trans x="2" y="3"/>', '<facing x="-9" y="0" z="0"/>').replace(
+        'xpixels="1"', 'xpixels="1" xstart="1"'
+    )
+    # facing away from (-9, 0, 0) as written, at the origin: z -> x, so x -> -z; then the swing takes -z to -x
+    same(idf(facing, logs={"arc": 90.0}).positions, [[4, 0, 0]])
+
+
 INDIRECT = "<indirect-neutronic-positions/>"
 ANALYSER = """<component type="bank" idlist="ids"><location z="1"/></component>
 <type name="bank">

@@ -241,7 +241,6 @@ def test_unsupported_detectors_are_named_with_type_and_line(idf: Make, kind: str
         ('<component type="no"><location/></component>', r"<component 'no'> \(line 1\): there is no type 'no'"),
         ('<component type="pixel"/>', r"<component 'pixel'> \(line 1\): has no <location>"),
         ("<component><location/></component>", r"<component> \(line 1\): attribute type is missing"),
-        ("<type/>", r"<type> \(line 1\): attribute name is missing"),
         ('<type name="a"/><type name="a"/>', r"<type 'a'> \(line 1\): a type of this name is already there"),
         ("<component-link/>", r"<component-link> \(line 1\): names neither a component"),
     ],
@@ -249,6 +248,12 @@ def test_unsupported_detectors_are_named_with_type_and_line(idf: Make, kind: str
 def test_broken_structure_names_the_element(idf: Make, body: str, message: str) -> None:
     with pytest.raises(GeometryError, match=message):
         idf(body)
+
+
+def test_a_type_without_a_name_is_ignored_with_a_warning(idf: Make) -> None:
+    # a definition in use has one around a component that was to be taken out
+    found = idf('<type><component type="no such"><location/></component></type>')
+    assert found.warnings == ("<type> (line 1) has no name, so nothing can use it; it was ignored",)
 
 
 def test_a_type_that_contains_itself_is_an_error(idf: Make) -> None:

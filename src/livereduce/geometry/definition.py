@@ -212,6 +212,9 @@ class _Reading:
     def _types(self) -> dict[str, Type]:
         types: dict[str, Type] = {}
         for element in self.root.all("type"):
+            if not element.text_of("name"):
+                self.warnings[f"{element} has no name, so nothing can use it; it was ignored"] = None
+                continue
             found = self._type(element)
             if found.name in types:
                 element.fail("a type of this name is already there")

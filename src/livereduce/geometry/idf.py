@@ -54,7 +54,7 @@ def load_idf(
     """
     definition = read_definition(path_or_text, parameters)
     tree = lay_out(definition, neutronic=neutronic, name=name)
-    return _IdfModel(tree, {}, place_all(tree, {}), ()).place_from_start(logs or {})
+    return _IdfModel(tree, {}, place_all(tree), ()).place_from_start(logs or {})
 
 
 def find_definition(directory: Path, instrument: str, when: datetime) -> Path:
@@ -121,7 +121,8 @@ class _IdfModel:
             raise GeometryError(f"{self.tree.name}: there is no component {component!r} to move")
         definition = with_link(self.tree.definition, Link(component, None, (parameter,)))
         tree = lay_out(definition, neutronic=self.tree.neutronic, name=self.tree.name)
-        return _IdfModel(tree, self.values, place_all(tree, self.values), self.problems)._instrument()
+        placement = place_again(tree, self.values, [0], place_all(tree)) if self.values else place_all(tree)
+        return _IdfModel(tree, self.values, placement, self.problems)._instrument()
 
     def parameter_texts(self, name: str) -> list[tuple[str, slice, str]]:
         components = self._instrument().components

@@ -85,6 +85,8 @@ class Parameter:
         times, values = np.asarray(log[0], dtype=np.int64), np.asarray(log[1], dtype=np.float64)
         if len(values) == 0 or len(times) != len(values):
             raise ValueError(f"{len(values)} values at {len(times)} times")
+        if len(values) == 1:  # all there is in live use, whatever the definition asks for
+            return float(values[0])
         match self.extract.split():
             case ["position", index]:
                 return float(values[int(index)])

@@ -1,7 +1,9 @@
 """Where everything stands: absolute frames of the components and positions of the detectors.
 
-One pass over the entries of a `Tree`, parents first; a change of a log repeats it only for what hangs below the
-components that log moves.
+In two steps. Relative places come from the definition as written, once: steps along absolute directions (``trans``) and
+facing look at where the parents stand before any parameter moves them. Parameters then replace relative places, and one
+pass over the entries, parents first, makes them absolute; when a log changes, only what hangs below the components it
+moves is done again.
 """
 
 from __future__ import annotations
@@ -21,105 +23,125 @@ Values = Mapping[Parameter, float]
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Absolute position float64[m, 3] and rotation float64[m, 3, 3] of m entries."""
+    """Position float64[m, 3] and rotation float64[m, 3, 3] of m entries."""
 
     position: Floats
     rotation: Floats
 
     @staticmethod
     def empty(count: int) -> Frames:
-        """Frames at the origin."""
+        """Return frames at the origin."""
         return Frames(np.zeros((count, 3)), np.tile(IDENTITY, (count, 1, 1)))
 
     def copy(self) -> Frames:
-        """Frames that may be written."""
+        """Return frames that may be written."""
         return Frames(self.position.copy(), self.rotation.copy())
+
+    def put(self, number: int, parent: int, position: Floats, turn: Floats) -> None:
+        """Make a place relative to the parent's absolute."""
+        self.position[number] = self.position[parent] + self.rotation[parent] @ position
+        self.rotation[number] = self.rotation[parent] @ turn
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Frames of all entries and positions float64[n, 3] of all detectors.
+    """A placed instrument.
 
-    In a neutronic instrument `physical` holds the frames of the real components, which facing and rotations come
-    from; otherwise both are the same object.
+    Attributes
+    ----------
+    relative
+        Places relative to the parent before parameters.
+    written
+        Absolute rotation float64[m, 3, 3] before parameters.
+    frames
+        Absolute places.
+    detectors
+        float64[n, 3].
     """
 
+    relative: Frames
+    written: Floats
     frames: Frames
-    physical: Frames
     detectors: Floats
 
-    def copy(self) -> Placement:
-        """Return a placement that may be written."""
-        physical = self.physical.copy()
-        frames = physical if self.frames is self.physical else self.frames.copy()
-        return Placement(frames, physical, self.detectors.copy())
 
-    def freeze(self) -> Placement:
-        """Return the same arrays, from now on read-only."""
-        for frames in (self.frames, self.physical):
-            frames.position.setflags(write=False)
-            frames.rotation.setflags(write=False)
-        self.detectors.setflags(write=False)
-        return self
-
-
-def place_all(tree: Tree, values: Values) -> Placement:
-    """Place the whole instrument."""
+def place_all(tree: Tree) -> Placement:
+    """Place the whole instrument as written; parameters with a constant value count, logs do not."""
+    relative, written = _relative_places(tree)
     count = len(tree.entries)
-    physical = Frames.empty(count)
-    frames = Frames.empty(count) if tree.neutronic else physical
-    placement = Placement(frames, physical, np.empty((len(tree.ids), 3)))
-    _place(tree, values, range(1, count), placement)
-    return placement.freeze()
+    placement = Placement(relative, written, Frames.empty(count), np.empty((len(tree.ids), 3)))
+    _place(tree, {}, range(1, count), placement)
+    return _frozen(placement)
 
 
 def place_again(tree: Tree, values: Values, moved_entries: Iterable[int], old: Placement) -> Placement:
     """Place what hangs below these entries anew; the rest is taken over."""
-    placement = old.copy()
+    placement = Placement(old.relative, old.written, old.frames.copy(), old.detectors.copy())
     done = 0
     for number in sorted(set(moved_entries)):
         if number >= done:
             done = tree.entries[number].end
             _place(tree, values, range(number, done), placement)
-    return placement.freeze()
+    return _frozen(placement)
+
+
+def _frozen(placement: Placement) -> Placement:
+    for array in (placement.frames.position, placement.frames.rotation, placement.detectors):
+        array.setflags(write=False)
+    return placement
 
 
 def _place(tree: Tree, values: Values, numbers: range, placement: Placement) -> None:
-    frames, physical = placement.frames, placement.physical
+    frames, relative = placement.frames, placement.relative
     for number in numbers:
-        entry = tree.entries[number]
-        parent = tree.entries[entry.parent]
-        assert isinstance(parent, Node)
-        at, turn = frames.position[entry.parent], frames.rotation[entry.parent]
+        entry, parent = tree.entries[number], tree.entries[number].parent
         if isinstance(entry, Block):
-            frames.position[number], frames.rotation[number] = at, turn
-            placement.detectors[entry.first : entry.last] = at + _leaves(entry, parent.triple, turn, values) @ turn.T
+            holder = tree.entries[parent]
+            assert isinstance(holder, Node)
+            frames.put(number, parent, np.zeros(3), IDENTITY)
+            leaves = _leaves(entry, holder.triple, placement.written[parent], values)
+            placement.detectors[entry.first : entry.last] = frames.position[parent] + leaves @ frames.rotation[parent].T
             continue
-        real_at, real_turn = physical.position[entry.parent], physical.rotation[entry.parent]
         own = present_values(entry.parameters, values)
-        relative = moved(entry.locations.relative(slice(entry.row, entry.row + 1), parent.triple, real_turn)[0], own)
-        leaf = entry.panel is None and entry.end == number + 1
-        turning = entry.locations.turn(entry.row)
-        if not leaf:  # facing turns a leaf on the spot, which moves no detector
-            turning = _faced(entry, tree.definition.facing, turning, real_at + real_turn @ relative, real_turn)
-        relative_turn = turned(turning, own)
-        physical.position[number] = real_at + real_turn @ relative
-        physical.rotation[number] = real_turn @ relative_turn
-        if tree.neutronic:
-            relative, relative_turn = _behind(entry, parent.triple, relative, relative_turn, turn)
-            frames.position[number] = at + turn @ relative
-            frames.rotation[number] = turn @ relative_turn
+        frames.put(number, parent, moved(relative.position[number], own), turned(relative.rotation[number], own))
         if entry.panel is not None:
             here = placement.detectors[entry.first : entry.last]
             _fill_panel(entry, own, frames.position[number], frames.rotation[number], here)
 
 
-def _leaves(block: Block, triple: Floats | None, turn: Floats, values: Values) -> Floats:
+def _leaves(block: Block, triple: Floats | None, written: Floats, values: Values) -> Floats:
     """Relative positions of a block's detectors. Their own turning moves nothing."""
-    position = block.locations.relative(block.rows, triple, turn)
+    position = block.locations.relative(block.rows, triple, written)
     for rows, parameters in block.parameters:
         position[rows] = moved(position[rows], present_values(parameters, values))
     return position
+
+
+def _relative_places(tree: Tree) -> tuple[Frames, Floats]:
+    """Relative places of all entries as written, and their absolute rotations.
+
+    In a neutronic instrument the rotation of a component comes from its physical place, its position from the
+    neutronic one where it has one.
+    """
+    count = len(tree.entries)
+    physical, written, relative = Frames.empty(count), Frames.empty(count), Frames.empty(count)
+    for number in range(1, count):
+        node, parent = tree.entries[number], tree.entries[tree.entries[number].parent]
+        if not isinstance(node, Node):
+            continue
+        assert isinstance(parent, Node)
+        row, above = slice(node.row, node.row + 1), physical.rotation[node.parent]
+        position = node.locations.relative(row, parent.triple, above)[0]
+        turn = node.locations.turn(node.row)
+        if node.panel is not None or node.end > number + 1:  # facing turns a leaf on the spot, which moves no detector
+            absolute = physical.position[node.parent] + above @ position
+            turn = _faced(node, tree.definition.facing, turn, absolute, above)
+        physical.put(number, node.parent, position, turn)
+        if tree.neutronic:
+            position, turn = _behind(node, parent.triple, position, turn, written.rotation[node.parent])
+        written.put(number, node.parent, position, turn)
+        relative.position[number], relative.rotation[number] = position, turn
+    return relative, written.rotation
 
 
 def _faced(node: Node, default: Facing | None, own: Floats, position: Floats, parent_turn: Floats) -> Floats:
@@ -140,19 +162,16 @@ def _faced(node: Node, default: Facing | None, own: Floats, position: Floats, pa
 
 
 def _behind(
-    node: Node, triple: Floats | None, relative: Floats, relative_turn: Floats, turn: Floats
+    node: Node, triple: Floats | None, position: Floats, turn: Floats, parent_turn: Floats
 ) -> tuple[Floats, Floats]:
     """Relative neutronic place of a component: its own when it has one, else the physical one."""
     place: Locations | None = node.locations.extra_of(node.row).neutronic
     if place is None:
-        return relative, relative_turn
-    position = Locations(
-        place.names,
-        place.coordinates,
-        place.spherical,
-        shift=None if place.shift is None else place.shift @ relative_turn.T,
-    ).relative(slice(0, 1), triple, turn)[0]
-    return position, relative_turn @ place.turn(0)
+        return position, turn
+    # steps of the neutronic place start from the rotation that is there already
+    shift = None if place.shift is None else place.shift @ turn.T
+    started = Locations(place.names, place.coordinates, place.spherical, shift=shift)
+    return started.relative(slice(0, 1), triple, parent_turn)[0], turn @ place.turn(0)
 
 
 def _fill_panel(node: Node, values: Mapping[str, float], at: Floats, turn: Floats, out: Floats) -> None:
