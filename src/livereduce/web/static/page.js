@@ -1,6 +1,6 @@
 // The page: asks for the status once a second, for curves when /api/events says there are newer ones.
 import { Plot, spark } from "./plot.js";
-import { charge, short } from "./scale.js";
+import { charge, short, took } from "./scale.js";
 
 const $ = (id) => document.getElementById(id);
 const TONE = { running: "good", reprocessing: "calm", "waiting for run": "calm", paused: "calm", starting: "calm",
@@ -55,12 +55,12 @@ function show(status) {
 
 function figures(s) {
   const old = (seconds, limit) => seconds !== null && seconds > limit;
-  const [amount, unit] = charge(s.charge_pC);
+  const [amount, unit] = charge(s.charge_pC), [scripts, scriptsUnit] = took((s.latency.proc || 0) + (s.latency.post || 0));
   const rows = [
     ["Events", short(s.events)], ["Rate", s.event_rate === null ? "–" : `${short(s.event_rate)} <small>/s</small>`],
     ["Age of data", ageCell(s.data_age_s), old(s.data_age_s, 120)], ["Age of result", ageCell(s.result_age_s), old(s.result_age_s, 300)],
     ["Charge", `${amount} <small>${unit}</small>`], ["Pulses", short(s.pulses)],
-    ["Scripts took", s.chunks ? `${short((s.latency.proc || 0) + (s.latency.post || 0))} <small>s</small>` : "–"],
+    ["Scripts took", s.chunks ? `${scripts} <small>${scriptsUnit}</small>` : "–"],
   ];
   if (s.reprocess_percent !== null) rows.push(["Read again", `${s.reprocess_percent.toFixed(0)} <small>%</small>`]);
   $("figures").replaceChildren(...rows.map(([name, value, isOld]) => {
@@ -116,13 +116,14 @@ function logs(values) {
   $("log-filter").hidden = names.length < 12;
   const rows = names.filter((name) => name.toLowerCase().includes(wanted)).map((name) => {
     const { value, units } = values[name];
-    return row([name, ""], [typeof value === "number" ? `${+value.toPrecision(7)}` : String(value ?? "–"), "n"], [units, "unit"]);
+    const number = typeof value === "number";
+    return row([name, ""], [number ? `${+value.toPrecision(7)}` : String(value ?? "–"), number ? "n" : "right"], [units, "unit"]);
   });
   $("logs").tBodies[0].replaceChildren(...(rows.length ? rows : [row(["none yet", ""])]));
 }
 
 function details(s) {
-  const steps = Object.entries(s.latency).map(([name, seconds]) => `${name} ${short(seconds)} s`).join(", ");
+  const steps = Object.entries(s.latency).map(([name, seconds]) => `${name} ${took(seconds).join(" ")}`).join(", ");
   const full = s.memory_full_s === null ? "" : `, full in ${age(s.memory_full_s)}`;
   const rows = [
     ["Source", s.address || "read by the reducer"],

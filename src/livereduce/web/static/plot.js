@@ -1,7 +1,7 @@
 // Curves with error bars, and a picture of many spectra, on one canvas. Zoom is kept when new data come.
 import { makeScale, short, tickText, ticks } from "./scale.js";
 
-const RIGHT = 14, TOP = 12, BOTTOM = 46;
+const RIGHT = 24, TOP = 12, BOTTOM = 46;
 const COLOURS = 8;
 const STOPS = [[68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140], [40, 174, 128], [94, 201, 98],
   [173, 220, 48], [253, 231, 37]];

@@ -57,3 +57,8 @@ export function charge(pC) {
   }
   return [+pC.toPrecision(4), "pC"];
 }
+
+// a duration as [number, unit]: 0.7 ms, 35 ms, 4.2 s
+export function took(seconds) {
+  return seconds < 1 ? [+(seconds * 1000).toPrecision(2), "ms"] : [+seconds.toPrecision(3), "s"];
+}
