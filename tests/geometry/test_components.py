@@ -54,7 +54,7 @@ def test_a_name_used_often_means_the_first_and_a_path_tells_others_apart(found: 
     assert found.components["last"].ids.tolist() == [3, 4]
     assert found.components["bank2/last"].ids.tolist() == [7, 8]
     assert found.components["TEST/bank2/tube"].ids.tolist() == [5, 6]
-    assert [component.path for component in found.components.named("last")] == ["TEST/bank1/last", "TEST/bank2/last"]
+    assert found.components["bank2/last"].path == "TEST/bank2/last"
 
 
 def test_the_component_nearest_to_the_root_wins_over_an_earlier_deeper_one(idf: Make) -> None:
@@ -86,12 +86,6 @@ def test_what_is_not_there_is_a_key_error(found: Instrument, name: str) -> None:
     assert name not in found.components
     with pytest.raises(KeyError):
         found.components[name]
-
-
-def test_children_are_the_components_directly_below(found: Instrument) -> None:
-    assert [child.path for child in found.components.children("bank2")] == ["TEST/bank2/tube", "TEST/bank2/last"]
-    assert [child.name for child in found.components.children("TEST")][:2] == ["bank1", "bank2"]
-    assert found.components.children("TEST/bank1/tube") == []
 
 
 def test_detector_names_follow_the_rows(found: Instrument) -> None:

@@ -119,9 +119,8 @@ def test_steps_and_facing_below_a_turned_component_do_not_see_the_parameter_that
     assert_allclose(idf(body).positions, [[2, 3, 5]])
     # at (5, 0, 0), the panel's x = 2 becomes z = -2
     same(idf(body, logs={"arc": 90.0}).positions, [[5, 3, -2]])
-    faced = body.replace('<trans x="2" y="3"/>', '<facing x="-9" y="0" z="0"/>').replace(
-        'xpixels="1"', 'xpixels="1" xstart="1"'
-    )
+    facing = body.replace('<trans x="2" y="3"/>', '<facing x="-9" y="0" z="0"/>')
+    facing = facing.replace('xpixels="1"', 'xpixels="1" xstart="1"')
     # facing away from (-9, 0, 0) as written, at the origin: z -> x, so x -> -z; then the swing takes -z to -x
     same(idf(facing, logs={"arc": 90.0}).positions, [[4, 0, 0]])
 

@@ -91,19 +91,6 @@ class Components(Mapping[str, Component]):
     def __len__(self) -> int:
         return len(self._by_name())
 
-    def named(self, name: str) -> list[Component]:
-        """All components of one name, those nearest to the root first."""
-        return [self.component(number) for number in self._by_name().get(name, ())]
-
-    def children(self, name: str) -> list[Component]:
-        """Return the components directly below one, single detectors left out."""
-        parent = next(n for n in self._by_name()[name.split("/")[-1]] if self.path(n).endswith(name.strip("/")))
-        return [
-            self.component(number)
-            for number in range(parent + 1, self.entries[parent].end)
-            if self.entries[number].parent == parent and not self.entries[number].anonymous
-        ]
-
     def component(self, number: int) -> Component:
         """Return the component of one row of the table."""
         entry = self.entries[number]
