@@ -33,9 +33,9 @@ class RemoteWorkspace:
     name: str
     version: int
     run: int
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    e: NDArray[np.float64]
+    x: NDArray[np.float64] = field(repr=False)
+    y: NDArray[np.float64] = field(repr=False)
+    e: NDArray[np.float64] = field(repr=False)
     x_unit: str
     y_unit: str
     title: str

@@ -63,7 +63,7 @@ def test_status_lines_say_state_sentence_figures_and_warnings() -> None:
         "Run 7 is being reduced.",
         "slow",
         "run 7; 12,345 events, 250 /s; data 2.0 s old; result none yet; memory 3 MiB; 1 restarts",
-        "last step: proc 0.50 s",
+        "last step: proc 500.0 ms",
         "warning: odd",
     ]
 

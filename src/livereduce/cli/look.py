@@ -48,7 +48,7 @@ def status_lines(found: dict[str, Any]) -> list[str]:
         f"memory {found['memory_bytes'] / 2**20:,.0f} MiB",
         f"{found['restarts']} restarts",
     ]
-    steps = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in found["latency"].items())
+    steps = ", ".join(f"{stage} {seconds * 1000:,.1f} ms" for stage, seconds in found["latency"].items())
     return [
         f"{found['instrument']}: {found['state']}",
         found["sentence"],
