@@ -59,6 +59,13 @@ def test_a_missing_file_is_a_geometry_error_that_names_it(tmp_path: Path) -> Non
         parse(tmp_path / "nowhere.xml", "instrument")
 
 
+@pytest.mark.parametrize("text", ["", "/dev/zero", "/etc/hostname", "instrument"])
+def test_text_that_is_not_xml_is_never_opened_as_a_file(text: str) -> None:
+    # a geometry packet may hold anything; a device that never ends would take all memory
+    with pytest.raises(GeometryError, match="is neither XML nor the name of an"):
+        parse(text, "instrument")
+
+
 def test_nesting_without_end_is_refused_before_it_is_stored() -> None:
     with pytest.raises(GeometryError, match=f"<a> .*nested more than {MAX_DEPTH} deep"):
         parse("<instrument>" + "<a>" * 100_000, "instrument")

@@ -229,7 +229,7 @@ def _first_bad(rows: list[tuple[int, list[str]]]) -> int:
 
 def read_text(source: Path | str) -> tuple[str, str]:
     """Return the text of a path, or a text given as such, and what to call it in messages."""
-    if isinstance(source, str) and "\n" in source:
+    if isinstance(source, str) and ("\n" in source or "<" in source):
         return source, "the text"
     try:
         return Path(source).read_text(encoding="utf-8", errors="replace"), str(source)

@@ -91,7 +91,8 @@ def parse(source: Source, root: str) -> Element:
     Parameters
     ----------
     source
-        A path, or the text itself (recognised by its first character, ``<``).
+        A `Path`, or a str that ends in ``.xml``; or the text itself, str or bytes. A str from the network that is
+        neither is refused, not opened.
     root
         Local name the root element must have.
 
@@ -121,6 +122,8 @@ def _content(source: Source) -> tuple[str | bytes, str]:
         return source, "the XML text"
     if isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith("<"):
         return source.lstrip("\ufeff \t\r\n"), "the XML text"
+    if isinstance(source, str) and not source.lower().endswith(".xml"):
+        raise GeometryError(f"{source[:100]!r} is neither XML nor the name of an .xml file")
     try:
         return Path(source).read_bytes(), str(source)
     except (OSError, ValueError) as error:

@@ -60,10 +60,10 @@ def load_grouping(source: Path | str, instrument: Instrument, spectrum_numbers: 
         The file cannot be read, an element is wrong, a component is not there, or it names spectra and their numbers
         are not known.
     """
-    text, label = read_text(source) if not _is_xml(source) else (str(source), "the text")
+    text, label = read_text(source)
     if not _is_xml(text):
         return _map_file(text, label, instrument, spectrum_numbers)
-    root = parse(source, "detector-grouping")
+    root = parse(text, "detector-grouping")
     groups = [(_group_id(element, at), element) for at, element in enumerate(root.all("group"), 1)]
     filled = _Filling(instrument, spectrum_numbers)
     for number, element in groups:
@@ -77,10 +77,10 @@ def load_mask(source: Path | str, instrument: Instrument, spectrum_numbers: Ids 
 
     Parameters and errors are those of `load_grouping`.
     """
-    text, label = read_text(source) if not _is_xml(source) else (str(source), "the text")
+    text, label = read_text(source)
     filled = _Filling(instrument, spectrum_numbers)
     if _is_xml(text):
-        for element in parse(source, "detector-masking").all("group"):
+        for element in parse(text, "detector-masking").all("group"):
             filled.put(1, filled.rows_of_element(element))
     else:
         # a line that starts with anything but a digit is a comment
@@ -182,8 +182,8 @@ class _Filling:
         return Grouping(frozen(self.group), names, tuple(warnings))
 
 
-def _is_xml(source: Path | str) -> bool:
-    return isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith("<")
+def _is_xml(text: str) -> bool:
+    return text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def _group_id(element: Element, default: int) -> int:

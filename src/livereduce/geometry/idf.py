@@ -36,7 +36,7 @@ def load_idf(
     Parameters
     ----------
     path_or_text
-        A path, or the XML itself.
+        A path (`Path`, or a str that ends in ``.xml``), or the XML itself.
     logs
         What the logs say: name to a number, or to (times int64[m] in ns, values float64[m]). More can come later with
         `Instrument.with_logs`.
