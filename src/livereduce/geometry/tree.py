@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from livereduce.geometry.components import Entry, PixelNames
 from livereduce.geometry.definition import MAX_IDS, ComponentUse, Definition, Link, Panel, Type
 from livereduce.geometry.document import GeometryError
+from livereduce.geometry.id_cursor import IdCursor
 from livereduce.geometry.locations import Locations
 from livereduce.geometry.parameters import GEOMETRIC, Parameter
 from livereduce.geometry.space import Floats
@@ -99,46 +100,6 @@ def lay_out(definition: Definition, *, neutronic: bool, name: str = "") -> Tree:
     return _Builder(definition, neutronic and definition.indirect, name or definition.name).build()
 
 
-@dataclass(slots=True)
-class _IdCursor:
-    """The id list in force below one top-level component, and how much of it is used."""
-
-    lists: dict[str, NDArray[np.int64]]
-    name: str = ""
-    used: int = 0
-    left_over: list[str] = field(default_factory=list)
-
-    def switch(self, use: ComponentUse) -> None:
-        if not use.idlist or use.idlist == self.name:
-            return
-        if use.idlist not in self.lists:
-            raise GeometryError(f"{use.label}: there is no idlist {use.idlist!r}")
-        if self.name and self.used < len(self.lists[self.name]):
-            self.left_over.append(
-                f"idlist {self.name!r}: {self.used} of {len(self.lists[self.name])} ids were used before {use.label} "
-                f"went on with {use.idlist!r}"
-            )
-        self.name, self.used = use.idlist, 0
-
-    def take(self, count: int, use: ComponentUse) -> NDArray[np.int64]:
-        if not self.name:
-            raise GeometryError(f"{use.label}: places {count} detectors, but neither it nor a parent names an idlist")
-        ids = self.lists[self.name]
-        self.used += count
-        if self.used > len(ids):
-            raise GeometryError(
-                f"{use.label}: needs {self.used} ids up to here, but idlist {self.name!r} has {len(ids)}"
-            )
-        return ids[self.used - count : self.used]
-
-    def finish(self, use: ComponentUse) -> None:
-        if self.name and self.used != len(self.lists[self.name]):
-            raise GeometryError(
-                f"{use.label}: idlist {self.name!r} has {len(self.lists[self.name])} ids, but {self.used} detectors "
-                "took one"
-            )
-
-
 class _Builder:
     def __init__(self, definition: Definition, neutronic: bool, name: str) -> None:
         self.definition = definition
@@ -162,7 +123,7 @@ class _Builder:
         nowhere = Locations([self.name], np.zeros((1, 3)), np.zeros(1, dtype=bool))
         self._node(-1, nowhere, 0, self.definition.parameters, "")
         for use in self.definition.components:
-            cursor = _IdCursor(self.definition.idlists)
+            cursor = IdCursor(self.definition.idlists)
             self._place(use, 0, cursor, 0)
             cursor.finish(use)
             self.warnings += cursor.left_over
@@ -190,7 +151,7 @@ class _Builder:
             (*self.definition.warnings, *self.warnings),
         )
 
-    def _place(self, use: ComponentUse, parent: int, cursor: _IdCursor, depth: int) -> None:
+    def _place(self, use: ComponentUse, parent: int, cursor: IdCursor, depth: int) -> None:
         kind = self.definition.types.get(use.type_name)
         if kind is None:
             raise GeometryError(f"{use.label}: there is no type {use.type_name!r}")
@@ -220,9 +181,7 @@ class _Builder:
             return np.arange(len(use.locations))
         return np.array([row for row, name in enumerate(use.locations.names) if name not in excluded], dtype=np.intp)
 
-    def _assemblies(
-        self, use: ComponentUse, kind: Type, parent: int, rows: Rows, cursor: _IdCursor, depth: int
-    ) -> None:
+    def _assemblies(self, use: ComponentUse, kind: Type, parent: int, rows: Rows, cursor: IdCursor, depth: int) -> None:
         for row in rows:
             number = self._node(parent, use.locations, int(row), use.parameters, kind.role)
             for child in kind.components:
