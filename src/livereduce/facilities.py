@@ -21,11 +21,6 @@ LISTENERS: Mapping[str, StreamKind] = {
 }
 
 
-def class_of(kind: StreamKind) -> str:
-    """Give the listener class name of a kind of stream."""
-    return next(name for name, each in LISTENERS.items() if each == kind)
-
-
 @dataclass(frozen=True, slots=True)
 class Connection:
     """One way to an instrument's live data; `address` is ``host:port``."""

@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "testing": {"mantid", "live", "listeners", "algorithms", "workspaces", "geometry"},
     "simulators": {"protocols", "geometry"},
     "web": {"status", "config"},
-    "supervisor": {"web", "status", "config", "facilities"},
+    "supervisor": {"web", "status", "config"},
     "client": set(),
     "cli": {
         "supervisor", "web", "status", "config", "facilities", "simulators", "protocols", "sources", "recorder",

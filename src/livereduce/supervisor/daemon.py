@@ -6,7 +6,6 @@ children say it reads from files, and what it says itself (`heartbeat.json`) is 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
@@ -21,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from livereduce import facilities, status
+from livereduce import status
 from livereduce.config import Config, script_names
 from livereduce.status import Heartbeat, ReducerHealth, ScriptProblem, Status
 from livereduce.supervisor.page import PageServer
@@ -71,29 +70,14 @@ class Supervisor:
         config.state_dir.mkdir(parents=True, exist_ok=True)
         for stale in ("recorder.json", "reducer.json", "heartbeat.json"):
             (config.runtime_dir / stale).unlink(missing_ok=True)
-        self.recorder = self._make_recorder() if config.listener in RECORDED_STREAMS else None
-        resolved = config.runtime_dir / "reducer-config.json"
+        resolved = config.runtime_dir / "config.json"
         resolved.write_text(config.model_dump_json())
+        self.recorder = Child("livereduce.recorder", resolved) if config.listener in RECORDED_STREAMS else None
         exit_arguments = ("--exit-after-runs", str(exit_after_runs)) if exit_after_runs is not None else ()
         self.reducer = Child("livereduce.reducer", resolved, exit_arguments)
         self.scripts = self._watched_scripts()
         self.page = PageServer(config, token(config.state_dir, config.web.token), self._actions())
         self._requested: set[str] = set()
-
-    def _make_recorder(self) -> Child:
-        """Write down the little a recorder has to know; the address and where to begin are all of the network side."""
-        config = self.config
-        told = {
-            "listener": facilities.class_of(config.listener),
-            "address": config.address,
-            "state_dir": str(config.state_dir),
-            "runtime_dir": str(config.runtime_dir),
-            "start": config.start_time,
-            "segment_bytes": config.stream.segment_bytes,
-        }
-        path = config.runtime_dir / "recorder-config.json"
-        path.write_text(json.dumps(told))
-        return Child("livereduce.recorder", path)
 
     def _watched_scripts(self) -> list[WatchedScript]:
         config = self.config
