@@ -65,7 +65,7 @@ class Link:
     scan
         What is known of the current connection's stream.
     error
-        Why the last attempt or connection ended; None once data arrive.
+        Why the last attempt or connection ended; None while connected.
     """
 
     def __init__(self, address: str, resume: Resume, clock: Callable[[], float], segment_bytes: int) -> None:
@@ -113,7 +113,6 @@ class Link:
 
     def taken(self, chunk: Chunk) -> None:
         """Take note that `chunk` is safe: data are asked for from its end when the connection is lost."""
-        self.error = None
         self._resume.received(self.scan.last_pulse_ns)
         if chunk.broken is not None:
             self.framing_errors += 1
@@ -187,6 +186,7 @@ class Link:
         # the server does not look at a hello's own time
         connected.sendall(encode(ClientHello(unix_ns(0), self.requested, HelloFlag.NO_PAUSE_DATA)))
         self.state = "connected"
+        self.error = None
         self.connections += 1
         self._earlier_packets = self.packets
         self.scan = Scan(self._segment_bytes)
@@ -199,7 +199,7 @@ class Link:
             self.close()
             self.retry_at = self._clock()
         else:
-            self.lose(f"cannot connect to {self.address}: {error}")
+            self.lose(f"cannot connect: {error}")
 
     def _receive(self, connected: socket.socket) -> Chunk | None:
         rest = self._filled - self._settled

@@ -105,6 +105,7 @@ small = st.integers(0, 4)
 
 
 @given(st.binary(max_size=400), st.integers(1, 64))
+@settings(deadline=None)  # the first example may compile the kernels
 def test_random_bytes_never_crash_a_decoder(data: bytes, piece: int) -> None:
     assert_both_ways_agree(data, piece)
 
@@ -119,6 +120,7 @@ def framed(draw: st.DrawFn) -> bytes:
 
 
 @given(st.lists(framed(), max_size=6), st.integers(1, 200))
+@settings(deadline=None)  # the first example may compile the kernels
 def test_packets_with_wrong_insides_never_crash_a_decoder(packets: list[bytes], piece: int) -> None:
     assert_both_ways_agree(b"".join(packets), piece)
 
@@ -152,13 +154,13 @@ _slip = st.sampled_from([0] * 20 + [1, 0x7FFFFFF0])
 
 
 @given(st.lists(event_packets(), max_size=5), st.integers(1, 300))
-@settings(deadline=None)
+@settings(deadline=None)  # the first example may compile the kernels
 def test_event_packets_are_read_alike_in_both_ways(packets: list[bytes], piece: int) -> None:
     assert_both_ways_agree(b"".join(packets), piece)
 
 
 @given(st.data())
-@settings(deadline=None)
+@settings(deadline=None)  # the first example may compile the kernels
 def test_valid_streams_with_damaged_bytes_never_crash_a_decoder(valid_stream: bytes, data: st.DataObject) -> None:
     damaged = bytearray(valid_stream)
     for at in data.draw(st.lists(st.integers(0, len(damaged) - 1), max_size=6)):
@@ -180,6 +182,7 @@ def valid_stream() -> bytes:
 
 
 @given(st.lists(word, max_size=64))
+@settings(deadline=None)  # the first example may compile the kernels
 def test_bytes_that_are_accepted_are_written_again_and_read_alike(words: list[int]) -> None:
     """What was read is all there is: reading what is written of it changes nothing."""
     for type_ in (0x4000, 0x4001, 0x4003, 0x4100, 0x4102, 0x8003, 0x8101):

@@ -23,6 +23,8 @@ from livereduce.protocols.adara import (
     PixelRange,
     RunStatus,
     StreamAnnotation,
+    VariableDouble,
+    VariableDoubleArray,
     VariableString,
     VariableU32,
     encode,
@@ -86,6 +88,14 @@ def test_packets_of_different_content_or_type_are_unequal() -> None:
     assert Geometry(1, "a") != Geometry(1, "b")
     assert Geometry(1, "a") != Geometry(2, "a")
     assert VariableU32(1, 1, 1, 0, 0, 5) != VariableString(1, 1, 1, 0, 0, "5")
+
+
+def test_a_value_that_is_not_a_number_equals_itself_as_content() -> None:
+    nan = float("nan")
+    array = VariableDoubleArray(1, 1, 1, 0, 0, np.array([1, nan]))
+    assert VariableDouble(1, 1, 1, 0, 0, nan) == VariableDouble(1, 1, 1, 0, 0, -nan)
+    assert array == VariableDoubleArray(1, 1, 1, 0, 0, np.array([1, nan]))
+    assert array != VariableDoubleArray(1, 1, 1, 0, 0, np.array([2, nan]))
 
 
 def test_times_are_unix_nanoseconds_and_pulse_ids_epics_seconds_and_nanoseconds() -> None:

@@ -103,7 +103,7 @@ class Packet:
         return ((seconds - EPICS_EPOCH_S) << 32 | nanoseconds) & 0xFFFF_FFFF_FFFF_FFFF
 
     def __eq__(self, other: object) -> bool:
-        """Compare field by field, arrays by their values."""
+        """Compare field by field, arrays by their values; NaN equals NaN, for it is the same content."""
         if type(self) is not type(other):
             return NotImplemented
         return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
@@ -115,8 +115,8 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return np.array_equal(a, b)
-    return bool(a == b)
+        return np.array_equal(a, b, equal_nan=True)
+    return bool(a == b or (a != a and b != b))
 
 
 # -- pulses ----------------------------------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ class BeamlineInfo(Packet):
     version: int = field(default=1, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MonitorConfig:
     """How the translation would histogram a monitor: µs, µs, µs, m; format 1 events, 2 histogram (v0: always)."""
 
@@ -383,6 +383,9 @@ class MonitorConfig:
     bin_us: int
     distance_m: float
     format: int = 2
+
+    __eq__ = Packet.__eq__
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

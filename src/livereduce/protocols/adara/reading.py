@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from livereduce.protocols.adara import packets as p
+from livereduce.protocols.adara.payload import Payload, clean
 from livereduce.protocols.adara.wire import (
     PULSE_WORDS,
+    F64Array,
     MalformedError,
     PacketType,
     U32Array,
@@ -26,9 +27,6 @@ from livereduce.protocols.adara.wire import (
     read_only,
     unix_ns,
 )
-
-MAX_PARTS = 1 << 20
-"""Parts (map sections, values) one packet may have; keeps objects made from a hostile packet to some 100 MB."""
 
 _OFFSET_BITS = 0x7FFFFFFF
 
@@ -41,80 +39,9 @@ def decode_payload(type_: PacketType, version: int, time_ns: int, payload: bytes
     MalformedError
         The payload is too short, or lengths inside contradict it.
     """
-    return _READERS[type_](_Payload(payload, version, time_ns))
+    return _READERS[type_](Payload(payload, version, time_ns))
 
 
-class _Payload:
-    """A payload and how far it has been read."""
-
-    def __init__(self, data: bytes, version: int, time_ns: int) -> None:
-        self.data = data
-        self.at = 0
-        self.head: Any = {"version": version}
-        self.version = version
-        self.time_ns = time_ns
-
-    def take(self, size: int) -> int:
-        """Move on by `size` bytes and return where they begin."""
-        at = self.at
-        if size > len(self.data) - at:
-            raise MalformedError(f"{size} bytes wanted at byte {at} of a payload of {len(self.data)}")
-        self.at = at + size
-        return at
-
-    def exactly(self, size: int, newest: int) -> None:
-        """Refuse another size than `size` in versions up to `newest`; later ones may only be longer."""
-        found = len(self.data)
-        if found < size or (found > size and self.version <= newest):
-            raise MalformedError(f"payload of {found} bytes, expected {size} in version {self.version}")
-
-    def unpack(self, form: struct.Struct) -> tuple[Any, ...]:
-        return form.unpack_from(self.data, self.take(form.size))
-
-    def u32(self) -> int:
-        return int.from_bytes(self.data[(at := self.take(4)) : at + 4], "little")
-
-    def u32s(self, count: int) -> U32Array:
-        return np.frombuffer(self.data, "<u4", count, self.take(4 * count))
-
-    def f64(self) -> float:
-        value: float = self.unpack(_F64)[0]
-        return value
-
-    def f64s(self, count: int) -> NDArray[np.float64]:
-        at = self.take(8 * count)
-        # doubles lie on 4-byte boundaries only; bytes of their own are aligned
-        return np.frombuffer(self.data[at : at + 8 * count], "<f8")
-
-    def text(self, size: int) -> str:
-        """Read text of `size` bytes and its padding; NULs that the length wrongly includes are stripped."""
-        at = self.take(size)
-        self.at = min(self.at + -size % 4, len(self.data))
-        return _clean(self.data[at : at + size])
-
-    def sections(self) -> Iterator[None]:
-        """Step through sections until the payload ends."""
-        parts = 0
-        while self.at < len(self.data):
-            parts = _checked_count(parts + 1)
-            yield
-
-    def counted(self) -> range:
-        """Read how many parts follow."""
-        return range(_checked_count(self.u32()))
-
-
-def _clean(text: bytes) -> str:
-    return text.rstrip(b"\0").decode("utf-8", "replace")
-
-
-def _checked_count(count: int) -> int:
-    if count > MAX_PARTS:
-        raise MalformedError(f"{count} parts in one packet, at most {MAX_PARTS} are read")
-    return count
-
-
-_F64 = struct.Struct("<d")
 _U32_2 = struct.Struct("<2I")
 _U32_3 = struct.Struct("<3I")
 _U32_4 = struct.Struct("<4I")
@@ -127,7 +54,7 @@ _TOFS_RATE = struct.Struct("<3Id")
 # -- pulses ----------------------------------------------------------------------------------------------------------
 
 
-def _pulse_header(payload: _Payload, split: bool) -> dict[str, Any]:
+def _pulse_header(payload: Payload, split: bool) -> dict[str, Any]:
     charge, energy, cycle, flags = payload.unpack(_U32_4)
     veto = 0
     if split:
@@ -155,7 +82,7 @@ def _walk_banks(words: memoryview, bank_words: int) -> tuple[array[int], array[i
     return banks_per_source, events_per_bank
 
 
-def _banked(payload: _Payload, with_state: bool) -> p.BankedEvent:
+def _banked(payload: Payload, with_state: bool) -> p.BankedEvent:
     pulse = _pulse_header(payload, split=with_state or payload.version > 0)
     words = np.frombuffer(payload.data, "<u4")
     bank_words = 3 if with_state else 2
@@ -193,7 +120,7 @@ def _walk_monitors(words: memoryview) -> array[int]:
     return events_per_section
 
 
-def _monitor(payload: _Payload) -> p.BeamMonitorEvent:
+def _monitor(payload: Payload) -> p.BeamMonitorEvent:
     pulse = _pulse_header(payload, split=payload.version > 0)
     words = np.frombuffer(payload.data, "<u4")
     counts = np.frombuffer(_walk_monitors(memoryview(payload.data).cast("I")), np.int64)
@@ -214,7 +141,7 @@ def _read_only_values(columns: dict[str, Any]) -> dict[str, Any]:
     return {name: read_only(column) for name, column in columns.items()}
 
 
-def _rtdl(payload: _Payload) -> p.RTDL:
+def _rtdl(payload: Payload) -> p.RTDL:
     payload.exactly(120, newest=1)
     charge, timing, intra_pulse_time, offset, ring = payload.unpack(_U32_5)
     if ring >> 24 != 4:
@@ -242,7 +169,7 @@ def _rtdl(payload: _Payload) -> p.RTDL:
 # -- run and stream --------------------------------------------------------------------------------------------------
 
 
-def _run_status(payload: _Payload) -> p.RunStatus:
+def _run_status(payload: Payload) -> p.RunStatus:
     payload.exactly(20 if payload.version > 0 else 12, newest=1)
     run, start, status = payload.unpack(_U32_3)
     paused, addendum = payload.unpack(_U32_2) if payload.version > 0 else (0, 0)
@@ -260,22 +187,22 @@ def _run_status(payload: _Payload) -> p.RunStatus:
     )
 
 
-def _run_info(payload: _Payload) -> p.RunInfo:
+def _run_info(payload: Payload) -> p.RunInfo:
     return p.RunInfo(payload.time_ns, payload.text(payload.u32()), **payload.head)
 
 
-def _trans_complete(payload: _Payload) -> p.TransComplete:
+def _trans_complete(payload: Payload) -> p.TransComplete:
     word = payload.u32()
     return p.TransComplete(payload.time_ns, word >> 16, payload.text(word & 0xFFFF), **payload.head)
 
 
-def _hello(payload: _Payload) -> p.ClientHello:
+def _hello(payload: Payload) -> p.ClientHello:
     payload.exactly(8 if payload.version > 0 else 4, newest=1)
     start = payload.u32()
     return p.ClientHello(payload.time_ns, start, payload.u32() if payload.version > 0 else 0, **payload.head)
 
 
-def _annotation(payload: _Payload) -> p.StreamAnnotation:
+def _annotation(payload: Payload) -> p.StreamAnnotation:
     word, scan_index = payload.unpack(_U32_2)
     comment = payload.text(word & 0xFFFF)
     return p.StreamAnnotation(
@@ -283,37 +210,37 @@ def _annotation(payload: _Payload) -> p.StreamAnnotation:
     )
 
 
-def _sync(payload: _Payload) -> p.Sync:
+def _sync(payload: Payload) -> p.Sync:
     at = payload.take(16)
     signature = payload.data[at : at + 16]
     low, high, size = payload.unpack(_U32_3)
     return p.Sync(payload.time_ns, low | high << 32, payload.text(size), signature, **payload.head)
 
 
-def _plain(kind: Callable[..., p.Packet]) -> Callable[[_Payload], p.Packet]:
+def _plain(kind: Callable[..., p.Packet]) -> Callable[[Payload], p.Packet]:
     return lambda payload: kind(payload.time_ns, **payload.head)
 
 
-def _whole(kind: Callable[..., p.Packet]) -> Callable[[_Payload], p.Packet]:
+def _whole(kind: Callable[..., p.Packet]) -> Callable[[Payload], p.Packet]:
     return lambda payload: kind(payload.time_ns, payload.data, **payload.head)
 
 
 # -- the instrument --------------------------------------------------------------------------------------------------
 
 
-def _geometry(payload: _Payload) -> p.Geometry:
+def _geometry(payload: Payload) -> p.Geometry:
     return p.Geometry(payload.time_ns, payload.text(payload.u32()), **payload.head)
 
 
-def _beamline_info(payload: _Payload) -> p.BeamlineInfo:
+def _beamline_info(payload: Payload) -> p.BeamlineInfo:
     word = payload.u32()
     sizes = (word >> 16 & 0xFF, word >> 8 & 0xFF, word & 0xFF)
     ends = [payload.take(size) + size for size in sizes]
-    beamline, short, long = (_clean(payload.data[end - size : end]) for end, size in zip(ends, sizes, strict=True))
+    beamline, short, long = (clean(payload.data[end - size : end]) for end, size in zip(ends, sizes, strict=True))
     return p.BeamlineInfo(payload.time_ns, beamline, short, long, word >> 24, **payload.head)
 
 
-def _monitor_config(payload: _Payload) -> p.BeamMonitorConfig:
+def _monitor_config(payload: Payload) -> p.BeamMonitorConfig:
     count = payload.counted()
     payload.exactly(4 + (28 if payload.version > 0 else 24) * len(count), newest=1)
     sections = [payload.unpack(_MONITOR) for _ in count]
@@ -321,11 +248,11 @@ def _monitor_config(payload: _Payload) -> p.BeamMonitorConfig:
     return p.BeamMonitorConfig(payload.time_ns, tuple(p.MonitorConfig(*m) for m in monitors), **payload.head)
 
 
-def _bank_sets(payload: _Payload) -> p.DetectorBankSets:
+def _bank_sets(payload: Payload) -> p.DetectorBankSets:
     return p.DetectorBankSets(payload.time_ns, tuple(_bank_set(payload) for _ in payload.counted()), **payload.head)
 
 
-def _bank_set(payload: _Payload) -> p.BankSet:
+def _bank_set(payload: Payload) -> p.BankSet:
     name = payload.text(16)
     flags, count = payload.unpack(_U32_2)
     banks = payload.u32s(count)
@@ -333,12 +260,12 @@ def _bank_set(payload: _Payload) -> p.BankSet:
     return p.BankSet(name, flags, banks, tof_offset, tof_max, width, throttle, payload.text(16))
 
 
-def _pixel_list(payload: _Payload) -> p.PixelList:
+def _pixel_list(payload: Payload) -> p.PixelList:
     base, word = payload.unpack(_U32_2)
     return p.PixelList(base, word >> 16, payload.u32s(word & 0xFFFF))
 
 
-def _pixel_list_or_range(payload: _Payload) -> p.PixelList | p.PixelRange:
+def _pixel_list_or_range(payload: Payload) -> p.PixelList | p.PixelRange:
     at = payload.at
     _, word = payload.unpack(_U32_2)
     payload.at = at
@@ -348,11 +275,11 @@ def _pixel_list_or_range(payload: _Payload) -> p.PixelList | p.PixelRange:
     return p.PixelRange(word >> 16, word & 0x7FFF, start, stop, step, logical_start, logical_stop, logical_step)
 
 
-def _pixel_map(payload: _Payload) -> p.PixelMapping:
+def _pixel_map(payload: Payload) -> p.PixelMapping:
     return p.PixelMapping(payload.time_ns, tuple(_pixel_list(payload) for _ in payload.sections()), **payload.head)
 
 
-def _pixel_map_alt(payload: _Payload) -> p.PixelMappingAlt:
+def _pixel_map_alt(payload: Payload) -> p.PixelMappingAlt:
     n_banks = payload.u32()
     sections = tuple(_pixel_list_or_range(payload) for _ in payload.sections())
     return p.PixelMappingAlt(payload.time_ns, n_banks, sections, **payload.head)
@@ -361,28 +288,28 @@ def _pixel_map_alt(payload: _Payload) -> p.PixelMappingAlt:
 # -- devices and their variables -------------------------------------------------------------------------------------
 
 
-def _descriptor(payload: _Payload) -> p.DeviceDescriptor:
+def _descriptor(payload: Payload) -> p.DeviceDescriptor:
     device_id, size = payload.unpack(_U32_2)
     return p.DeviceDescriptor(payload.time_ns, device_id, payload.text(size), **payload.head)
 
 
-def _text_value(payload: _Payload) -> str:
+def _text_value(payload: Payload) -> str:
     return payload.text(payload.u32())
 
 
-def _u32_list(payload: _Payload) -> U32Array:
+def _u32_list(payload: Payload) -> U32Array:
     return payload.u32s(payload.u32())
 
 
-def _double_list(payload: _Payload) -> NDArray[np.float64]:
+def _double_list(payload: Payload) -> F64Array:
     return payload.f64s(payload.u32())
 
 
-def _variable(kind: Callable[..., p.Packet], value: Callable[[_Payload], Any], payload: _Payload) -> p.Packet:
+def _variable(kind: Callable[..., p.Packet], value: Callable[[Payload], Any], payload: Payload) -> p.Packet:
     return kind(payload.time_ns, *_variable_prefix(payload), value(payload), **payload.head)
 
 
-def _mult_variable(kind: Callable[..., p.Packet], value: Callable[[_Payload], Any], payload: _Payload) -> p.Packet:
+def _mult_variable(kind: Callable[..., p.Packet], value: Callable[[Payload], Any], payload: Payload) -> p.Packet:
     """Read updates one by one: they are few, and of any length."""
     prefix = _variable_prefix(payload)
     offset, values = array("I"), []
@@ -393,7 +320,7 @@ def _mult_variable(kind: Callable[..., p.Packet], value: Callable[[_Payload], An
     return kind(payload.time_ns, *prefix, offsets, _VALUES.get(kind, tuple)(values), **payload.head)
 
 
-def _variable_prefix(payload: _Payload) -> tuple[int, int, int, int]:
+def _variable_prefix(payload: Payload) -> tuple[int, int, int, int]:
     device_id, variable_id, word = payload.unpack(_U32_3)
     return device_id, variable_id, word >> 16, word & 0xFFFF
 
@@ -403,7 +330,7 @@ _VALUES: dict[Callable[..., p.Packet], Callable[[list[Any]], Any]] = {
     p.MultVariableDouble: lambda values: read_only(np.array(values, np.float64)),
 }
 
-_READERS: dict[PacketType, Callable[[_Payload], p.Packet]] = {
+_READERS: dict[PacketType, Callable[[Payload], p.Packet]] = {
     PacketType.RawEvent: _whole(p.RawEvent),
     PacketType.RTDL: _rtdl,
     PacketType.SourceList: _whole(p.SourceList),
@@ -426,13 +353,13 @@ _READERS: dict[PacketType, Callable[[_Payload], p.Packet]] = {
     PacketType.BankedEventState: partial(_banked, with_state=True),
     PacketType.PixelMappingAlt: _pixel_map_alt,
     PacketType.DeviceDescriptor: _descriptor,
-    PacketType.VariableU32: partial(_variable, p.VariableU32, _Payload.u32),
-    PacketType.VariableDouble: partial(_variable, p.VariableDouble, _Payload.f64),
+    PacketType.VariableU32: partial(_variable, p.VariableU32, Payload.u32),
+    PacketType.VariableDouble: partial(_variable, p.VariableDouble, Payload.f64),
     PacketType.VariableString: partial(_variable, p.VariableString, _text_value),
     PacketType.VariableU32Array: partial(_variable, p.VariableU32Array, _u32_list),
     PacketType.VariableDoubleArray: partial(_variable, p.VariableDoubleArray, _double_list),
-    PacketType.MultVariableU32: partial(_mult_variable, p.MultVariableU32, _Payload.u32),
-    PacketType.MultVariableDouble: partial(_mult_variable, p.MultVariableDouble, _Payload.f64),
+    PacketType.MultVariableU32: partial(_mult_variable, p.MultVariableU32, Payload.u32),
+    PacketType.MultVariableDouble: partial(_mult_variable, p.MultVariableDouble, Payload.f64),
     PacketType.MultVariableString: partial(_mult_variable, p.MultVariableString, _text_value),
     PacketType.MultVariableU32Array: partial(_mult_variable, p.MultVariableU32Array, _u32_list),
     PacketType.MultVariableDoubleArray: partial(_mult_variable, p.MultVariableDoubleArray, _double_list),
