@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from livereduce.errors import LiveReduceError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +101,21 @@ class Live:
         LiveReduceError
             When there is no such workspace, or it holds no values.
         """
-        for _ in range(ATTEMPTS):
-            about = next((w for w in self.workspaces() if w["name"] == name), None)
-            if about is None:
-                names = ", ".join(w["name"] for w in self.workspaces()) or "none yet"
-                raise LiveReduceError(f"there is no workspace {name!r} at {self.url}; there are: {names}")
-            parts = {part: self._array(name, part) for part in ("x", "y", "e")}
-            if len({tag for tag, _ in parts.values()}) == 1 and f'"{about["version"]}-' in parts["x"][0]:
-                return _workspace(about, {part: array for part, (_, array) in parts.items()})
-        raise LiveReduceError(f"{name} changes faster than it can be read from {self.url}")
-
-    def _array(self, name: str, part: str) -> tuple[str, NDArray[np.float64]]:
-        path = f"/api/workspaces/{urllib.parse.quote(name, safe='')}?format=npy&part={part}"
-        tag, body = self._open(path)
-        return tag, np.load(io.BytesIO(body), allow_pickle=False)
+        path = f"/api/workspaces/{urllib.parse.quote(name, safe='')}?format=npz"
+        with np.load(io.BytesIO(self._open(path)), allow_pickle=False) as arrays:
+            return _workspace(json.loads(str(arrays["about"])), dict(arrays))
 
     def _json(self, path: str) -> Any:
         try:
-            return json.loads(self._open(path)[1])
+            return json.loads(self._open(path))
         except ValueError as error:
             raise LiveReduceError(f"{self.url}{path} does not answer as livereduce does: {error}") from error
 
-    def _open(self, path: str) -> tuple[str, bytes]:
-        """Give ETag and body."""
+    def _open(self, path: str) -> bytes:
         try:
             with self._opener.open(self.url + path, timeout=self._timeout_s) as answer:
-                return answer.headers.get("ETag", ""), answer.read()
+                body: bytes = answer.read()
+                return body
         except urllib.error.HTTPError as error:
             with error:
                 raise LiveReduceError(f"{self.url}{path}: {_detail(error)}") from error
@@ -143,16 +131,21 @@ def _detail(error: urllib.error.HTTPError) -> str:
         return f"{error.code} {error.reason}"
 
 
-def _workspace(about: dict[str, Any], arrays: dict[str, NDArray[np.float64]]) -> RemoteWorkspace:
+def _workspace(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> RemoteWorkspace:
+    if not {"x", "y", "e"} <= set(arrays):
+        raise LiveReduceError(f"{about['name']} ({about['kind']}) has no spectra to get")
+    y = np.atleast_2d(arrays["y"])
     return RemoteWorkspace(
         name=about["name"],
         version=about["version"],
-        run=about.get("run") or 0,
-        **arrays,
-        x_unit=about.get("x_unit") or "",
-        y_unit=about.get("y_unit") or "",
-        title=about.get("title") or "",
-        spectra=tuple(about.get("spectra") or range(len(np.atleast_2d(arrays["y"])))),
-        truncated=bool(about.get("truncated")),
+        run=about["run"] or 0,
+        x=arrays["x"],
+        y=y,
+        e=np.atleast_2d(arrays["e"]),
+        x_unit=about["x_unit"] or "",
+        y_unit=about["y_unit"] or "",
+        title=about["title"] or "",
+        spectra=tuple(about["spectra"] or range(len(y))),
+        truncated=bool(about["truncated"]),
         about=about,
     )

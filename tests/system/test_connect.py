@@ -97,26 +97,29 @@ def test_a_workspace_is_all_of_one_version_while_it_changes(url: str, runtime_di
 
     def change() -> None:
         version = 1
-        while not done.wait(0.05):
+        while not done.wait(0.01):
             version += 1
             write(runtime_dir, version, float(version))
 
     writer = threading.Thread(target=change)
     writer.start()
     try:
-        seen = [live.get("a result") for _ in range(10)]
+        seen = [live.get("a result")]
+        deadline = time.monotonic() + 20
+        while seen[-1].version <= seen[0].version + 5:
+            assert time.monotonic() < deadline
+            seen.append(live.get("a result"))
     finally:
         done.set()
         writer.join()
     for found in seen:
         assert_array_equal(found.y, np.arange(6.0).reshape(2, 3) * found.version)
         assert_array_equal(found.e, np.ones((2, 3)) * found.version)
-    assert seen[-1].version > seen[0].version
 
 
 def test_a_name_that_is_not_there_lists_those_that_are(url: str, runtime_dir: Path) -> None:
     write(runtime_dir, 1, 1.0)
-    with pytest.raises(LiveReduceError, match=r"no workspace 'resutl' at .* there are: a result"):
+    with pytest.raises(LiveReduceError, match="no workspace 'resutl'; there are: a result"):
         livereduce.connect(url).get("resutl")
 
 

@@ -92,6 +92,16 @@ def test_npy_gives_the_exact_array(app: Starlette, snapshot: Any, result: Any, a
     assert_array_equal(np.load(io.BytesIO(one.body)), expected["e"][1:])
 
 
+def test_npz_holds_all_arrays_and_the_description(app: Starlette, snapshot: Any, result: Any, ask: Any) -> None:
+    expected = {part: array.copy() for part, array in result["arrays"].items()}
+    snapshot.write(result)
+    with np.load(io.BytesIO(ask(app, "/api/workspaces/result?format=npz").body), allow_pickle=False) as found:
+        assert set(found) == {"about", "x", "y", "e"}
+        assert_array_equal(found["y"], expected["y"])
+        about = json.loads(str(found["about"]))
+    assert (about["name"], about["version"], about["x_unit"]) == ("result", 1, "Å")
+
+
 def test_csv_has_a_line_a_bin(app: Starlette, snapshot: Any, result: Any, ask: Any) -> None:
     snapshot.write(result)
     answer = ask(app, "/api/workspaces/result?format=csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv as csv_text
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,14 @@ def npy(entry: dict[str, Any], array: NDArray[Any]) -> Response:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return _download(entry, buffer.getvalue(), "application/octet-stream", "npy")
+
+
+def npz(entry: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Response:
+    """All arrays of one version in one file, beside the workspace's description as JSON in ``about``."""
+    buffer = io.BytesIO()
+    contents: dict[str, Any] = {"about": np.array(json.dumps(meta(entry))), **arrays}
+    np.savez(buffer, **contents)
+    return _download(entry, buffer.getvalue(), "application/octet-stream", "npz")
 
 
 def csv(entry: dict[str, Any], curves: list[Curve]) -> Response:

@@ -17,11 +17,13 @@ def _query(name: str, text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": text, "schema": dict(schema)}
 
 
+FORMATS = ("json", "npy", "npz", "csv", "nxs")
+"""npy is one array; npz all arrays of one version, with the description as JSON in ``about``."""
 WORKSPACE_PARAMETERS = (
     {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}},
     _query("spectrum", 'Workspace indices like "0,5", "sum" or "counts"; default: all there are', {"type": "string"}),
     _query("image", "A picture of all spectra, neighbours averaged", {"type": "string"}),
-    _query("format", "Form of the answer", {"enum": ["json", "npy", "csv", "nxs"], "default": "json"}),
+    _query("format", "Form of the answer", {"enum": list(FORMATS), "default": "json"}),
     _query("part", "Array wanted as npy: x, y, e (sum_x, sum_y, sum_e, counts)", {"type": "string", "default": "y"}),
 )
 WORKSPACE_RESPONSES = {

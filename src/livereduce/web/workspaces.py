@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from livereduce.web import files, formats
+from livereduce.web import files, formats, openapi
 from livereduce.web.files import Loaded
 from livereduce.web.formats import Curve
 
@@ -41,11 +41,12 @@ def listing(runtime_dir: Path) -> dict[str, Any]:
 def get(runtime_dir: Path, request: Request) -> Response:
     """Answer ``GET /api/workspaces/{name}``."""
     name, form = request.path_params["name"], request.query_params.get("format", "json")
-    if form not in ("json", "npy", "csv", "nxs"):
-        raise HTTPException(400, f"format: found {form!r}, expected json, npy, csv or nxs")
+    if form not in openapi.FORMATS:
+        raise HTTPException(400, f"format: found {form!r}, expected one of {', '.join(openapi.FORMATS)}")
     loaded = files.load_workspace(runtime_dir, name)
     if loaded is None:
-        raise HTTPException(404, f"there is no workspace {name!r}; /api/workspaces lists what there is")
+        names = ", ".join(entry["name"] for entry in files.read_manifest(runtime_dir).workspaces) or "none yet"
+        raise HTTPException(404, f"there is no workspace {name!r}; there are: {names}")
     tag = f'W/"{loaded.stamp}"'
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers={"ETag": tag})
@@ -69,6 +70,8 @@ def _respond(loaded: Loaded, form: str, request: Request) -> Response:
         raise HTTPException(409, f"{loaded.entry['name']} ({loaded.entry.get('kind')}) holds no values to show")
     if "image" in request.query_params:
         return JSONResponse(image(loaded))
+    if form == "npz":
+        return formats.npz(loaded.entry, loaded.arrays)
     if form == "npy" and wanted is None:
         return formats.npy(loaded.entry, _part(loaded, request.query_params.get("part", "y")))
     curves = select(loaded, wanted)
