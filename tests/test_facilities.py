@@ -90,4 +90,3 @@ def test_listeners_are_known_by_class_and_by_kind() -> None:
     assert facilities.kind_of("SNSLiveEventDataListener") == "adara"
     assert facilities.kind_of("adara") == "adara"
     assert facilities.kind_of("SINQHMListener") is None
-    assert facilities.class_of("isis_events") == "ISISLiveEventDataListener"
