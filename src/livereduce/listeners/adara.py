@@ -221,6 +221,8 @@ class AdaraListener:
     def _geometry(self, xml: str) -> list[Message]:
         digest = hashlib.sha256(xml.encode()).digest()
         if digest not in self._instruments:
+            if not xml.lstrip("\ufeff \t\r\n").startswith("<"):
+                return [Rejected("unusable geometry", 1)]  # never let the network name a file
             try:
                 self._instruments[digest] = load_idf(xml)
             except LiveReduceError as error:

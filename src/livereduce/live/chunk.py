@@ -393,9 +393,9 @@ class ChunkBuilder:
             self._detectors = Detectors(np.empty(0, np.int64))
         instrument = self._detectors.instrument
         if instrument is not None and instrument.needed_logs:
-            latest = self.logs.latest()
-            values = {n: float(latest[n][1]) for n in instrument.needed_logs if n in latest}
-            placed = instrument.with_logs(values)
+            # all of them, because an instrument definition may spell a log in another case
+            latest = self.logs.latest().items()
+            placed = instrument.with_logs({n: float(v) for n, (_, v, _) in latest if isinstance(v, int | float)})
             if placed is not instrument:
                 self._detectors = Detectors.from_instrument(placed)
         return self._detectors
