@@ -38,7 +38,7 @@ from livereduce.workspaces import Workspace, WorkspaceStore
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Numbers = Sequence[float] | NDArray[np.float64]
+Numbers = Sequence[float] | NDArray[np.float64] | float
 Integers = Sequence[int] | NDArray[np.int64]
 OutputName = NewType("OutputName", str)
 
@@ -76,6 +76,8 @@ PARSERS: dict[Kind, Callable[[object], object]] = {
 }
 
 
+# What scripts pass for a number that is not given.
+_EMPTY = {Kind.NUMBER: (values.EMPTY_DBL,), Kind.INTEGER: (values.EMPTY_INT, values.EMPTY_LONG)}
 _WORKSPACES = (Kind.WORKSPACE, Kind.WORKSPACES, Kind.OPERAND)
 
 
@@ -95,7 +97,7 @@ class Property:
 
     def parse(self, value: object) -> object:
         """`value` as the algorithm takes it; None, or Mantid's marker for an empty number, is the default."""
-        if value is None or (isinstance(value, float) and value == values.EMPTY_DBL):
+        if value is None or (self.kind in _EMPTY and isinstance(value, (int, float)) and value in _EMPTY[self.kind]):
             return self.default
         if isinstance(value, str) and not value and self.kind is not Kind.TEXT:
             return self.default

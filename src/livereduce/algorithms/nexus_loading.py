@@ -148,7 +148,8 @@ def _as_ticks(x: F64, unit: str) -> tuple[int, int, float, I64]:
     """Tick length (ns), tick of zero, X per µs, and ticks: of times of flight whole tenths of µs, or ns; else fine."""
     low, high = float(x.min(initial=0.0)), float(x.max(initial=0.0))
     if unit == "TOF":
-        tick_ns = 100 if np.array_equal(np.rint(x * 10) / 10, x) else 1
+        tenths = x * 10
+        tick_ns = 100 if np.all(np.abs(tenths - np.rint(tenths)) < 1e-6) else 1
         per_tick, factor = tick_ns / 1000, 1.0
     else:  # the whole range over 2**32 ticks of 1 ns: X is exact to some 1e-10 of its range
         span = max(high - low, np.finfo(np.float64).tiny) * (1 + 1e-9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Literal
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
@@ -188,7 +189,8 @@ def basic_instrument(
     )
     grid = " ".join(f'{a}pixels="{width}" {a}start="0" {a}step="{pixel_spacing}"' for a in "xy")
     return load_idf(
-        f'<instrument name="{name}"><defaults><length unit="meter"/><angle unit="degree"/><reference-frame>'
+        f"<instrument name={quoteattr(name)}><defaults>"
+        '<length unit="meter"/><angle unit="degree"/><reference-frame>'
         '<along-beam axis="z"/><pointing-up axis="y"/><handedness val="right"/></reference-frame></defaults>'
         f'<component type="moderator"><location z="{-l1}"/></component><type name="moderator" is="Source"/>'
         '<component type="sample"><location/></component><type name="sample" is="SamplePos"/>'

@@ -219,7 +219,7 @@ def stacked(
         if first.unit != second.unit or first.y_unit != second.y_unit:
             units = f"{first.unit!r}, {first.y_unit!r} and {second.unit!r}, {second.y_unit!r}"
             raise ValueError(f"the workspaces have different units (X, Y): {units}")
-        if first.n_bins != second.n_bins or not np.array_equal(_rows(first), _rows(second)):
+        if not _same_bins(first, second):
             raise ValueError("the workspaces have different bins; rebin one to the other (RebinToWorkspace)")
     elif first.n_bins != second.n_bins or first.is_histogram != second.is_histogram:
         raise ValueError(f"the workspaces have {first.n_bins} and {second.n_bins} bins a spectrum; they must agree")
@@ -230,6 +230,12 @@ def stacked(
     same_x = a.x.shape == b.x.shape and a.x.ndim == 1 and np.array_equal(a.x, b.x)
     x = a.x if same_x else np.concatenate([_rows(a), _rows(b)])
     return _like(a, x, np.concatenate([a.y, b.y]), np.concatenate([a.e2, b.e2]), spectra)
+
+
+def _same_bins(first: MatrixWorkspace, second: MatrixWorkspace) -> bool:
+    if first.common_bins and second.common_bins and first.n_spectra and second.n_spectra:
+        return np.array_equal(first.readX(0), second.readX(0))
+    return np.array_equal(_rows(first), _rows(second))
 
 
 def _stacked_events(first: EventWorkspace, second: EventWorkspace, spectra: Spectra) -> EventWorkspace:

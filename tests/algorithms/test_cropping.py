@@ -1,0 +1,145 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from livereduce.algorithms import crop_workspace, extract_spectra, integration, multiply
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace
+
+Make = Callable[..., HistogramWorkspace]
+MakeEvents = Callable[..., EventWorkspace]
+X = [0, 1, 2, 3, 4]
+ROWS = [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+def test_whole_bins_in_the_range_are_kept(make_histogram: Make) -> None:
+    result = crop_workspace(make_histogram(X, ROWS), 0.5, 3)
+    assert result.x.tolist() == [1, 2, 3]
+    assert result.y.tolist() == [[2, 3], [6, 7]]
+    assert result.e[0] == pytest.approx(np.sqrt([2, 3]))
+
+
+@pytest.mark.parametrize(("x_min", "x_max"), [(None, None), (-5.0, 50.0), (0.0, 4.0), (1e-12, 4 - 1e-12)])
+def test_limits_outside_the_data_or_on_its_ends_cut_nothing(
+    make_histogram: Make, x_min: float | None, x_max: float | None
+) -> None:
+    assert crop_workspace(make_histogram(X, ROWS), x_min, x_max).y.tolist() == ROWS
+
+
+def test_spectra_are_cut_to_a_range_that_includes_its_end(make_histogram: Make) -> None:
+    ws = make_histogram(X, [*ROWS, [9, 9, 9, 9]])
+    result = crop_workspace(ws, start_workspace_index=1, end_workspace_index=2)
+    assert result.y[:, 0].tolist() == [5, 9]
+    assert result.getSpectrumNumbers() == [2, 3]
+    assert result.getSpectrum(0).getDetectorIDs() == [11]
+
+
+def test_bins_outside_are_zeroed_where_spectra_have_different_bins(make_histogram: Make) -> None:
+    result = crop_workspace(make_histogram([[0, 1, 2, 3, 4], [0, 2, 4, 6, 8]], ROWS), 1, 4)
+    assert result.y.tolist() == [[0, 2, 3, 4], [0, 6, 0, 0]]
+    assert result.x.shape == (2, 5)
+
+
+def test_points_in_the_range_are_kept(make_histogram: Make) -> None:
+    result = crop_workspace(make_histogram([0, 1, 2, 3], ROWS), 1, 2)
+    assert result.x.tolist() == [1, 2]
+    assert result.y.tolist() == [[2, 3], [6, 7]]
+
+
+def test_ranges_that_make_no_sense_are_refused(make_histogram: Make) -> None:
+    with pytest.raises(ValueError, match=r"CropWorkspace: XMin \(3\) is greater than XMax \(1\)"):
+        crop_workspace(make_histogram(X, ROWS), 3, 1)
+    with pytest.raises(ValueError, match="no bin is between 10 and 20; X is 0 to 4"):
+        crop_workspace(make_histogram(X, ROWS), 10, 20)
+    with pytest.raises(ValueError, match="is greater than EndWorkspaceIndex"):
+        crop_workspace(make_histogram(X, ROWS), start_workspace_index=1, end_workspace_index=0)
+
+
+def test_events_outside_are_dropped(make_events: MakeEvents) -> None:
+    ws = make_events([0.5, 1.5, 2.5, 3.5], edges=X)
+    result = crop_workspace(ws, 1, 3)
+    assert isinstance(result, EventWorkspace)
+    assert result.number_events() == 2
+    assert result.x.tolist() == [1, 2, 3]
+    assert result.y.tolist() == [[1, 1]]
+    assert ws.number_events() == 4
+
+
+def test_events_on_default_binning_are_cut_to_the_range_itself(make_events: MakeEvents) -> None:
+    result = crop_workspace(make_events([0.5, 1.5, 2.5, 3.5]), 1, 3)
+    assert result.x.tolist() == [1, 3]
+    assert result.y.tolist() == [[2]]
+    half_open = crop_workspace(make_events([0.5, 1.5, 2.5, 3.5]), x_min=1)
+    assert half_open.getNumberEvents() == 3
+
+
+def test_events_and_their_histogram_crop_alike(random_events: EventWorkspace) -> None:
+    by_events = crop_workspace(random_events, 20, 70, 1, 2)
+    by_histogram = crop_workspace(random_events.to_histogram(), 20, 70, 1, 2)
+    assert by_events.x.tolist() == by_histogram.x.tolist()
+    assert by_events.y.tolist() == by_histogram.y.tolist()
+
+
+def test_spectra_are_extracted_by_index_or_detector(make_histogram: Make) -> None:
+    ws = make_histogram(X, [*ROWS, [9, 9, 9, 9]])
+    assert extract_spectra(ws, workspace_index_list=[2, 0]).y[:, 0].tolist() == [1, 9]
+    assert extract_spectra(ws, detector_list=[11]).y[:, 0].tolist() == [5]
+    with pytest.raises(ValueError, match="no spectrum has detector 99"):
+        extract_spectra(ws, detector_list=[99])
+
+
+def test_everything_is_integrated_without_a_range(make_histogram: Make) -> None:
+    result = integration(make_histogram(X, ROWS))
+    assert result.y.tolist() == [[10], [26]]
+    assert result.e[:, 0] == pytest.approx(np.sqrt([10, 26]))
+    assert result.x.tolist() == [0, 4]
+
+
+def test_only_whole_bins_in_the_range_are_integrated(make_histogram: Make) -> None:
+    result = integration(make_histogram(X, ROWS), 0.5, 3.5)
+    assert result.y.tolist() == [[5], [13]]
+    assert result.x.tolist() == [1, 3]
+
+
+def test_partial_bins_count_in_proportion_errors_too(make_histogram: Make) -> None:
+    result = integration(make_histogram(X, [[1, 2, 3, 4]], [[1, 2, 3, 4]]), 0.5, 3.5, include_partial_bins=True)
+    assert result.y.tolist() == [[0.5 + 2 + 3 + 2]]
+    assert result.e[0, 0] == pytest.approx(np.sqrt(0.25 + 4 + 9 + 4))
+    assert result.x.tolist() == [0.5, 3.5]
+
+
+def test_a_distribution_is_multiplied_by_its_widths(make_histogram: Make) -> None:
+    result = integration(make_histogram([0, 1, 3], [[1, 2]], [[1, 1]], distribution=True))
+    assert result.y.tolist() == [[5]]
+    assert result.e[0, 0] == pytest.approx(np.sqrt(1 + 4))
+    assert not result.isDistribution()
+
+
+def test_points_are_added_up(make_histogram: Make) -> None:
+    assert integration(make_histogram([0, 1, 2, 3], ROWS), 1, 2).y.tolist() == [[5], [13]]
+
+
+def test_spectra_with_different_bins_are_integrated_over_their_own(make_histogram: Make) -> None:
+    result = integration(make_histogram([[0, 1, 2, 3, 4], [0, 2, 4, 6, 8]], ROWS), 1, 4)
+    assert result.y.tolist() == [[9], [6]]
+    assert result.x.tolist() == [[1, 4], [2, 4]]
+
+
+def test_events_are_counted_from_the_lower_limit_to_before_the_upper(make_events: MakeEvents) -> None:
+    ws = make_events([0.5, 1.0, 2.0, 3.0], [1.5], edges=[0, 4])
+    result = integration(ws, 1, 3)
+    assert isinstance(result, HistogramWorkspace)
+    assert result.y.tolist() == [[2], [1]]
+    assert result.x.tolist() == [1, 3]
+    assert integration(ws).y.tolist() == [[4], [1]]
+
+
+def test_weighted_events_are_integrated_as_their_histogram(make_events: MakeEvents, make_histogram: Make) -> None:
+    weighted = multiply(make_events([0.5, 1.5, 1.6], edges=[0, 1, 2]), make_histogram([0, 1, 2], [[10, 100]]))
+    assert integration(weighted).y.tolist() == [[210]]
+
+
+def test_some_spectra_are_integrated(make_histogram: Make) -> None:
+    assert integration(make_histogram(X, ROWS), start_workspace_index=1).y.tolist() == [[26]]
+    with pytest.raises(ValueError, match="RangeLower"):
+        integration(make_histogram(X, ROWS), 3, 1)

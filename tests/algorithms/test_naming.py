@@ -1,0 +1,137 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from livereduce.algorithms import clone_workspace, declaration, group_workspaces
+from livereduce.algorithms.calling import execute
+from livereduce.workspaces import HistogramWorkspace, Run, WorkspaceGroup, WorkspaceStore
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def call(store: WorkspaceStore) -> Call:
+    def run(name: str, *args: Any, to: tuple[str | None, ...] = (), **keywords: Any) -> Any:
+        found = declaration.find(name)
+        assert found is not None
+        return execute(found, args, keywords, store, to)
+
+    return run
+
+
+@pytest.fixture
+def ws(store: WorkspaceStore) -> HistogramWorkspace:
+    workspace = HistogramWorkspace([0, 1], [[5]], run=Run({"a": 1}))
+    store.add("ws", workspace)
+    return workspace
+
+
+@pytest.fixture
+def pair(store: WorkspaceStore, call: Call) -> WorkspaceGroup:
+    for name in ("pair_1", "pair_2"):
+        store.add(name, HistogramWorkspace([0, 1], [[5]]))
+    group: WorkspaceGroup = call("GroupWorkspaces", "pair_1,pair_2", to=("pair",))
+    return group
+
+
+def test_a_clone_is_independent_in_data_and_logs(ws: HistogramWorkspace) -> None:
+    copy = clone_workspace(ws)
+    assert isinstance(copy, HistogramWorkspace)
+    copy.dataY(0)[0] = 7
+    copy.getRun()["a"] = 2
+    assert (ws.readY(0)[0], ws.getRun()["a"].value) == (5, 1)
+
+
+def test_a_clone_costs_no_data(ws: HistogramWorkspace) -> None:
+    copy = clone_workspace(ws)
+    assert isinstance(copy, HistogramWorkspace)
+    assert copy.readY(0).base is ws.readY(0).base
+
+
+def test_a_cloned_group_has_cloned_members(pair: WorkspaceGroup, call: Call, store: WorkspaceStore) -> None:
+    copy = call("CloneWorkspace", "pair", to=("copy",))
+    assert copy.getNames() == ["copy_1", "copy_2"]
+    assert store["copy_1"] is not store["pair_1"]
+
+
+def test_a_workspace_is_deleted_by_name_or_object(ws: HistogramWorkspace, call: Call, store: WorkspaceStore) -> None:
+    call("DeleteWorkspace", "ws")
+    assert store.names() == []
+    store.add("other", ws)
+    call("DeleteWorkspace", Workspace=ws)
+    assert store.names() == []
+
+
+def test_deleting_what_is_not_there_is_an_error(ws: HistogramWorkspace, call: Call) -> None:
+    with pytest.raises(ValueError, match="DeleteWorkspace: Workspace: there is no workspace named 'nope'"):
+        call("DeleteWorkspace", "nope")
+    call("DeleteWorkspace", ws)
+    with pytest.raises(ValueError, match="is not in the store"):
+        call("DeleteWorkspace", ws)
+
+
+def test_a_deleted_group_takes_its_members_along(pair: WorkspaceGroup, call: Call, store: WorkspaceStore) -> None:
+    call("DeleteWorkspace", pair)
+    assert store.names() == []
+
+
+def test_several_are_deleted_at_once(ws: HistogramWorkspace, call: Call, store: WorkspaceStore) -> None:
+    store.add("b", ws.clone())
+    call("DeleteWorkspaces", ["ws", "b"])
+    assert store.names() == []
+
+
+def test_a_renamed_workspace_is_the_same_object(ws: HistogramWorkspace, call: Call, store: WorkspaceStore) -> None:
+    assert call("RenameWorkspace", "ws", "new") is ws
+    assert (ws.name(), store.names()) == ("new", ["new"])
+    assert call("RenameWorkspace", ws, to=("newer",)) is ws
+    assert store.names() == ["newer"]
+
+
+def test_a_workspace_of_the_new_name_goes_unless_told_otherwise(
+    ws: HistogramWorkspace, call: Call, store: WorkspaceStore
+) -> None:
+    other = ws.clone()
+    store.add("other", other)
+    with pytest.raises(RuntimeError, match="there is a workspace 'other' already and OverwriteExisting is False"):
+        call("RenameWorkspace", "ws", OutputWorkspace="other", OverwriteExisting=False)
+    call("RenameWorkspace", "ws", OutputWorkspace="other")
+    assert store["other"] is ws
+    assert len(store) == 1
+
+
+def test_members_called_after_their_group_are_renamed_with_it(
+    pair: WorkspaceGroup, call: Call, store: WorkspaceStore
+) -> None:
+    call("RenameWorkspace", "pair", "both")
+    assert pair.getNames() == ["both_1", "both_2"]
+    assert sorted(store.names()) == ["both", "both_1", "both_2"]
+
+
+def test_members_with_names_of_their_own_keep_them(ws: HistogramWorkspace, call: Call) -> None:
+    group = call("GroupWorkspaces", ["ws"], to=("g",))
+    call("RenameWorkspace", "g", "h")
+    assert group.getNames() == ["ws"]
+
+
+def test_monitors_are_renamed_if_asked(ws: HistogramWorkspace, call: Call, store: WorkspaceStore) -> None:
+    store.add("ws_monitors", HistogramWorkspace([0, 1], [[1]]))
+    monitors = store["ws_monitors"]
+    assert isinstance(monitors, HistogramWorkspace)
+    ws.setMonitorWorkspace(monitors)
+    call("RenameWorkspace", "ws", "new", RenameMonitors=True)
+    assert monitors.name() == "new_monitors"
+
+
+def test_groups_are_taken_as_their_members_when_grouped(pair: WorkspaceGroup, ws: HistogramWorkspace) -> None:
+    assert group_workspaces([pair, ws, ws]).getNames() == ["pair_1", "pair_2", "ws"]
+    with pytest.raises(ValueError, match="names no workspace"):
+        group_workspaces([])
+
+
+def test_ungrouping_leaves_the_members(pair: WorkspaceGroup, call: Call, store: WorkspaceStore) -> None:
+    call("UnGroupWorkspace", "pair")
+    assert store.names() == ["pair_1", "pair_2"]
+    with pytest.raises(ValueError, match="expected a WorkspaceGroup, found a HistogramWorkspace"):
+        call("UnGroupWorkspace", "pair_1")

@@ -1,0 +1,251 @@
+"""Files are looked into with h5py, as users do, and read back."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from livereduce.algorithms import (
+    create_sample_workspace,
+    crop_workspace,
+    load_nexus_processed,
+    multiply,
+    save_nexus,
+    transpose,
+)
+from livereduce.workspaces import (
+    Detectors,
+    EventWorkspace,
+    HistogramWorkspace,
+    Run,
+    Spectra,
+    TableWorkspace,
+    TimeSeries,
+    WorkspaceGroup,
+)
+
+Make = Callable[..., HistogramWorkspace]
+MakeEvents = Callable[..., EventWorkspace]
+SECOND = 1_000_000_000
+
+
+@pytest.fixture
+def ws(make_histogram: Make) -> HistogramWorkspace:
+    run = Run({"run_number": "1234", "gd_prtn_chrg": 2.5, "flag": True})
+    run.set("T", TimeSeries("T", [5 * SECOND, 7 * SECOND + 1], [1.5, 2.5], "K"))
+    run.set("state", TimeSeries("state", [0], ["open"]))
+    spectra = Spectra([4, 9], [10, 11, 12], [0, 2, 3], masked=[False, True])
+    return make_histogram(
+        [0, 1, 3], [[1, 2], [3, 4]], [[1, 1.5], [2, 2.5]], run=run, spectra=spectra, title="Si", unit="dSpacing"
+    )
+
+
+def test_the_paths_that_users_read_are_there(ws: HistogramWorkspace, tmp_path: Path) -> None:
+    save_nexus(ws, tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs") as file:
+        entry = file["mantid_workspace_1"]
+        assert entry.attrs["NX_class"] == "NXentry"
+        assert entry["title"].asstr()[()] == "Si"
+        data = entry["workspace"]
+        assert data.attrs["NX_class"] == "NXdata"
+        assert data["values"][()].tolist() == [[1, 2], [3, 4]]
+        assert data["errors"][()].tolist() == [[1, 1.5], [2, 2.5]]
+        assert dict(data["values"].attrs) == {
+            "units": "Counts", "unit_label": "Counts", "signal": 1, "axes": "axis2,axis1",
+        }  # fmt: skip
+        assert data["axis1"][()].tolist() == [0, 1, 3]
+        assert data["axis1"].attrs["units"] == "dSpacing"
+        assert data["axis2"][()].tolist() == [4, 9]
+        assert data["axis2"].attrs["units"] == "spectraNumber"
+        log = entry["logs/T"]
+        assert log["value"][()].tolist() == [1.5, 2.5]
+        assert log["time"][()].tolist() == [0, 2.000000001]
+        assert log["time"].attrs["start"] == "1970-01-01T00:00:05.000000000"
+        assert entry["logs/run_number/value"].asstr()[()] == "1234"
+        assert {"instrument", "sample", "process"} <= set(entry)
+
+
+def test_a_histogram_comes_back_as_it_was(ws: HistogramWorkspace, tmp_path: Path) -> None:
+    save_nexus(ws, tmp_path / "a.nxs")
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    for mine, theirs in ((back.x, ws.x), (back.y, ws.y), (back.e, ws.e)):
+        np.testing.assert_array_equal(mine, theirs)
+    assert (back.unit, back.y_unit, back.title) == ("dSpacing", "Counts", "Si")
+    assert back.getSpectrumNumbers() == [4, 9]
+    assert [back.getSpectrum(i).getDetectorIDs() for i in (0, 1)] == [[10, 11], [12]]
+    assert back.spectra.masked.tolist() == [False, True]
+    run = back.getRun()
+    assert (run["run_number"].value, run["gd_prtn_chrg"].value, run["flag"].value) == ("1234", 2.5, True)
+    series = run["T"]
+    assert isinstance(series, TimeSeries)
+    assert (series.time_ns.tolist(), series.units) == ([5 * SECOND, 7 * SECOND + 1], "K")
+    assert run["state"].value.tolist() == ["open"]
+
+
+def test_bins_of_each_spectrum_points_and_distributions_come_back(make_histogram: Make, tmp_path: Path) -> None:
+    ragged = make_histogram([[0, 1, 2], [0, 2, 4]], [[1, 2], [3, 4]], distribution=True)
+    points = make_histogram([0, 1], [[1, 2], [3, 4]])
+    save_nexus(WorkspaceGroup([ragged, points, transpose(points)]), tmp_path / "a.nxs")
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, WorkspaceGroup)
+    first, second, third = back
+    assert isinstance(first, HistogramWorkspace)
+    assert isinstance(second, HistogramWorkspace)
+    assert isinstance(third, HistogramWorkspace)
+    assert first.x.tolist() == [[0, 1, 2], [0, 2, 4]]
+    assert first.isDistribution()
+    assert not second.isHistogramData()
+    assert third.getAxis(1).extractValues().tolist() == [0, 1]
+
+
+def test_flight_paths_and_angles_come_back(tmp_path: Path) -> None:
+    ws = create_sample_workspace(num_banks=1, bank_pixel_width=3)
+    save_nexus(ws, tmp_path / "a.nxs")
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    for i in (0, 8):
+        assert back.spectrumInfo().l1() == 10.0
+        assert back.spectrumInfo().l2(i) == pytest.approx(ws.spectrumInfo().l2(i), rel=1e-12)
+        assert back.spectrumInfo().twoTheta(i) == pytest.approx(ws.spectrumInfo().twoTheta(i), rel=1e-12)
+
+
+def test_events_are_written_one_by_one(make_events: MakeEvents, tmp_path: Path) -> None:
+    save_nexus(make_events([1.5, 2.5], [], [3.0], edges=[0, 2, 4]), tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs") as file:
+        data = file["mantid_workspace_1/event_workspace"]
+        assert data["tof"][()].tolist() == [1.5, 2.5, 3.0]
+        assert data["indices"][()].tolist() == [0, 2, 2, 3]
+        since_1990 = int(np.datetime64("1990-01-01", "s").astype(int)) * SECOND
+        assert (data["pulsetime"][()] + since_1990).tolist() == [0, SECOND, 0]
+        assert "weight" not in data
+        assert data["axis1"][()].tolist() == [0, 2, 4]
+        assert "workspace" not in file["mantid_workspace_1"]
+
+
+def test_events_come_back_as_events(tmp_path: Path) -> None:
+    ws = create_sample_workspace("Event", num_banks=1, bank_pixel_width=2)
+    save_nexus(ws, tmp_path / "a.nxs")
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, EventWorkspace)
+    assert isinstance(ws, EventWorkspace)
+    assert back.y.tolist() == ws.y.tolist()
+    for i in range(4):
+        a, b = back.getSpectrum(i), ws.getSpectrum(i)
+        assert sorted(a.getTofs()) == sorted(b.getTofs())
+        assert sorted(a.getPulseTimes()) == sorted(b.getPulseTimes())
+
+
+def test_cropped_events_are_written_without_what_was_cut(make_events: MakeEvents, tmp_path: Path) -> None:
+    save_nexus(crop_workspace(make_events([0.5, 1.5, 2.5], edges=[0, 1, 2, 3]), 1, 2), tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs") as file:
+        assert file["mantid_workspace_1/event_workspace/tof"][()].tolist() == [1.5]
+
+
+def test_weights_are_written_and_read_back_as_a_histogram(make_events: MakeEvents, tmp_path: Path) -> None:
+    weighted = multiply(make_events([0.5, 1.5, 1.6], [0.1], edges=[0, 1, 2]), 3)
+    save_nexus(weighted, tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs") as file:
+        data = file["mantid_workspace_1/event_workspace"]
+        assert data["weight"][()].tolist() == [3, 3, 3, 3]
+        assert data["error_squared"][()].tolist() == [9, 9, 9, 9]
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    np.testing.assert_array_equal(back.y, [[3, 6], [3, 0]])
+    np.testing.assert_allclose(back.e2, [[9, 18], [9, 0]])
+
+
+def test_weights_by_bin_are_written_as_a_histogram(
+    make_events: MakeEvents, make_histogram: Make, tmp_path: Path
+) -> None:
+    factor = make_histogram([0, 1, 2], [[10, 100]], [[0, 0]])
+    save_nexus(multiply(make_events([0.5, 1.5], edges=[0, 1, 2]), factor), tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs") as file:
+        assert file["mantid_workspace_1/workspace/values"][()].tolist() == [[10, 100]]
+
+
+def test_events_can_be_written_as_their_histogram(make_events: MakeEvents, tmp_path: Path) -> None:
+    save_nexus(make_events([0.5, 1.5], edges=[0, 2]), tmp_path / "a.nxs", preserve_events=False)
+    with h5py.File(tmp_path / "a.nxs") as file:
+        assert file["mantid_workspace_1/workspace/values"][()].tolist() == [[2]]
+
+
+def test_a_table_has_a_data_set_a_column(tmp_path: Path) -> None:
+    table = TableWorkspace([("str", "Name"), ("double", "Value"), ("int", "Count"), ("bool", "Used")], title="List")
+    table.addRow(["a", 1.5, 3, True])
+    table.addRow(["b", 2.5, 4, False])
+    save_nexus(table, tmp_path / "t.nxs")
+    with h5py.File(tmp_path / "t.nxs") as file:
+        group = file["mantid_workspace_1/table_workspace"]
+        assert group["column_2"][()].tolist() == [1.5, 2.5]
+        assert group["column_2"].attrs["name"] == "Value"
+    back = load_nexus_processed(tmp_path / "t.nxs")
+    assert isinstance(back, TableWorkspace)
+    assert back.toDict() == table.toDict()
+    assert back.columnTypes() == ["str", "double", "int", "bool"]
+
+
+def test_appended_workspaces_and_members_of_groups_are_further_entries(ws: HistogramWorkspace, tmp_path: Path) -> None:
+    path = tmp_path / "a.nxs"
+    save_nexus(ws, path)
+    save_nexus(WorkspaceGroup([ws, ws]), path, title="more", append=True)
+    back = load_nexus_processed(path)
+    assert isinstance(back, WorkspaceGroup)
+    assert [member.getTitle() for member in back] == ["Si", "more", "more"]
+    assert load_nexus_processed(path, entry_number=2).getTitle() == "more"
+    with pytest.raises(ValueError, match=r"EntryNumber: 4, but .* has 3 entries"):
+        load_nexus_processed(path, entry_number=4)
+    save_nexus(ws, path)
+    assert isinstance(load_nexus_processed(path), HistogramWorkspace)
+
+
+def test_some_spectra_can_be_written(ws: HistogramWorkspace, tmp_path: Path) -> None:
+    save_nexus(ws, tmp_path / "a.nxs", workspace_index_list=[1])
+    with h5py.File(tmp_path / "a.nxs") as file:
+        assert file["mantid_workspace_1/workspace/values"][()].tolist() == [[3, 4]]
+        assert file["mantid_workspace_1/workspace/axis2"][()].tolist() == [9]
+
+
+def test_a_failed_write_leaves_the_old_file(ws: HistogramWorkspace, tmp_path: Path) -> None:
+    path = tmp_path / "a.nxs"
+    save_nexus(ws, path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="SaveNexus: workspace index 7"):
+        save_nexus(ws, path, workspace_index_list=[7])
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.nxs"]
+
+
+def test_other_files_are_named(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "raw.nxs", "w") as file:
+        file.create_group("entry")
+    with pytest.raises(RuntimeError, match=r"raw\.nxs: is no processed NeXus file"):
+        load_nexus_processed(tmp_path / "raw.nxs")
+    with pytest.raises(ValueError, match="there is no file"):
+        load_nexus_processed(tmp_path / "nowhere.nxs")
+
+
+def test_times_finer_than_a_tick_and_other_units_keep_their_bins(tmp_path: Path) -> None:
+    """A file of Mantid's may hold any number as an event's X."""
+    for unit, x in (("TOF", [1.00004, 2.00006]), ("dSpacing", [0.7654321, 1.2345678])):
+        with h5py.File(tmp_path / "a.nxs", "w") as file:
+            data = file.create_group("mantid_workspace_1/event_workspace")
+            data["tof"], data["pulsetime"], data["indices"] = x, [0, 10], [0, 1, 2]
+            data["axis1"], data["axis2"] = [0.0, 1.1, 2.2], [1, 2]
+            data["axis1"].attrs["units"] = unit
+            data["axis2"].attrs["units"] = "spectraNumber"
+        back = load_nexus_processed(tmp_path / "a.nxs")
+        assert isinstance(back, EventWorkspace)
+        assert back.y.tolist() == [[1, 0], [0, 1]]
+        assert back.unit == unit
+        assert back.getTofMin() == pytest.approx(x[0], abs=1e-3 if unit == "TOF" else 1e-9)
+
+
+def test_detectors_known_before_are_known_by_their_ids(make_histogram: Make, tmp_path: Path) -> None:
+    ws = make_histogram([0, 1], [[1], [2]], detectors=Detectors([10, 11]))
+    save_nexus(ws, tmp_path / "a.nxs")
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    assert back.detectors.ids.tolist() == [10, 11]

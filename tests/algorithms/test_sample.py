@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from livereduce.algorithms import create_sample_workspace
+from livereduce.workspaces import EventWorkspace
+
+
+def test_the_default_is_two_banks_of_a_hundred_with_one_peak() -> None:
+    ws = create_sample_workspace()
+    assert (ws.getNumberHistograms(), ws.blocksize()) == (200, 100)
+    assert ws.readX(0).tolist() == list(range(0, 20001, 200))
+    expected = np.full(100, 0.3)
+    expected[50] = 10.3  # the bin whose lower edge is the centre of the peak, far narrower than a bin
+    assert ws.readY(0) == pytest.approx(expected)
+    assert ws.readE(7) == pytest.approx(np.sqrt(expected))
+    assert ws.getTitle() == "Test Workspace"
+    assert ws.getRun()["run_start"].value == "2010-01-01T00:00:00"
+
+
+def test_the_instrument_stands_where_it_is_said_to() -> None:
+    ws = create_sample_workspace()
+    assert ws.getInstrument().getName() == "basic_rect"
+    assert ws.spectrumInfo().l1() == 10.0
+    first, last = ws.getDetector(0), ws.getDetector(199)
+    assert (first.getID(), last.getID()) == (100, 299)
+    assert tuple(first.getPos()) == (0, 0, 5)
+    assert tuple(last.getPos()) == pytest.approx((0.072, 0.072, 10))
+    assert tuple(ws.getDetector(1).getPos()) == pytest.approx((0, 0.008, 5))
+
+
+def test_monitors_are_the_first_spectra() -> None:
+    ws = create_sample_workspace(num_monitors=2, num_banks=1, bank_pixel_width=2)
+    assert ws.getNumberHistograms() == 6
+    assert [ws.spectrumInfo().isMonitor(i) for i in range(3)] == [True, True, False]
+    assert [ws.getDetector(i).getID() for i in range(3)] == [8, 9, 4]
+    assert tuple(ws.getDetector(0).getPos()) == (0, 0, 2.5)
+
+
+def test_events_are_spread_in_proportion_to_the_function() -> None:
+    ws = create_sample_workspace("Event", num_banks=1, bank_pixel_width=2)
+    assert isinstance(ws, EventWorkspace)
+    # 99 bins of 0.3 and one of 10.3 make 40; of 1000 events 7.5 and 257.5 are whole 7 and 257
+    expected = np.full(100, 7)
+    expected[50] = 257
+    for i in range(4):
+        assert ws.readY(i).tolist() == expected.tolist()
+    assert ws.getNumberEvents() == 4 * (99 * 7 + 257)
+
+
+def test_the_same_call_gives_the_same_data_unless_random() -> None:
+    one, two = (create_sample_workspace("Event", num_banks=1, bank_pixel_width=1) for _ in range(2))
+    assert one.getSpectrum(0).getTofs().tolist() == two.getSpectrum(0).getTofs().tolist()  # type: ignore[attr-defined]
+    noisy = create_sample_workspace(random=True)
+    assert noisy.readY(0).tolist() != create_sample_workspace(random=True).readY(0).tolist()
+
+
+def test_a_function_of_ones_own_can_be_given() -> None:
+    ws = create_sample_workspace(
+        function="User Defined", user_defined_function="name=LinearBackground,A0=1,A1=2", x_max=10, bin_width=1
+    )
+    assert ws.readY(0).tolist() == [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]
+
+
+def test_peak_places_are_tenths_of_the_bins() -> None:
+    text = "name=Gaussian,Height=4,PeakCentre=$PC3$,Sigma=0.1"
+    ws = create_sample_workspace(function="User Defined", user_defined_function=text, x_min=100, x_max=120, bin_width=1)
+    assert ws.readY(0).argmax() == 6
+    assert ws.readY(0)[6] == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the function is empty"),
+        ("name=Gauss,Height=1", "there is no function 'Gauss'"),
+        ("name=Gaussian,Width=1", "Gaussian has no parameter 'Width'; it has Height, PeakCentre, Sigma"),
+        ("name=Gaussian,Height", "'Height' in 'name=Gaussian,Height' is no setting"),
+    ],
+)
+def test_a_function_that_cannot_be_read_is_named(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match="CreateSampleWorkspace: ") as caught:
+        create_sample_workspace(function="User Defined", user_defined_function=text)
+    assert message in str(caught.value)
+
+
+def test_bins_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="XMax"):
+        create_sample_workspace(x_min=5, x_max=5)
+    with pytest.raises(ValueError, match="XUnit: events are made in TOF"):
+        create_sample_workspace("Event", x_unit="dSpacing")
+    assert create_sample_workspace(x_max=100, bin_width=1000).readX(0).tolist() == [0, 100]
