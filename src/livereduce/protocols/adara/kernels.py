@@ -192,6 +192,9 @@ def copy_monitors(payload, tof, number, n):
 def decode_run(words, end, out, counts):
     """Decode the event packets in the first `end` words into the columns of `out`.
 
+    One long function, because handing all columns to another counts their references up and down: 250 ns a packet, four
+    times the work itself for pulses of some 30 events (measured), inlined by numba or not.
+
     Parameters
     ----------
     words
