@@ -107,8 +107,6 @@ class Output(Section):
     """Folder for results; default: the state directory."""
     keep: Keep = "nothing"
     """What is written as NeXus at the end of each run."""
-    keep_runs: Annotated[WholeNumber, Field(ge=0)] = 0
-    """How many runs' files stay; 0 = all."""
 
 
 class Web(Section):

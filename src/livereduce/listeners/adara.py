@@ -42,7 +42,8 @@ from livereduce.sources import BEGIN, Block, ByteSource, Position
 
 log = logging.getLogger(__name__)
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
+"""Decoding is fastest while a block and its columns fit the cache (measured: 1 and 16 MiB are slower)."""
 PICOCOULOMB = 10.0
 """A pulse charge of 1 on the wire is 10 pC."""
 

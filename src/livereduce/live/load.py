@@ -127,7 +127,7 @@ class LiveStep:
             outcome = self._run(self.post_script, given, self.names.output)
             result = self._result(outcome, self.post_script)
             if result is None:
-                self._warn(f"{self.post_script.path} set no output; showing the accumulation")
+                self.warn(f"{self.post_script.path} set no output; showing the accumulation")
                 result = self.accumulation
             self.output = self._publish(result)
 
@@ -166,7 +166,7 @@ class LiveStep:
             limit_s=self.script_limit_s,
         )
         for thread in outcome.threads_left:
-            self._warn(f"{script.path} left a thread running: {thread}")
+            self.warn(f"{script.path} left a thread running: {thread}")
         return outcome
 
     def _result(self, outcome: ScriptOutcome, script: Script) -> Workspace | None:
@@ -186,7 +186,8 @@ class LiveStep:
     def _stored(self, name: str) -> Workspace | None:
         return self.store[name] if name in self.store else None
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """Log a warning once and count how often it holds."""
         if text not in self.warnings:
             log.warning("%s", text)
         self.warnings[text] = self.warnings.get(text, 0) + 1

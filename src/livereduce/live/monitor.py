@@ -116,7 +116,7 @@ class Monitor:
         self._attempts = 0
         self._result_stale = False
         self._fallback_post: Script | None = None
-        self._run = 0
+        self.last_run = 0
 
     @property
     def reprocessing(self) -> bool:
@@ -212,7 +212,7 @@ class Monitor:
             self.builder.set_aside(chunk)
         self.builder.ledger.check()
         self.chunks += 1
-        self._run = chunk.identity.run
+        self.last_run = chunk.identity.run
         if self._is_to_be_shown(chunk, now):
             self._show(now)
         self._after_transition(chunk)
@@ -259,7 +259,7 @@ class Monitor:
             if not self._post_ran(tell_success=False):
                 return
         self._fallback_post = None
-        self.observer.shown(self._run)
+        self.observer.shown(self.last_run)
 
     def _post_ran(self, *, tell_success: bool = True) -> bool:
         try:

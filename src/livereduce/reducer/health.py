@@ -101,7 +101,7 @@ class Reporter:
             script_output="".join(self._printed)[-PRINTED_KEPT:],
             warnings=_counted(step.warnings),
             latency=dict(step.latency),
-            memory_bytes=psutil.Process().memory_info().rss,
+            memory_bytes=_own_memory(),
             logs=_logs(builder),
             ledger=builder.ledger.as_json(),
             story=tuple(builder.state.story),
@@ -126,6 +126,12 @@ class _Rates:
             seconds = (now[3] - before[3]) / 1e9
             self._rates = ((now[1] - before[1]) / seconds, (now[2] - before[2]) / seconds)
         return self._rates
+
+
+def _own_memory() -> int:
+    """Anonymous memory of this process; the journal's page cache and program files are not ours to count."""
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - memory.shared)
 
 
 def _counted(warnings: Mapping[str, int]) -> tuple[str, ...]:

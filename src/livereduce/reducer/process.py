@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from livereduce.algorithms import save_nexus
 from livereduce.config import Config, script_names
 from livereduce.live.chunk import ChunkBuilder
 from livereduce.live.cuts import CutLog
@@ -34,11 +35,13 @@ from livereduce.reducer.warm import compile_kernels
 from livereduce.sources import BEGIN
 from livereduce.sources.journal import bytes_between
 from livereduce.status import Stage
+from livereduce.workspaces import MatrixWorkspace, TableWorkspace, WorkspaceGroup
 
 log = logging.getLogger(__name__)
 
 SCRIPT_LIMIT_S = 30 * 60.0
 LONGEST_WAIT_S = 0.5
+SAVED = MatrixWorkspace | TableWorkspace | WorkspaceGroup
 
 
 class Reducer:
@@ -145,6 +148,7 @@ class Cycle:
         transition = RunTransitionBehavior(config.run_transition_behavior)
         cadence = Cadence(config.update_every, Method(config.accum_method), transition)
         self.monitor = Monitor(builder, step, cadence, cuts=self._cuts, observer=self)
+        self._saved_runs = 0
         self._to_replay = self._left_to_replay() if self.monitor.reprocessing else 0
 
     def close(self) -> None:
@@ -183,8 +187,25 @@ class Cycle:
         self._reporter.script_succeeded(stage)
 
     def stepped(self) -> None:
-        """Keep the accounts of runs that have finished."""
+        """Keep the accounts of runs that have finished, and of their workspaces those the configuration asks for."""
         self._finished.keep(self.monitor.builder.ledger)
+        if self.monitor.finished_runs > self._saved_runs:
+            self._saved_runs = self.monitor.finished_runs
+            self._save(self.monitor.last_run)
+
+    def _save(self, run: int) -> None:
+        """Write the workspaces of a finished run as ``<instrument>_<run>_<name>.nxs``; a full disk stops nothing."""
+        step, output = self.monitor.step, self._config.output
+        kept = {"result": step.output, "accumulation": step.accumulation}
+        for name, workspace in kept.items():
+            if output.keep not in (name, "both") or not isinstance(workspace, SAVED):
+                continue
+            path = output.directory / f"{self._config.short_name}_{run}_{name}.nxs"
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                save_nexus(workspace, path)
+            except (OSError, RuntimeError, ValueError) as error:
+                step.warn(f"{path} was not written: {error}")
 
     def shown(self, run: int) -> None:
         """Write a snapshot of what there is now."""
