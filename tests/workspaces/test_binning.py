@@ -213,6 +213,12 @@ def test_a_map_of_spectra_must_fit_the_table(make_table: Make) -> None:
         Counter(make_table(10), Plan(1, Column(np.zeros(3, np.int32))), None)
 
 
+def test_more_than_four_thousand_million_values_are_refused_before_any_memory_is_taken() -> None:
+    table = EventTable(70_000)
+    with pytest.raises(ValueError, match=r"70000 spectra of 70000 bins are more than 2\*\*32 values"):
+        Counter(table, Plan(70_000), Column(np.arange(70_001.0)))
+
+
 def test_each_kernel_is_compiled_for_one_type_of_arguments_only() -> None:
     # the tests of this file run with every kind of plan; a second form doubles the time to the first result
     several: dict[str, Any] = {

@@ -179,6 +179,18 @@ def test_factors_per_bin_follow_the_bins_of_a_falling_unit() -> None:
     assert q.planned(lambda p: p.multiplied([[10.0, 1.0]])).y.tolist() == [[10, 2]]
 
 
+def test_events_weighted_by_bin_cannot_be_put_into_other_bins(make_table: Make) -> None:
+    ws = workspace(make_table(1000), edges=[0.0, 5000.0, 10_000.0]).planned(lambda p: p.multiplied([[1.0, 2.0]]))
+    for edges in ([0.0, 1.0], [0.0, 6000.0, 10_000.0], None):
+        with pytest.raises(ValueError, match="weighted by bin"):
+            ws.replaced(edges=edges)
+    with pytest.raises(ValueError, match="weighted by bin"):
+        ws.setX(0, [0.0, 6000.0, 10_000.0])
+    with pytest.raises(ValueError, match="weighted by bin"):
+        workspace(make_table(10), edges=[0.0, 1.0, 2.0]).plus(ws)
+    assert np.array_equal(ws.plus(ws.clone()).y, 2 * ws.y)
+
+
 def test_adding_chunks_of_a_table_keeps_one_part(make_table: Make) -> None:
     table = make_table(1000)
     total = workspace(table, 0, 100)

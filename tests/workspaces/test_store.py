@@ -173,3 +173,14 @@ def test_holdings_say_who_holds_how_many_bytes_and_list_a_shared_table_once() ->
     assert 800_000 <= found[0].nbytes < 1_700_000
     assert {h.name: h.nbytes for h in found if h.name == "small"} == {"small": 32}
     assert sum(h.kind == "EventTable" for h in found) == 1
+
+
+def test_dropping_caches_frees_what_was_counted_and_leaves_values_as_they_were() -> None:
+    store, table = WorkspaceStore(), EventTable(2)
+    table.append([5, 15], [0, 1], [0], [0, 2], [1.0])
+    ws = EventWorkspace.from_table(table, 0, 2, Detectors([1, 2]), edges=[0.0, 1.0, 2.0])
+    store.add("ws", ws)
+    y = ws.y
+    store.drop_caches()
+    assert table.cache.nbytes == ws.getMemorySize() == 0
+    assert ws.y.tolist() == y.tolist() == [[1, 0], [0, 1]]

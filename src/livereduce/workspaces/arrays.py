@@ -42,6 +42,12 @@ def frozen(values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> AnyArra
     return array
 
 
+def kept(values: npt.ArrayLike, dtype: npt.DTypeLike) -> AnyArray:
+    """Return these values as an array nobody can write to: shared if nobody can already, else a copy."""
+    array = np.asarray(values, dtype)
+    return frozen(array if not root_of(array).flags.writeable else array.copy(), dtype)
+
+
 def read_only(array: AnyArray) -> AnyArray:
     """Return a view nobody can write through. Kernels get all input like this: each then has one compiled form."""
     view = array.view()

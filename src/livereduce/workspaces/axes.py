@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import F64, frozen
+from livereduce.workspaces.arrays import F64, kept
 from livereduce.workspaces.detectors import Spectra
 
 
@@ -70,7 +70,7 @@ class NumericAxis:
     @classmethod
     def of(cls, values: npt.ArrayLike, unit: str = "") -> NumericAxis:
         """Make an axis of a copy of these values."""
-        return cls(frozen(np.array(values, np.float64)), unit)
+        return cls(kept(values, np.float64), unit)
 
 
 class Axis:

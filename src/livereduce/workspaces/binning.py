@@ -93,6 +93,10 @@ class Counter:
         self.group = self._filter.group
         rows = plan.n_spectra
         self.shape = (rows, 1 if edges is None else edges.values.shape[-1] - 1)
+        if self.shape[0] * self.shape[1] >= TICKS:
+            raise ValueError(
+                f"{self.shape[0]} spectra of {self.shape[1]} bins are more than 2**32 values: use fewer bins"
+            )
         self.reversed = edges is not None and not plan.curve.rising
         self._kernel: Kernel = (
             partial(kernels.count_rows, self.group) if edges is None else self._choose(plan, edges.values)
@@ -151,10 +155,12 @@ class Counter:
     def _search_kernel(self, plan: Plan, rows: F64) -> Kernel:
         return partial(kernels.focus_search, *self._y_columns(plan), frozen(rows))
 
-    def _y_columns(self, plan: Plan) -> tuple[U32, F64, F64, float, float]:
-        """Return group, factor and offset of each pixel, the tick of time zero, the length of a tick in us."""
-        factor, offset = (frozen(np.broadcast_to(c, self._table.n_pixels)) for c in plan.y_map())
-        return self.group, factor, offset, float(self._table.zero_ticks), self._table.tick_us
+    def _y_columns(self, plan: Plan) -> tuple[U32, F64, F64, int, float, float]:
+        """Return what gives y: group and factor of each pixel, offsets and the mask for them, zero, tick in us."""
+        factor, offset = plan.y_map()
+        factor = frozen(np.broadcast_to(factor, self._table.n_pixels))
+        mask = 0 if len(offset) == 1 else TICKS - 1
+        return self.group, factor, read_only(offset), mask, float(self._table.zero_ticks), self._table.tick_us
 
     def mask(self, tof: U32, pix: I32) -> Bool:
         """Tell for each event whether it is inside the windows."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from livereduce.workspaces import kernels
-from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, Bool, frozen, read_only
+from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, Bool, Column, frozen, kept, read_only
 
 if TYPE_CHECKING:
     from livereduce.geometry import Instrument
@@ -62,13 +63,13 @@ class Detectors:
         positions: npt.ArrayLike | None = None,
         instrument: Instrument | None = None,
     ) -> None:
-        self.ids: I64 = frozen(np.array(ids, np.int64))
+        self.ids: I64 = kept(ids, np.int64)
         n = len(self.ids)
-        self.monitor: Bool = frozen(np.zeros(n, bool) if monitor is None else np.array(monitor, bool))
+        self.monitor: Bool = kept(np.zeros(n, bool) if monitor is None else monitor, bool)
         self.l1 = l1
-        self.l2: F64 | None = None if l2 is None else frozen(np.array(l2, np.float64))
-        self.two_theta: F64 | None = None if two_theta is None else frozen(np.array(two_theta, np.float64))
-        self.positions: F64 | None = None if positions is None else frozen(np.array(positions, np.float64))
+        self.l2: F64 | None = None if l2 is None else kept(l2, np.float64)
+        self.two_theta: F64 | None = None if two_theta is None else kept(two_theta, np.float64)
+        self.positions: F64 | None = None if positions is None else kept(positions, np.float64)
         self.instrument = instrument
         for name in ("monitor", "l2", "two_theta", "positions"):
             column = getattr(self, name)
@@ -97,6 +98,19 @@ class Detectors:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def default_spectra(self) -> Spectra:
+        """One spectrum per detector that is no monitor, numbered from 1."""
+        ids = self.ids[~self.monitor]
+        return Spectra(np.arange(1, len(ids) + 1), ids)
+
+    @cached_property
+    def default_group(self) -> Column | None:
+        """The spectrum of each dense index for `default_spectra`, -1 for monitors; None if index and spectrum agree."""
+        if not self.monitor.any():
+            return None
+        return Column(np.where(self.monitor, -1, np.cumsum(~self.monitor) - 1), np.int32)
 
     def _make_lookup(self) -> tuple[I32, int]:
         """Array from (ID - first) to index, -1 for gaps; empty when the range of IDs is too wide for it."""
@@ -180,15 +194,15 @@ class Spectra:
         masked: npt.ArrayLike | None = None,
         geometry: SpectrumGeometry | None = None,
     ) -> None:
-        self.numbers: I64 = frozen(np.array(numbers, np.int64))
-        self.ids: I64 = frozen(np.array(ids, np.int64))
+        self.numbers: I64 = kept(numbers, np.int64)
+        self.ids: I64 = kept(ids, np.int64)
         n = len(self.numbers)
         if start is None:
             start = np.arange(n + 1) if len(self.ids) == n else np.zeros(n + 1)
             if len(self.ids) not in (n, 0):
                 raise ValueError(f"Spectra: {len(self.ids)} detector IDs for {n} spectra need `start`")
-        self.start: I64 = frozen(np.array(start, np.int64))
-        self.masked: Bool = frozen(np.zeros(n, bool) if masked is None else np.array(masked, bool))
+        self.start: I64 = kept(start, np.int64)
+        self.masked: Bool = kept(np.zeros(n, bool) if masked is None else masked, bool)
         self.geometry = geometry
         if len(self.start) != n + 1 or self.start[-1] != len(self.ids) or len(self.masked) != n:
             raise ValueError(

@@ -27,7 +27,7 @@ from livereduce.workspaces.event_list import EventList
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.histogram import HistogramWorkspace
 from livereduce.workspaces.matrix import MatrixWorkspace
-from livereduce.workspaces.plan import Part, Plan, default_group, joined
+from livereduce.workspaces.plan import Part, Plan, joined
 from livereduce.workspaces.run import Run
 
 
@@ -75,7 +75,7 @@ class EventWorkspace(MatrixWorkspace):
             raise ValueError(f"EventWorkspace: unit is {unit!r}, the parts' plans are in {plan.unit!r}")
         super().__init__(
             detectors,
-            default_spectra(detectors) if spectra is None else spectra,
+            detectors.default_spectra if spectra is None else spectra,
             run,
             title=title,
             unit=plan.unit,
@@ -88,6 +88,7 @@ class EventWorkspace(MatrixWorkspace):
         if len(self.spectra) != plan.n_spectra:
             raise ValueError(f"EventWorkspace: {len(self.spectra)} spectra described, plans have {plan.n_spectra}")
         self._edges = edges if isinstance(edges, Column) or edges is None else checked_edges(edges, plan.n_spectra)
+        self.parts = tuple(part.with_plan(part.plan.in_bins(self._edges)) for part in self.parts)
         self._terms: list[Term] | None = None
         self._evaluated: Evaluated | None = None
 
@@ -96,8 +97,7 @@ class EventWorkspace(MatrixWorkspace):
         cls, table: EventTable, a: int, b: int, detectors: Detectors, run: Run | None = None, **others: Any
     ) -> Self:
         """Show events [a, b) of a table: one spectrum per detector that is no monitor, default binning."""
-        group, n = default_group(detectors.monitor)
-        plan = Plan(n, None if group is None else Column(group))
+        plan = Plan(len(detectors.default_spectra), detectors.default_group)
         return cls([Part(table, a, b, plan)], detectors, Run() if run is None else run, **others)
 
     @property
@@ -263,7 +263,9 @@ class EventWorkspace(MatrixWorkspace):
             rows = self.extractX()
             rows[index] = new
             new = rows[0] if np.all(rows == rows[0]) else rows
-        self._edges, self._evaluated = checked_edges(new, self.n_spectra), None
+        edges = checked_edges(new, self.n_spectra)
+        self.parts = tuple(part.with_plan(part.plan.in_bins(edges)) for part in self.parts)
+        self._edges, self._evaluated = edges, None
 
     def dataX(self, index: int) -> F64:  # noqa: N802
         """Events have no X to write to; see the message."""
@@ -290,12 +292,6 @@ class EventWorkspace(MatrixWorkspace):
             f"{self!r} is an event workspace: {method} cannot write to it, its values are counted from the events. Use"
             f" {instead}, or make a histogram first (ConvertToMatrixWorkspace, or Rebin with PreserveEvents=False)"
         )
-
-
-def default_spectra(detectors: Detectors) -> Spectra:
-    """Return one spectrum per detector that is no monitor, numbered from 1."""
-    ids = detectors.ids[~detectors.monitor]
-    return Spectra(np.arange(1, len(ids) + 1), ids)
 
 
 def checked_edges(edges: npt.ArrayLike, n_spectra: int) -> Column:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import F64, I32, I64, Column
+from livereduce.workspaces.arrays import F64, I64, Column
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.exact import least_argument
 
@@ -65,10 +65,14 @@ LINEAR = Curve()
 
 
 class Factors(NamedTuple):
-    """Factors after counting, with variances: shapes (1, 1), (spectra, 1), (1, bins) or (spectra, bins)."""
+    """Factors after counting, with variances: shapes (1, 1), (spectra, 1), (1, bins) or (spectra, bins).
+
+    `edges` are the bins that factors per bin belong to; the workspace they are given to fills them in.
+    """
 
     values: Column
     variances: Column
+    edges: Column | None = None
 
     @property
     def per_bin(self) -> bool:
@@ -79,6 +83,20 @@ class Factors(NamedTuple):
     def per_spectrum(self) -> bool:
         """Whether they belong to the present spectra, so that these cannot be summed without materialising."""
         return bool(self.values.values.shape[0] != 1)
+
+    def grouped(self, new_spectrum: I64, n_spectra: int) -> Factors:
+        """Return the factors of spectra that were moved or dropped; summing them is an error."""
+        if not self.per_spectrum:
+            return self
+        kept = np.flatnonzero(new_spectrum >= 0)
+        if len(np.unique(new_spectrum[kept])) != len(kept):
+            raise ValueError(
+                "spectra weighted by factors of their own cannot be summed as events: make a histogram first"
+            )
+        moved = [np.ones((n_spectra, self.values.values.shape[1])), np.zeros((n_spectra, self.values.values.shape[1]))]
+        for new, old in zip(moved, (self.values, self.variances), strict=True):
+            new[new_spectrum[kept]] = old.values[kept]
+        return Factors(Column(moved[0]), Column(moved[1]), self.edges)
 
 
 @dataclass(frozen=True)
@@ -187,7 +205,13 @@ class Plan:
         return plan
 
     def grouped(self, new_spectrum: npt.ArrayLike, n_spectra: int) -> Plan:
-        """Send present spectrum i to spectrum ``new_spectrum[i]``, or to none where that is -1."""
+        """Send present spectrum i to spectrum ``new_spectrum[i]``, or to none where that is -1.
+
+        Raises
+        ------
+        ValueError
+            The map does not fit, or spectra with factors of their own would be summed.
+        """
         new = np.asarray(new_spectrum, np.int32)
         if len(new) != self.n_spectra or (len(new) and not -1 <= new.min() <= new.max() < n_spectra):
             raise ValueError(
@@ -196,7 +220,8 @@ class Plan:
         if self.group is not None:
             old = self.group.values
             new = np.where(old >= 0, new[old], np.int32(-1))
-        return replace(self, group=Column(np.array(new, np.int32)), n_spectra=n_spectra)
+        factors = None if self.factors is None else self.factors.grouped(np.asarray(new_spectrum), n_spectra)
+        return replace(self, group=Column(np.array(new, np.int32)), n_spectra=n_spectra, factors=factors)
 
     # -- what they weigh ------------------------------------------------------------------------------------------
 
@@ -215,7 +240,25 @@ class Plan:
             f, v = f0 * f, v0 * f**2 + f0**2 * v
         else:
             f, v = f.copy(), v.copy()
-        return replace(self, factors=Factors(Column(f), Column(v)))
+        return replace(
+            self, factors=Factors(Column(f), Column(v), None if self.factors is None else self.factors.edges)
+        )
+
+    def in_bins(self, edges: Column | None) -> Plan:
+        """Return the plan for these bins, to which its factors per bin belong from now on.
+
+        Raises
+        ------
+        ValueError
+            They belong to other bins already.
+        """
+        if self.factors is None or not self.factors.per_bin:
+            return self
+        bins = 1 if edges is None else edges.values.shape[-1] - 1
+        known = self.factors.edges
+        if self.factors.values.values.shape[1] != bins or (known is not None and known != edges):
+            raise ValueError("events weighted by bin cannot be put into other bins: make a histogram of them first")
+        return self if known is not None else replace(self, factors=self.factors._replace(edges=edges))
 
 
 @dataclass(frozen=True)
@@ -236,6 +279,8 @@ class Part:
 
     def with_plan(self, plan: Plan) -> Part:
         """Return the same events under another plan."""
+        if plan is self.plan:
+            return self
         part = Part(self.table, self.a, self.b, plan)
         if plan.select == self.plan.select and "ranges" in self.__dict__:
             part.__dict__["ranges"] = self.ranges
@@ -322,11 +367,3 @@ def selected_ranges(table: EventTable, a: int, b: int, select: I64) -> I64:
         found.append(np.clip(start[at], a, b))
     ranges = np.concatenate(found) if found else np.empty((0, 2), np.int64)
     return merged_intervals(ranges)
-
-
-def default_group(monitor: npt.NDArray[np.bool_]) -> tuple[I32 | None, int]:
-    """Return the map of one spectrum per detector that is no monitor (None if that is every one), and their number."""
-    n = int(np.count_nonzero(~monitor))
-    if n == len(monitor):
-        return None, n
-    return np.where(monitor, -1, np.cumsum(~monitor) - 1).astype(np.int32), n

@@ -153,6 +153,14 @@ class WorkspaceStore:
         found += [Holding("events", "EventTable", size, tuple(names)) for size, names in tables.values()]
         return sorted(found, key=lambda holding: -holding.nbytes)
 
+    def drop_caches(self) -> None:
+        """Forget all counts and values that can be computed again; what was handed out stays valid."""
+        for workspace in self._items.values():
+            if isinstance(workspace, EventWorkspace):
+                workspace.clearMRU()
+                for table in workspace.tables:
+                    table.cache.clear()
+
     # -- Mantid's names -------------------------------------------------------------------------------------------
 
     def retrieve(self, name: str) -> Workspace:
