@@ -1,4 +1,4 @@
-"""One step of the live cycle: chunk script, drop events unless preserved, accumulate, post-processing script.
+"""One step of the live cycle: chunk stage, drop events unless preserved, accumulate, post-processing stage.
 
 The order is the contract's: process, *then* drop events, *then* accumulate, *then* post-process. The step owns the
 accumulation; scripts get clones, which share the data until written to, so nothing a script does to its workspaces or
@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from livereduce.errors import ScriptError
 from livereduce.live.accumulate import Method, accumulate, without_events
-from livereduce.live.scripts import Script, ScriptOutcome, run_script
+from livereduce.live.scripts import ScriptOutcome
+from livereduce.live.stages import Stage
 from livereduce.workspaces import Workspace, WorkspaceGroup, WorkspaceStore
 
 __all__ = ["LiveStep", "Method", "Names"]
@@ -41,47 +41,36 @@ class Names:
 
 @dataclass(slots=True)
 class LiveStep:
-    """The scripts, the store they share, and the accumulation.
+    """The two stages, the store they share, and the accumulation.
 
     Parameters
     ----------
-    script_names
-        Names scripts find without importing them.
+    proc, post_stage
+        What is done to each chunk, and to the accumulation; None = nothing.
     preserve_events
-        Keep events after the chunk script; otherwise they become histograms on the bins they have then.
-    script_limit_s
-        A running script is interrupted after this many seconds; None = never.
-    echo
-        Called with what scripts print.
+        Keep events after the chunk stage; otherwise they become histograms on the bins they have then.
     """
 
     store: WorkspaceStore
     names: Names
-    proc: Script | None
-    post_script: Script | None
-    script_names: Mapping[str, Any]
+    proc: Stage | None
+    post_stage: Stage | None
     preserve_events: bool = True
-    script_limit_s: float | None = None
-    echo: Callable[[str], None] = lambda _: None
     accumulation: Workspace | None = None
     output: Workspace | None = None
     latency: dict[str, float] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
     _last_run: int = 0
 
-    def __post_init__(self) -> None:
-        if self.names.accumulation != ACCUMULATION_ALIAS:
-            self.store.alias(ACCUMULATION_ALIAS, self.names.accumulation)
-
     # -- chunk --------------------------------------------------------------------------------------------------------
 
     def load(self, chunk: Workspace, method: Method, stage: Callable[[str], None]) -> None:
-        """Run the chunk script on `chunk` and take the outcome into the accumulation.
+        """Run the chunk stage on `chunk` and take the outcome into the accumulation.
 
         Raises
         ------
         ScriptError
-            The script failed, or what it made cannot be accumulated; the accumulation is as it was.
+            The stage failed, or what it made cannot be accumulated; the accumulation is as it was.
         """
         with self._timed("proc", stage):
             processed = chunk if self.proc is None else self._process(self.proc, chunk)
@@ -94,12 +83,12 @@ class LiveStep:
                 file = self.proc.path if self.proc else "(no chunk script)"
                 raise ScriptError(f"its output cannot be accumulated: {error}", file=file, line=None) from error
 
-    def _process(self, script: Script, chunk: Workspace) -> Workspace:
+    def _process(self, proc: Stage, chunk: Workspace) -> Workspace:
         name = self.names.chunk
         given = self.store.replace(name, chunk.clone())
         try:
-            outcome = self._run(script, given, name)
-            result = self._result(outcome, script)
+            outcome = self._run(proc, given, name)
+            result = self._result(outcome, proc, name)
             if result is None:  # no output set: what the script left of its input is the result
                 result = outcome.input if isinstance(outcome.input, Workspace) else self._stored(name) or given
             return result.clone()
@@ -110,30 +99,35 @@ class LiveStep:
     # -- result -------------------------------------------------------------------------------------------------------
 
     def post(self, stage: Callable[[str], None]) -> None:
-        """Run the post-processing script on the accumulation; without one the accumulation is the output.
+        """Run the post-processing stage on the accumulation; without one the accumulation is the output.
 
         Raises
         ------
         ScriptError
-            The script failed; the last output stays.
+            The stage failed; the last output stays.
         """
         if self.accumulation is None:
             return
         with self._timed("post", stage):
-            if self.post_script is None:
-                self.output = self._publish(self.accumulation)
-                return
-            given = self.store.replace(self.names.accumulation, self.accumulation.clone())
-            outcome = self._run(self.post_script, given, self.names.output)
-            result = self._result(outcome, self.post_script)
-            if result is None:
-                self.warn(f"{self.post_script.path} set no output; showing the accumulation")
-                result = self.accumulation
-            self.output = self._publish(result)
+            result = self.accumulation if self.post_stage is None else self._post(self.post_stage, self.accumulation)
+            self.output = self._publish(self.names.output, result)
 
-    def _publish(self, result: Workspace) -> Workspace:
-        """Store the output under its name, members of a group as ``name_1`` and so on."""
-        name = self.names.output
+    def _post(self, post: Stage, accumulation: Workspace) -> Workspace:
+        output = self.names.output
+        if self.names.accumulation != ACCUMULATION_ALIAS:
+            self.store.alias(ACCUMULATION_ALIAS, self.names.accumulation)
+        given = self.store.replace(self.names.accumulation, accumulation.clone())
+        before = self.store.stamp(output)
+        outcome = self._run(post, given, output)
+        result = self._result(outcome, post, output)
+        # what an earlier step left under the name is no output of this one
+        if result is None or (outcome.output == output and self.store.stamp(output) == before):
+            self.warn(f"{post.path} set no output; showing the accumulation")
+            return accumulation
+        return result
+
+    def _publish(self, name: str, result: Workspace) -> Workspace:
+        """Store a workspace under a name, members of a group as ``name_1`` and so on."""
         if self._stored(name) is result:
             return result
         if isinstance(result, WorkspaceGroup):
@@ -150,36 +144,31 @@ class LiveStep:
         if self.output is None:
             return
         name = f"{self.names.output}_{self._last_run}" + ("_post" if after_run else "")
-        self.store.replace(name, self.output.clone())
+        self._publish(name, self.output)
         log.info("kept a copy of %s as %s", self.names.output, name)
 
-    # -- scripts ------------------------------------------------------------------------------------------------------
+    # -- stages -------------------------------------------------------------------------------------------------------
 
-    def _run(self, script: Script, given: Workspace, output_name: str) -> ScriptOutcome:
-        outcome = run_script(
-            script,
-            given,
-            output_name,
-            self.script_names,
-            accumulation=given,
-            echo=self.echo,
-            limit_s=self.script_limit_s,
-        )
+    def _run(self, stage: Stage, given: Workspace, output: str) -> ScriptOutcome:
+        outcome = stage.run(given, output)
         for thread in outcome.threads_left:
-            self.warn(f"{script.path} left a thread running: {thread}")
+            self.warn(f"{stage.path} left a thread running: {thread}")
         return outcome
 
-    def _result(self, outcome: ScriptOutcome, script: Script) -> Workspace | None:
-        """Read the final value of ``output``: a workspace, a name in the store, or nothing."""
+    def _result(self, outcome: ScriptOutcome, stage: Stage, name: str) -> Workspace | None:
+        """Read the final value of ``output``: a workspace, a name in the store, or nothing.
+
+        `name` is what it was at first; nothing has to be stored under that one.
+        """
         final = outcome.output
         if final is None or isinstance(final, Workspace):
             return final
-        if isinstance(final, str):
+        if isinstance(final, str) and (final == name or final in self.store):
             return self._stored(final)
         raise ScriptError(
             f"output is {type(final).__name__} ({final!r:.60}) at the end of the script; expected a workspace, the "
             "name of one, or nothing",
-            file=script.path,
+            file=stage.path,
             line=None,
         )
 

@@ -17,7 +17,7 @@ from livereduce.errors import ScriptError
 from livereduce.live.chunk import Chunk, ChunkBuilder
 from livereduce.live.cuts import CutLog, CutRecord
 from livereduce.live.load import LiveStep, Method
-from livereduce.live.scripts import Script
+from livereduce.live.stages import Stage
 from livereduce.live.state import NO_RUN, Transition
 from livereduce.sources import Position
 
@@ -115,7 +115,7 @@ class Monitor:
         self._last_shown = float("-inf")
         self._attempts = 0
         self._result_stale = False
-        self._fallback_post: Script | None = None
+        self._fallback_post: Stage | None = None
         self.last_run = 0
 
     @property
@@ -239,13 +239,13 @@ class Monitor:
             return False
         return not chunk.more or now - self._last_shown >= self.cadence.update_every_s
 
-    def swap_post(self, script: Script | None, now: float) -> None:
+    def swap_post(self, post: Stage | None, now: float) -> None:
         """Take up a changed post-processing script; its first run, now, is its trial.
 
         If it fails, the one before it runs at once in its place and stays until the next save.
         """
-        self._fallback_post = self.step.post_script
-        self.step.post_script = script
+        self._fallback_post = self.step.post_stage
+        self.step.post_stage = post
         self._show(now)
 
     def _show(self, now: float) -> None:
@@ -254,7 +254,7 @@ class Monitor:
         if not self._post_ran():
             if self._fallback_post is None:
                 return
-            self.step.post_script, self._fallback_post = self._fallback_post, None
+            self.step.post_stage, self._fallback_post = self._fallback_post, None
             log.warning("the changed post-processing script failed; the one before it stays in use")
             if not self._post_ran(tell_success=False):
                 return

@@ -21,13 +21,16 @@ from typing import Any
 from livereduce.algorithms import save_nexus
 from livereduce.config import Config, script_names
 from livereduce.live.chunk import ChunkBuilder
-from livereduce.live.cuts import CutLog
+from livereduce.live.cuts import CutLog, CutRecord
 from livereduce.live.ledger import Ledger
 from livereduce.live.load import LiveStep, Method, Names
 from livereduce.live.monitor import Cadence, Monitor, RunTransitionBehavior
-from livereduce.live.scripts import Script, ScriptInterrupted, compile_script
+from livereduce.live.scripts import ScriptInterrupted, compile_script
+from livereduce.live.stages import ScriptStage, Surroundings
+from livereduce.live.state import Transition
 from livereduce.mantid import finder, simpleapi
 from livereduce.mantid.api import mtd
+from livereduce.reducer.accounts import Accounts
 from livereduce.reducer.health import Reporter
 from livereduce.reducer.listeners import open_listener
 from livereduce.reducer.snapshot import SnapshotWriter, to_show
@@ -51,12 +54,15 @@ class Reducer:
     ----------
     exit_after_runs
         End after so many numbered runs whose last step is done; None = never.
+    counting_from_ns
+        When to begin to count them (Unix ns): the session's start, however often this process was started again.
     """
 
-    def __init__(self, config: Config, *, exit_after_runs: int | None = None) -> None:
+    def __init__(self, config: Config, *, exit_after_runs: int | None = None, counting_from_ns: int = 0) -> None:
         self.config = config
         self.reporter = Reporter(config.runtime_dir / "reducer.json")
         self._exit_after_runs = exit_after_runs
+        self._counting_from_ns = counting_from_ns
         self._commands: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._stopping = False
 
@@ -71,7 +77,7 @@ class Reducer:
             compile_kernels()
             finder.install()
             sys.path.insert(0, str(self.config.script_dir))
-            self._turn_until_done(Cycle(self.config, self.reporter))
+            self._turn_until_done(Cycle(self.config, self.reporter, self._counting_from_ns))
         except ScriptInterrupted:
             log.info("stopped while a script was running")
         return 0
@@ -79,17 +85,17 @@ class Reducer:
     def _turn_until_done(self, cycle: Cycle) -> None:
         monitor = cycle.monitor
         try:
-            while not self._stopping and not monitor.stopped and not self._done(monitor):
+            while not self._stopping and not monitor.stopped and not self._done(cycle):
                 wait = monitor.turn(time.monotonic())
                 cycle.report()
-                if not self._done(monitor):
+                if not self._done(cycle):
                     self._obey(cycle, min(wait, LONGEST_WAIT_S))
             cycle.report()
         finally:
             cycle.close()
 
-    def _done(self, monitor: Monitor) -> bool:
-        return self._exit_after_runs is not None and monitor.finished_runs >= self._exit_after_runs
+    def _done(self, cycle: Cycle) -> bool:
+        return self._exit_after_runs is not None and cycle.accounts.finished >= self._exit_after_runs
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -120,14 +126,14 @@ class Reducer:
 class Cycle:
     """The live cycle of one configuration, fed from the journal, with its results written as files."""
 
-    def __init__(self, config: Config, reporter: Reporter) -> None:
+    def __init__(self, config: Config, reporter: Reporter, counting_from_ns: int) -> None:
         self._config = config
         self._reporter = reporter
         self._snapshots = SnapshotWriter(config.runtime_dir)
-        self._finished = FinishedRuns(config.state_dir / "finished-runs.jsonl")
-        ledger = Ledger()
-        ledger.restore(self._finished.accounts)
         self._cuts = CutLog(config.state_dir / "cuts")
+        self.accounts = Accounts(config.state_dir / "accounts.jsonl", self._cuts.resume_at, counting_from_ns)
+        ledger = Ledger()
+        self.accounts.restore(ledger)
         builder = ChunkBuilder(
             open_listener(config, self._cuts.resume_at or BEGIN),
             ledger,
@@ -135,20 +141,19 @@ class Cycle:
             limit=config.stream.buffer_events,
             keep_paused=config.stream.keep_paused_events,
         )
+        self._surroundings = Surroundings(
+            simpleapi.script_names(), echo=reporter.printed, limit_s=config.script_limit or SCRIPT_LIMIT_S
+        )
         step = LiveStep(
             store=mtd.store,
             names=Names(),
             proc=self._script("proc"),
-            post_script=self._script("post"),
-            script_names=simpleapi.script_names(),
+            post_stage=self._script("post"),
             preserve_events=config.preserve_events,
-            script_limit_s=config.script_limit or SCRIPT_LIMIT_S,
-            echo=reporter.printed,
         )
         transition = RunTransitionBehavior(config.run_transition_behavior)
         cadence = Cadence(config.update_every, Method(config.accum_method), transition)
         self.monitor = Monitor(builder, step, cadence, cuts=self._cuts, observer=self)
-        self._saved_runs = 0
         self._to_replay = self._left_to_replay() if self.monitor.reprocessing else 0
 
     def close(self) -> None:
@@ -156,14 +161,15 @@ class Cycle:
         self.monitor.builder.listener.close()
         self._cuts.close()
 
-    def _script(self, stage: str) -> Script | None:
+    def _script(self, stage: str) -> ScriptStage | None:
         """Compile the accepted version of a script under the name of the user's own file."""
         accepted = self._config.state_dir / "scripts" / f"{stage}.py"
         if not accepted.exists():
             return None
         proc, post = script_names(self._config.short_name)
         users_file = self._config.script_dir / (proc if stage == "proc" else post)
-        return compile_script(accepted.read_text(encoding="utf-8"), str(users_file))
+        script = compile_script(accepted.read_text(encoding="utf-8"), str(users_file))
+        return ScriptStage(script, self._surroundings)
 
     def swap_post(self) -> None:
         """Take up a changed post-processing script."""
@@ -186,12 +192,11 @@ class Cycle:
         """See `live.monitor.Observer`."""
         self._reporter.script_succeeded(stage)
 
-    def stepped(self) -> None:
-        """Keep the accounts of runs that have finished, and of their workspaces those the configuration asks for."""
-        self._finished.keep(self.monitor.builder.ledger)
-        if self.monitor.finished_runs > self._saved_runs:
-            self._saved_runs = self.monitor.finished_runs
-            self._save(self.monitor.last_run)
+    def settled(self, record: CutRecord) -> None:
+        """Keep the account of a run that is over, and of its workspaces those the configuration asks for."""
+        self.accounts.keep(self.monitor.builder.ledger, record.resume, time.time_ns())
+        if record.transition is Transition.END:
+            self._save(record.identity.run)
 
     def _save(self, run: int) -> None:
         """Write the workspaces of a finished run as ``<instrument>_<run>_<name>.nxs``; a full disk stops nothing."""
@@ -231,24 +236,3 @@ class Cycle:
     def _left_to_replay(self) -> int:
         position = self.monitor.builder.listener.position
         return bytes_between(self._config.state_dir / "journal", position, self.monitor.replay_end)
-
-
-class FinishedRuns:
-    """The accounts of finished runs, one JSON line each, for the ledger of later processes."""
-
-    KEPT = 1000
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        lines = path.read_text().splitlines() if path.exists() else []
-        self.accounts: list[dict[str, Any]] = [json.loads(line) for line in lines[-self.KEPT :] if line.endswith("}")]
-        self._written = {(a["run"], a["start"]): a for a in self.accounts}
-
-    def keep(self, ledger: Ledger) -> None:
-        """Append the accounts that are final and differ from what is written."""
-        for account in ledger.as_json()["runs"]:
-            key = (account["run"], account["start"])
-            if account.get("finished") and self._written.get(key) != account:
-                with self._path.open("a") as file:
-                    file.write(json.dumps(account) + "\n")
-                self._written[key] = account

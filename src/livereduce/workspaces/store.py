@@ -1,7 +1,8 @@
 """The named store scripts share: what Mantid calls the analysis data service.
 
 Names are case-sensitive; one that begins with two underscores is hidden from listings. An alias is a second name that
-is resolved to the first ("accumulation" to the name the live cycle uses inside). Single-threaded, as scripts are.
+is resolved to the first ("accumulation" to the name the live cycle uses inside). Scripts run one at a time; where they
+run in a thread (`live.start`), others may list and read names meanwhile.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class WorkspaceStore:
         self._items: dict[str, Workspace] = {}
         self._aliases: dict[str, str] = {}
         self._numbers = itertools.count(1)
+        self._stamps: dict[str, int] = {}
+        self._next_stamp = itertools.count(1)
 
     def resolve(self, name: str) -> str:
         """Return the name an alias stands for; a workspace really stored under the name comes first."""
@@ -59,7 +62,7 @@ class WorkspaceStore:
 
     def names(self, *, hidden: bool = False) -> list[str]:
         """Return the names in order of their first use, hidden ones only when asked."""
-        return [name for name in self._items if hidden or not name.startswith(HIDDEN)]
+        return [name for name in list(self._items) if hidden or not name.startswith(HIDDEN)]
 
     # -- changing -------------------------------------------------------------------------------------------------
 
@@ -78,6 +81,7 @@ class WorkspaceStore:
         """
         _check_name(name)
         name = self.resolve(name)
+        self._stamps[name] = next(self._next_stamp)
         old = self._items.get(name)
         if old is workspace:
             return old
@@ -96,12 +100,13 @@ class WorkspaceStore:
         """Take a workspace out and return it; a group's members stay."""
         workspace = self[name]
         del self._items[workspace._name]
+        del self._stamps[workspace._name]
         self._forget(workspace)
         return workspace
 
     def _forget(self, workspace: Workspace, replacement: Workspace | None = None) -> None:
         workspace._name = ""
-        for group in self._items.values():
+        for group in list(self._items.values()):
             if isinstance(group, WorkspaceGroup) and workspace in group.members:
                 if replacement is not None:
                     group.replace_member(workspace, replacement)
@@ -118,6 +123,8 @@ class WorkspaceStore:
             self.remove(new)
         del self._items[workspace._name]
         self._items[new] = workspace
+        del self._stamps[workspace._name]
+        self._stamps[new] = next(self._next_stamp)
         workspace._name = new
         return workspace
 
@@ -126,10 +133,15 @@ class WorkspaceStore:
         for workspace in self._items.values():
             workspace._name = ""
         self._items.clear()
+        self._stamps.clear()
 
     def alias(self, name: str, target: str) -> None:
         """Let a name stand for another until something is stored under it."""
         self._aliases[name] = target
+
+    def stamp(self, name: str) -> int:
+        """Return a number that grows whenever something is stored under the name; 0 where nothing is."""
+        return self._stamps.get(self.resolve(name), 0)
 
     # -- asking ---------------------------------------------------------------------------------------------------
 

@@ -32,10 +32,8 @@ class Workspace:
             raise TypeError(f"{self!r} cannot take over the contents of {other!r}: another kind of workspace")
         if other is self:
             return
-        name, state = self._name, other.clone().__dict__
-        self.__dict__.clear()
-        self.__dict__.update(state)
-        self._name = name
+        # in one assignment: a notebook may be reading this workspace while the live cycle gives it new contents
+        self.__dict__ = {**other.clone().__dict__, "_name": self._name}
 
     # -- Mantid's names -------------------------------------------------------------------------------------------
 
