@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livereduce.workspaces.cache import CountCache, difference, total
+from livereduce.workspaces.cache import CountCache
 
 BINS = 7
 
@@ -32,18 +32,6 @@ def array(ranges: Any) -> np.ndarray:
 def disjoint(draw: st.DrawFn) -> np.ndarray:
     borders = sorted(draw(st.sets(st.integers(0, 300), max_size=12)))
     return array(borders[: len(borders) // 2 * 2])
-
-
-@given(disjoint(), disjoint())
-def test_difference_of_ranges_is_the_difference_of_the_sets_of_events(a: np.ndarray, b: np.ndarray) -> None:
-    def events(ranges: np.ndarray) -> set[int]:
-        return {i for lo, hi in ranges.tolist() for i in range(lo, hi)}
-
-    found = difference(a, b)
-    assert events(found) == events(a) - events(b)
-    assert total(found) == len(events(a) - events(b))
-    assert np.all(found[:, 0] < found[:, 1])
-    assert np.all(found[1:, 0] >= found[:-1, 1])
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), disjoint()), max_size=25), st.integers(0, 200))

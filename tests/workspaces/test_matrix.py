@@ -13,7 +13,7 @@ from livereduce.workspaces import (
     Spectra,
     TimeSeries,
     install_operator,
-    matrix,
+    operators,
 )
 
 
@@ -174,7 +174,7 @@ def test_operators_call_what_was_installed_with_sides_as_written(monkeypatch: py
         calls.append((algorithm, left, right, in_place))
         return left if in_place else "result"
 
-    monkeypatch.setattr(matrix._Operators, "carry_out", None)
+    monkeypatch.setattr(operators._Operators, "carry_out", None)
     install_operator(note)
     a, b = histogram(), events()
     assert (a + b, a - 2, 2 - a, 3.0 * a, a / b, 1 / a, -a, np.float64(2) * a) == ("result",) * 8
@@ -200,6 +200,6 @@ def test_operators_call_what_was_installed_with_sides_as_written(monkeypatch: py
 
 
 def test_operators_without_algorithms_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrix._Operators, "carry_out", None)
+    monkeypatch.setattr(operators._Operators, "carry_out", None)
     with pytest.raises(RuntimeError, match=r"needs livereduce\.algorithms"):
         histogram() + 1

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from livereduce.workspaces import EventTable, Part, Plan
 from livereduce.workspaces.arrays import Column
-from livereduce.workspaces.plan import intersection, joined, merged_intervals, selected_ranges
+from livereduce.workspaces.plan import joined
+from livereduce.workspaces.ranges import merged_intervals
 
 Make = Callable[..., EventTable]
 intervals = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), max_size=8)
@@ -36,42 +37,11 @@ def test_count_key_leaves_out_scale_factors_and_selection_only() -> None:
     assert weighed.count_key != Plan(3)
 
 
-@given(intervals)
-def test_merged_intervals_cover_what_they_covered_and_are_disjoint(given_: list[tuple[int, int]]) -> None:
-    found = merged_intervals(given_)
-    assert inside(found) == {i for a, b in given_ for i in range(a, b)}
-    assert np.all(found[1:, 0] > found[:-1, 1])
-
-
 @given(intervals, intervals)
 def test_selecting_twice_keeps_what_both_keep(one: list[tuple[int, int]], two: list[tuple[int, int]]) -> None:
     plan = Plan(1).selected(one).selected(two)
     assert plan.select is not None
     assert inside(plan.select.values) == inside(merged_intervals(one)) & inside(merged_intervals(two))
-    assert np.array_equal(intersection(merged_intervals(one), merged_intervals(two)), plan.select.values)
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5)), min_size=1, max_size=30),
-    intervals,
-    st.data(),
-)
-def test_selected_ranges_are_the_events_whose_pulse_is_in_an_interval_even_when_time_goes_back(
-    pulses: list[tuple[int, int]], select: list[tuple[int, int]], data: st.DataObject
-) -> None:
-    time = [t for t, _ in pulses]
-    start = np.concatenate([[0], np.cumsum([n for _, n in pulses])])
-    table = EventTable(1)
-    table.append(np.zeros(start[-1]), np.zeros(start[-1]), time, start, np.ones(len(time)))
-    a = data.draw(st.integers(0, table.n))
-    b = data.draw(st.integers(a, table.n))
-    expected = {
-        i
-        for p, (t, _) in enumerate(pulses)
-        for i in range(start[p], start[p + 1])
-        if a <= i < b and any(t0 <= t < t1 for t0, t1 in select)
-    }
-    assert inside(selected_ranges(table, a, b, merged_intervals(select))) == expected
 
 
 def test_grouping_twice_sends_pixels_through_both_maps() -> None:

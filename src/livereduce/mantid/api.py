@@ -6,7 +6,7 @@ from livereduce.mantid.managed import Algorithm, AlgorithmManager
 from livereduce.workspaces import EventWorkspace as IEventWorkspace
 from livereduce.workspaces import MatrixWorkspace, Run, Workspace, WorkspaceGroup
 from livereduce.workspaces import TableWorkspace as ITableWorkspace
-from livereduce.workspaces.matrix import SpectrumInfo
+from livereduce.workspaces.spectrum_view import SpectrumInfo
 
 IAlgorithm = Algorithm
 

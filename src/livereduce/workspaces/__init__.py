@@ -9,10 +9,12 @@ from livereduce.workspaces.event_workspace import EventWorkspace
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.group import WorkspaceGroup
 from livereduce.workspaces.histogram import HistogramWorkspace
-from livereduce.workspaces.matrix import MatrixWorkspace, install_operator
+from livereduce.workspaces.matrix import MatrixWorkspace
+from livereduce.workspaces.operators import install_operator
 from livereduce.workspaces.plan import LINEAR, Curve, Factors, Part, Plan
 from livereduce.workspaces.run import Run
 from livereduce.workspaces.series import Property, TimeSeries
+from livereduce.workspaces.spectrum_view import SpectrumInfo
 from livereduce.workspaces.store import WorkspaceStore
 from livereduce.workspaces.table import TableWorkspace
 from livereduce.workspaces.workspace import Workspace
@@ -34,6 +36,7 @@ __all__ = [
     "Run",
     "Spectra",
     "SpectrumGeometry",
+    "SpectrumInfo",
     "TableWorkspace",
     "TimeSeries",
     "Workspace",

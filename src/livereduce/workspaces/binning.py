@@ -22,7 +22,8 @@ from livereduce.workspaces.lookup import (
     tick_table,
     tick_thresholds,
 )
-from livereduce.workspaces.plan import Plan, merged_intervals, y_edges
+from livereduce.workspaces.plan import Plan, y_edges
+from livereduce.workspaces.ranges import merged_intervals
 
 _FILTER_BLOCK = 1 << 16
 

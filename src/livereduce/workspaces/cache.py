@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from livereduce.workspaces.arrays import F64, I64, U32, AnyArray
+from livereduce.workspaces.ranges import difference, total
 
 # Kernels count in 32 bits; an entry that may hold more events than this is kept in 64 bits.
 _U32_EVENTS = (1 << 32) - 1
@@ -39,24 +40,6 @@ class Extent:
     least: float
     greatest: float
     ranges: I64
-
-
-def total(ranges: I64) -> int:
-    """Return the number of events in ranges [a, b)."""
-    return int((ranges[:, 1] - ranges[:, 0]).sum())
-
-
-def difference(a: I64, b: I64) -> I64:
-    """Return what of the sorted disjoint ranges `a` is not in the sorted disjoint ranges `b`."""
-    if len(a) == len(b) and np.array_equal(a, b):
-        return np.empty((0, 2), np.int64)
-    borders = np.concatenate([a[:, 0], a[:, 1], b[:, 0], b[:, 1]])
-    in_a = np.repeat([1, -1, 0, 0], [len(a), len(a), len(b), len(b)])
-    in_b = np.repeat([0, 0, 1, -1], [len(a), len(a), len(b), len(b)])
-    order = np.argsort(borders, kind="stable")
-    borders, in_a, in_b = borders[order], np.cumsum(in_a[order]), np.cumsum(in_b[order])
-    wanted = (in_a[:-1] == 1) & (in_b[:-1] == 0) & (borders[1:] > borders[:-1])
-    return np.stack([borders[:-1][wanted], borders[1:][wanted]], axis=1)
 
 
 @dataclass(eq=False, slots=True)

@@ -16,7 +16,8 @@ from livereduce.workspaces.arrays import F64, I64, AnyArray, Column
 from livereduce.workspaces.binning import Counter
 from livereduce.workspaces.cache import Sums
 from livereduce.workspaces.events import EventTable
-from livereduce.workspaces.plan import Part, Plan, merged_intervals
+from livereduce.workspaces.plan import Part, Plan
+from livereduce.workspaces.ranges import layers
 
 # Terms whose counts are kept apart, so that each is updated by what is new in it; longer lists are summed up instead.
 _MANY = 8
@@ -44,23 +45,6 @@ def terms_of(parts: Iterable[Part]) -> list[Term]:
         Term(some[0].table, plan, layer)
         for (_, plan), some in grouped.items()
         for layer in layers(np.concatenate([part.ranges for part in some]))
-    ]
-
-
-def layers(ranges: I64) -> list[I64]:
-    """Return sorted disjoint ranges that together cover each event as often as the given ones do; at least one."""
-    order = np.argsort(ranges[:, 0], kind="stable")
-    ranges = ranges[order]
-    if not np.any(ranges[1:, 0] < np.maximum.accumulate(ranges[:, 1])[:-1]):
-        return [merged_intervals(ranges)]
-    borders = np.concatenate([ranges[:, 0], ranges[:, 1]])
-    step = np.repeat([1, -1], len(ranges))
-    order = np.argsort(borders, kind="stable")
-    borders, depth = borders[order], np.cumsum(step[order])
-    return [
-        merged_intervals(np.stack([borders[:-1][deep], borders[1:][deep]], axis=1))
-        for level in range(int(depth.max()))
-        if (deep := depth[:-1] > level).any()
     ]
 
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from livereduce.workspaces import kernels
 from livereduce.workspaces.arrays import F64, I32, I64, U32, frozen
 from livereduce.workspaces.cache import PixelView
+from livereduce.workspaces.detectors import Spectra
 from livereduce.workspaces.evaluation import Term, counter_of, events_per_spectrum
 from livereduce.workspaces.events import EventTable
-from livereduce.workspaces.matrix import MatrixWorkspace, SpectrumView
+from livereduce.workspaces.spectrum_view import SpectrumView
 
 _BUCKET_BITS = 9
 
@@ -99,8 +100,8 @@ class TermEvents:
 class EventList(SpectrumView):
     """The events of one spectrum of a workspace, as scripts ask for them."""
 
-    def __init__(self, workspace: MatrixWorkspace, index: int, terms: list[Term]) -> None:
-        super().__init__(workspace, index)
+    def __init__(self, spectra: Spectra, index: int, terms: list[Term]) -> None:
+        super().__init__(spectra, index)
         self._terms = terms
 
     def events(self) -> SpectrumEvents:

@@ -249,7 +249,7 @@ class EventWorkspace(MatrixWorkspace):
 
     def getSpectrum(self, index: int) -> EventList:  # noqa: N802
         """Return a spectrum's event list."""
-        return EventList(self, index, self.terms)
+        return EventList(self.spectra, self._checked(index), self.terms)
 
     def clearMRU(self) -> None:  # noqa: N802
         """Forget the values counted; they are counted again when read."""

@@ -1,13 +1,11 @@
 """What event and histogram workspaces share: rows of X, Y, E with logs and detectors, under the names scripts use.
 
-The subclasses say where x, y and e2 come from. Operators call what `install_operator` was given, because algorithms
-build on workspaces and not the other way round.
+The subclasses say where x, y and e2 come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,81 +13,13 @@ from livereduce.workspaces.arrays import F64
 from livereduce.workspaces.axes import Axis, NumericAxis, Unit, unit
 from livereduce.workspaces.detectors import Detectors, Spectra
 from livereduce.workspaces.instrument_view import DetectorView, InstrumentView
+from livereduce.workspaces.operators import Arithmetic
 from livereduce.workspaces.run import Run
+from livereduce.workspaces.spectrum_view import SpectrumInfo, SpectrumView
 from livereduce.workspaces.workspace import Workspace
 
-Operand = "MatrixWorkspace | float"
 
-
-class Operator(Protocol):
-    """Carries out ``left <algorithm> right``; stores the result in `left` itself if `in_place`."""
-
-    def __call__(self, algorithm: str, left: Any, right: Any, *, in_place: bool) -> Any:
-        """Carry out "Plus", "Minus", "Multiply", "Divide" or "Power"."""
-
-
-class _Operators:
-    carry_out: ClassVar[Callable[..., Any] | None] = None
-
-
-def install_operator(operator: Operator) -> None:
-    """Say who carries out arithmetic between workspaces; done once, by the algorithms."""
-    _Operators.carry_out = operator
-
-
-class SpectrumView:
-    """One spectrum: its number and its detectors."""
-
-    def __init__(self, workspace: MatrixWorkspace, index: int) -> None:
-        self._workspace, self._index = workspace, workspace._checked(index)
-
-    def getSpectrumNo(self) -> int:  # noqa: N802
-        """Return the spectrum number."""
-        return int(self._workspace.spectra.numbers[self._index])
-
-    def getDetectorIDs(self) -> list[int]:  # noqa: N802
-        """Return the detector IDs."""
-        return [int(i) for i in self._workspace.spectra.detector_ids(self._index)]
-
-
-class SpectrumInfo:
-    """Mask, kind and place of spectra."""
-
-    def __init__(self, workspace: MatrixWorkspace) -> None:
-        self._spectra, self._detectors = workspace.spectra, workspace.detectors
-        self._geometry = self._spectra.geometry_from(self._detectors)
-        self._monitor = self._spectra.is_monitor(self._detectors)
-
-    def size(self) -> int:
-        """Return the number of spectra."""
-        return len(self._spectra)
-
-    def isMasked(self, index: int) -> bool:  # noqa: N802
-        """Tell whether a spectrum is masked."""
-        return bool(self._spectra.masked[index])
-
-    def isMonitor(self, index: int) -> bool:  # noqa: N802
-        """Tell whether a spectrum is a monitor's."""
-        return bool(self._monitor[index])
-
-    def hasDetectors(self, index: int) -> bool:  # noqa: N802
-        """Tell whether a spectrum has detectors."""
-        return bool(len(self._spectra.detector_ids(index)))
-
-    def l1(self) -> float:
-        """Return the primary flight path, m."""
-        return float(self._geometry.l1)
-
-    def l2(self, index: int) -> float:
-        """Return the secondary flight path, m."""
-        return float(self._geometry.l2[index])
-
-    def twoTheta(self, index: int) -> float:  # noqa: N802
-        """Return the scattering angle, rad."""
-        return float(self._geometry.two_theta[index])
-
-
-class MatrixWorkspace(Workspace):
+class MatrixWorkspace(Arithmetic, Workspace):
     """Rows of values against X.
 
     Attributes
@@ -107,8 +37,6 @@ class MatrixWorkspace(Workspace):
     monitors
         The attached monitor workspace, or None.
     """
-
-    __array_ufunc__ = None  # so that numpy's numbers on the left leave arithmetic to us
 
     def __init__(
         self,
@@ -343,7 +271,7 @@ class MatrixWorkspace(Workspace):
 
     def getSpectrum(self, index: int) -> SpectrumView:  # noqa: N802
         """Return a spectrum."""
-        return SpectrumView(self, index)
+        return SpectrumView(self.spectra, self._checked(index))
 
     def getIndexFromSpectrumNumber(self, number: int) -> int:  # noqa: N802
         """Return the workspace index of a spectrum number."""
@@ -358,7 +286,7 @@ class MatrixWorkspace(Workspace):
 
     def spectrumInfo(self) -> SpectrumInfo:  # noqa: N802
         """Return mask, kind and place of the spectra."""
-        return SpectrumInfo(self)
+        return SpectrumInfo(self.spectra, self.detectors)
 
     def getDetector(self, index: int) -> DetectorView:  # noqa: N802
         """Return the first detector of a spectrum."""
@@ -378,57 +306,3 @@ class MatrixWorkspace(Workspace):
     def setMonitorWorkspace(self, monitors: MatrixWorkspace | None) -> None:  # noqa: N802
         """Attach a monitor workspace."""
         self.monitors = monitors
-
-    # -- operators ------------------------------------------------------------------------------------------------
-
-    def _apply(self, algorithm: str, left: Any, right: Any, *, in_place: bool = False) -> Any:
-        if not isinstance(right if left is self else left, Workspace | float | int | np.integer | np.floating):
-            return NotImplemented
-        if _Operators.carry_out is None:
-            raise RuntimeError("arithmetic between workspaces needs livereduce.algorithms; import it first")
-        return _Operators.carry_out(algorithm, left, right, in_place=in_place)
-
-    def __add__(self, other: Any) -> Any:
-        return self._apply("Plus", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._apply("Plus", self, other)
-
-    def __iadd__(self, other: Any) -> Any:
-        return self._apply("Plus", self, other, in_place=True)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._apply("Minus", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._apply("Minus", other, self)
-
-    def __isub__(self, other: Any) -> Any:
-        return self._apply("Minus", self, other, in_place=True)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._apply("Multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._apply("Multiply", self, other)
-
-    def __imul__(self, other: Any) -> Any:
-        return self._apply("Multiply", self, other, in_place=True)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._apply("Divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._apply("Divide", other, self)
-
-    def __itruediv__(self, other: Any) -> Any:
-        return self._apply("Divide", self, other, in_place=True)
-
-    def __pow__(self, other: Any) -> Any:
-        return self._apply("Power", self, other)
-
-    def __neg__(self) -> Any:
-        return self._apply("Multiply", self, -1.0)
-
-    def __pos__(self) -> Any:
-        return self._apply("Multiply", self, 1.0)

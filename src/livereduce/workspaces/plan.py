@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -26,8 +25,7 @@ import numpy.typing as npt
 from livereduce.workspaces.arrays import F64, I64, Column
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.exact import least_argument
-
-Interval = tuple[int, int]
+from livereduce.workspaces.ranges import Interval, intersection, merged_intervals, selected_ranges
 
 
 class Curve(NamedTuple):
@@ -275,7 +273,7 @@ class Part:
         """The event ranges left by the pulse selection: int64[k, 2], ascending and disjoint."""
         if self.plan.select is None:
             return np.array([[self.a, self.b]] if self.a < self.b else np.empty((0, 2)), np.int64)
-        return selected_ranges(self.table, self.a, self.b, self.plan.select.values)
+        return selected_ranges(self.table.pulses, self.a, self.b, self.plan.select.values)
 
     def with_plan(self, plan: Plan) -> Part:
         """Return the same events under another plan."""
@@ -318,52 +316,3 @@ def y_edges(curve: Curve, edges: F64) -> F64:
         else:  # the least y at which X has fallen below the edge
             found = least_argument(lambda y: (y >= bottom) & (curve(y) < edges), guess)[::-1]
     return np.ascontiguousarray(found)
-
-
-def merged_intervals(intervals: Iterable[Interval] | I64) -> I64:
-    """Return intervals [t0, t1) sorted, disjoint and not empty, int64[k, 2]."""
-    array = np.array(intervals if isinstance(intervals, np.ndarray) else list(intervals), np.int64).reshape(-1, 2)
-    array = array[array[:, 0] < array[:, 1]]
-    array = array[np.argsort(array[:, 0], kind="stable")]
-    if not len(array):
-        return array
-    top = np.maximum.accumulate(array[:, 1])
-    first = np.concatenate([[True], array[1:, 0] > top[:-1]])
-    last = np.concatenate([first[1:], [True]])
-    return np.stack([array[first, 0], top[last]], axis=1)
-
-
-def intersection(a: I64, b: I64) -> I64:
-    """Return the intersection of two sorted lists of disjoint intervals."""
-    found = []
-    i = j = 0
-    while i < len(a) and j < len(b):
-        low, high = max(a[i, 0], b[j, 0]), min(a[i, 1], b[j, 1])
-        if low < high:
-            found.append((low, high))
-        if a[i, 1] < b[j, 1]:
-            i += 1
-        else:
-            j += 1
-    return np.array(found, np.int64).reshape(-1, 2)
-
-
-def selected_ranges(table: EventTable, a: int, b: int, select: I64) -> I64:
-    """Return the ranges of events in [a, b) whose pulse time is in one of the intervals.
-
-    Pulse times ascend but for a few places (a reconnect), so each ascending stretch is searched by bisection and the
-    cost does not grow with the number of pulses.
-    """
-    pulses = table.pulses
-    time, start = pulses.time, pulses.start
-    first = int(np.searchsorted(start[1:], a, side="right"))
-    last = int(np.searchsorted(start[:-1], b, side="left"))
-    disorder = pulses.disorder
-    inside = disorder[(disorder > first) & (disorder < last)]
-    borders = np.concatenate([[first], inside, [last]]).astype(np.int64)
-    found = []
-    for p, q in pairwise(borders.tolist()):
-        at = p + np.searchsorted(time[p:q], select.reshape(-1), side="left").reshape(-1, 2)
-        found.append(np.clip(start[at], a, b))
-    ranges = np.concatenate(found) if found else np.empty((0, 2), np.int64)
-    return merged_intervals(ranges)

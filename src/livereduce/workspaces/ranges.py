@@ -1,0 +1,112 @@
+"""Ranges of events and intervals of time: sorted, disjoint, half open, as int64[k, 2]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from livereduce.workspaces.arrays import I64
+
+Interval = tuple[int, int]
+
+
+class Pulses(Protocol):
+    """What is needed of a pulse table."""
+
+    @property
+    def time(self) -> I64:
+        """Time of each pulse, ns since 1970 UTC."""
+
+    @property
+    def start(self) -> I64:
+        """First event of each pulse, then the number of events."""
+
+    @property
+    def disorder(self) -> I64:
+        """Pulses earlier than the one before them."""
+
+
+def total(ranges: I64) -> int:
+    """Return the number of events in ranges [a, b)."""
+    return int((ranges[:, 1] - ranges[:, 0]).sum())
+
+
+def difference(a: I64, b: I64) -> I64:
+    """Return what of the sorted disjoint ranges `a` is not in the sorted disjoint ranges `b`."""
+    if len(a) == len(b) and np.array_equal(a, b):
+        return np.empty((0, 2), np.int64)
+    borders = np.concatenate([a[:, 0], a[:, 1], b[:, 0], b[:, 1]])
+    in_a = np.repeat([1, -1, 0, 0], [len(a), len(a), len(b), len(b)])
+    in_b = np.repeat([0, 0, 1, -1], [len(a), len(a), len(b), len(b)])
+    order = np.argsort(borders, kind="stable")
+    borders, in_a, in_b = borders[order], np.cumsum(in_a[order]), np.cumsum(in_b[order])
+    wanted = (in_a[:-1] == 1) & (in_b[:-1] == 0) & (borders[1:] > borders[:-1])
+    return np.stack([borders[:-1][wanted], borders[1:][wanted]], axis=1)
+
+
+def merged_intervals(intervals: Iterable[Interval] | I64) -> I64:
+    """Return intervals [t0, t1) sorted, disjoint and not empty, int64[k, 2]."""
+    array = np.array(intervals if isinstance(intervals, np.ndarray) else list(intervals), np.int64).reshape(-1, 2)
+    array = array[array[:, 0] < array[:, 1]]
+    array = array[np.argsort(array[:, 0], kind="stable")]
+    if not len(array):
+        return array
+    top = np.maximum.accumulate(array[:, 1])
+    first = np.concatenate([[True], array[1:, 0] > top[:-1]])
+    last = np.concatenate([first[1:], [True]])
+    return np.stack([array[first, 0], top[last]], axis=1)
+
+
+def intersection(a: I64, b: I64) -> I64:
+    """Return the intersection of two sorted lists of disjoint intervals."""
+    found = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        low, high = max(a[i, 0], b[j, 0]), min(a[i, 1], b[j, 1])
+        if low < high:
+            found.append((low, high))
+        if a[i, 1] < b[j, 1]:
+            i += 1
+        else:
+            j += 1
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def layers(ranges: I64) -> list[I64]:
+    """Return sorted disjoint ranges that together cover each event as often as the given ones do; at least one."""
+    order = np.argsort(ranges[:, 0], kind="stable")
+    ranges = ranges[order]
+    if not np.any(ranges[1:, 0] < np.maximum.accumulate(ranges[:, 1])[:-1]):
+        return [merged_intervals(ranges)]
+    borders = np.concatenate([ranges[:, 0], ranges[:, 1]])
+    step = np.repeat([1, -1], len(ranges))
+    order = np.argsort(borders, kind="stable")
+    borders, depth = borders[order], np.cumsum(step[order])
+    return [
+        merged_intervals(np.stack([borders[:-1][deep], borders[1:][deep]], axis=1))
+        for level in range(int(depth.max()))
+        if (deep := depth[:-1] > level).any()
+    ]
+
+
+def selected_ranges(pulses: Pulses, a: int, b: int, select: I64) -> I64:
+    """Return the ranges of events in [a, b) whose pulse time is in one of the intervals.
+
+    Pulse times ascend but for a few places (a reconnect), so each ascending stretch is searched by bisection and the
+    cost does not grow with the number of pulses.
+    """
+    time, start = pulses.time, pulses.start
+    first = int(np.searchsorted(start[1:], a, side="right"))
+    last = int(np.searchsorted(start[:-1], b, side="left"))
+    disorder = pulses.disorder
+    inside = disorder[(disorder > first) & (disorder < last)]
+    borders = np.concatenate([[first], inside, [last]]).astype(np.int64)
+    found = []
+    for p, q in pairwise(borders.tolist()):
+        at = p + np.searchsorted(time[p:q], select.reshape(-1), side="left").reshape(-1, 2)
+        found.append(np.clip(start[at], a, b))
+    ranges = np.concatenate(found) if found else np.empty((0, 2), np.int64)
+    return merged_intervals(ranges)

@@ -1,0 +1,57 @@
+"""Single spectra and their places, as scripts ask for them."""
+
+from __future__ import annotations
+
+from livereduce.workspaces.detectors import Detectors, Spectra
+
+
+class SpectrumView:
+    """One spectrum: its number and its detectors."""
+
+    def __init__(self, spectra: Spectra, index: int) -> None:
+        self._spectra, self._index = spectra, index
+
+    def getSpectrumNo(self) -> int:  # noqa: N802
+        """Return the spectrum number."""
+        return int(self._spectra.numbers[self._index])
+
+    def getDetectorIDs(self) -> list[int]:  # noqa: N802
+        """Return the detector IDs."""
+        return [int(i) for i in self._spectra.detector_ids(self._index)]
+
+
+class SpectrumInfo:
+    """Mask, kind and place of spectra."""
+
+    def __init__(self, spectra: Spectra, detectors: Detectors) -> None:
+        self._spectra = spectra
+        self._geometry = spectra.geometry_from(detectors)
+        self._monitor = spectra.is_monitor(detectors)
+
+    def size(self) -> int:
+        """Return the number of spectra."""
+        return len(self._spectra)
+
+    def isMasked(self, index: int) -> bool:  # noqa: N802
+        """Tell whether a spectrum is masked."""
+        return bool(self._spectra.masked[index])
+
+    def isMonitor(self, index: int) -> bool:  # noqa: N802
+        """Tell whether a spectrum is a monitor's."""
+        return bool(self._monitor[index])
+
+    def hasDetectors(self, index: int) -> bool:  # noqa: N802
+        """Tell whether a spectrum has detectors."""
+        return bool(len(self._spectra.detector_ids(index)))
+
+    def l1(self) -> float:
+        """Return the primary flight path, m."""
+        return float(self._geometry.l1)
+
+    def l2(self, index: int) -> float:
+        """Return the secondary flight path, m."""
+        return float(self._geometry.l2[index])
+
+    def twoTheta(self, index: int) -> float:  # noqa: N802
+        """Return the scattering angle, rad."""
+        return float(self._geometry.two_theta[index])

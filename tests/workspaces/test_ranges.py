@@ -1,0 +1,64 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livereduce.workspaces import EventTable
+from livereduce.workspaces.ranges import difference, intersection, layers, merged_intervals, selected_ranges, total
+
+intervals = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), max_size=8)
+
+
+def inside(array: np.ndarray) -> list[int]:
+    return [i for a, b in array.tolist() for i in range(a, b)]
+
+
+@st.composite
+def disjoint(draw: st.DrawFn) -> np.ndarray:
+    borders = sorted(draw(st.sets(st.integers(0, 300), max_size=12)))
+    return np.array(borders[: len(borders) // 2 * 2], np.int64).reshape(-1, 2)
+
+
+@given(intervals)
+def test_merged_intervals_cover_what_they_covered_and_are_disjoint(given_: list[tuple[int, int]]) -> None:
+    found = merged_intervals(given_)
+    assert inside(found) == sorted({i for a, b in given_ for i in range(a, b)})
+    assert np.all(found[1:, 0] > found[:-1, 1])
+
+
+@given(disjoint(), disjoint())
+def test_difference_and_intersection_are_those_of_the_sets_of_events(a: np.ndarray, b: np.ndarray) -> None:
+    assert inside(difference(a, b)) == sorted(set(inside(a)) - set(inside(b)))
+    assert inside(intersection(a, b)) == sorted(set(inside(a)) & set(inside(b)))
+    assert total(difference(a, b)) == len(set(inside(a)) - set(inside(b)))
+    assert np.all(difference(a, b)[:, 0] < difference(a, b)[:, 1])
+
+
+@given(intervals)
+def test_layers_cover_every_event_as_often_as_the_ranges_do(given_: list[tuple[int, int]]) -> None:
+    found = layers(np.array([r for r in given_ if r[0] < r[1]], np.int64).reshape(-1, 2))
+    assert len(found) >= 1
+    assert all(len(set(inside(layer))) == len(inside(layer)) for layer in found)
+    assert sorted(i for layer in found for i in inside(layer)) == sorted(i for a, b in given_ for i in range(a, b))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5)), min_size=1, max_size=30),
+    intervals,
+    st.data(),
+)
+def test_selected_ranges_are_the_events_whose_pulse_is_in_an_interval_even_when_time_goes_back(
+    pulses: list[tuple[int, int]], select: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    time = [t for t, _ in pulses]
+    start = np.concatenate([[0], np.cumsum([n for _, n in pulses])])
+    table = EventTable(1)
+    table.append(np.zeros(start[-1]), np.zeros(start[-1]), time, start, np.ones(len(time)))
+    a = data.draw(st.integers(0, table.n))
+    b = data.draw(st.integers(a, table.n))
+    expected = {
+        i
+        for p, (t, _) in enumerate(pulses)
+        for i in range(start[p], start[p + 1])
+        if a <= i < b and any(t0 <= t < t1 for t0, t1 in select)
+    }
+    assert inside(selected_ranges(table.pulses, a, b, merged_intervals(select))) == sorted(expected)
