@@ -21,6 +21,9 @@ from livereduce.algorithms.creating import (
     create_workspace,
 )
 from livereduce.algorithms.cropping import crop_workspace, extract_spectra, integration
+from livereduce.algorithms.filtering import filter_by_log_value, filter_by_time, filter_by_x_value
+from livereduce.algorithms.grouping import group_detectors
+from livereduce.algorithms.masking import mask_bins, mask_detectors
 from livereduce.algorithms.naming import (
     clone_workspace,
     delete_workspace,
@@ -31,6 +34,7 @@ from livereduce.algorithms.naming import (
 )
 from livereduce.algorithms.nexus_loading import load_nexus_processed
 from livereduce.algorithms.nexus_saving import save_nexus
+from livereduce.algorithms.normalise import normalise_by_current
 from livereduce.algorithms.sample import create_sample_workspace
 from livereduce.algorithms.spectra import (
     append_spectra,
@@ -39,6 +43,7 @@ from livereduce.algorithms.spectra import (
     sum_spectra,
     transpose,
 )
+from livereduce.algorithms.values_of_bins import logarithm, replace_special_values, smooth_data
 
 __all__ = [
     "add_sample_log",
@@ -60,20 +65,30 @@ __all__ = [
     "divide",
     "extract_single_spectrum",
     "extract_spectra",
+    "filter_by_log_value",
+    "filter_by_time",
+    "filter_by_x_value",
+    "group_detectors",
     "group_workspaces",
     "integration",
     "load_ascii",
     "load_nexus_processed",
+    "logarithm",
+    "mask_bins",
+    "mask_detectors",
     "minus",
     "multiply",
+    "normalise_by_current",
     "plus",
     "power",
     "rebin",
     "rebin_to_workspace",
     "rename_workspace",
+    "replace_special_values",
     "save_ascii",
     "save_nexus",
     "scale",
+    "smooth_data",
     "sum_spectra",
     "transpose",
     "un_group_workspace",

@@ -8,7 +8,6 @@ from livereduce.algorithms.arithmetic import as_histogram
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, NumericAxis, Spectra
 from livereduce.workspaces.arrays import F64, I64
-from livereduce.workspaces.evaluation import events_per_spectrum
 
 
 @algorithm("SumSpectra")
@@ -54,8 +53,7 @@ def sum_spectra(
         target = np.full(ws.n_spectra, -1, np.int32)
         target[summed] = 0
         result = ws.planned(lambda plan: plan.grouped(target, 1), spectra=_union(ws.spectra, chosen, summed))
-        counts = np.sum([events_per_spectrum(term) for term in ws.terms], axis=0)
-        zeros = int(np.count_nonzero(counts[summed] == 0))
+        zeros = int(np.count_nonzero(ws.events_per_spectrum()[summed] == 0))
     else:
         result, zeros = _sum_rows(ws, chosen, summed, weighted_sum, remove_special_values, multiply_by_spectra)
     result.logs.set("NumAllSpectra", len(summed))

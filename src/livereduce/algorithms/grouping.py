@@ -1,0 +1,237 @@
+"""Spectra summed in groups: GroupDetectors."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from livereduce.algorithms import values
+from livereduce.algorithms.arithmetic import as_histogram
+from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.files import check_exists
+from livereduce.algorithms.spectra import check_indices
+from livereduce.geometry import GeometryError, Instrument, instrument_from_flight_paths
+from livereduce.geometry.grouping import load_grouping
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part, Spectra
+from livereduce.workspaces.arrays import F64, I32, I64
+
+log = logging.getLogger(__name__)
+
+
+class Group(NamedTuple):
+    """Workspace indices of the spectra that become one, and its spectrum number."""
+
+    number: int
+    indices: I64
+
+
+@algorithm("GroupDetectors", version=2)
+def group_detectors(
+    ws: MatrixWorkspace,
+    map_file: Path | None = None,
+    ignore_group_number: bool = True,
+    grouping_pattern: str = "",
+    spectra_list: Integers = (),
+    detector_list: Integers = (),
+    workspace_index_list: Integers = (),
+    keep_ungrouped_spectra: bool = False,
+    behaviour: Literal["Sum", "Average"] = "Sum",
+    preserve_events: bool = True,
+    copy_grouping_from_workspace: MatrixWorkspace | None = None,
+) -> MatrixWorkspace:
+    """Sum or average groups of spectra; events stay events. Masked spectra are left out of their group.
+
+    Groups come from exactly one of a file, a pattern, a list (which makes one group) or a grouping workspace. One with
+    a list has the smallest spectrum number in it, the others are numbered.
+
+    Parameters
+    ----------
+    map_file
+        ``.map`` text (number of groups; of each its number, how many spectra and which) or grouping XML.
+    ignore_group_number
+        Accepted for scripts that give it: groups of a map are numbered in its order.
+    grouping_pattern
+        Workspace indices: ``,`` between groups, ``+`` and ``-`` (a range) for one, ``a:b`` for each from a to b alone.
+    spectra_list
+        Spectrum numbers of one group.
+    detector_list
+        Detector IDs of one group.
+    workspace_index_list
+        Workspace indices of one group.
+    keep_ungrouped_spectra
+        Whether all other spectra follow after the groups.
+    behaviour
+        Whether a group is the sum or the mean of its spectra.
+    preserve_events
+        Whether events stay events or become a histogram.
+    copy_grouping_from_workspace
+        A workspace whose values are the groups of its spectra's detectors (0 and below for none).
+    """
+    if not ws.common_bins:
+        raise ValueError("InputWorkspace: its spectra have different bins; Rebin it first")
+    sources = {
+        "MapFile": map_file is not None,
+        "GroupingPattern": bool(grouping_pattern),
+        "SpectraList": len(spectra_list) > 0,
+        "DetectorList": len(detector_list) > 0,
+        "WorkspaceIndexList": len(workspace_index_list) > 0,
+        "CopyGroupingFromWorkspace": copy_grouping_from_workspace is not None,
+    }
+    if sum(sources.values()) != 1:
+        given = [name for name, there in sources.items() if there]
+        raise ValueError(f"give exactly one of {', '.join(sources)}; found {', '.join(given) or 'none'}")
+    if map_file is not None:
+        groups = _from_file(ws, map_file)
+    elif grouping_pattern:
+        groups = _from_pattern(ws, grouping_pattern)
+    elif copy_grouping_from_workspace is not None:
+        groups = _from_workspace(ws, copy_grouping_from_workspace)
+    else:
+        indices = _listed(ws, spectra_list, detector_list, workspace_index_list)
+        groups = [Group(int(ws.spectra.numbers[indices].min()), indices)]
+    if keep_ungrouped_spectra:
+        used = np.unique(np.concatenate([group.indices for group in groups]))
+        rest = np.setdiff1d(np.arange(ws.n_spectra), used)
+        groups += [Group(int(ws.spectra.numbers[i]), np.array([i])) for i in rest]
+    result = grouped(ws, groups, average=behaviour == "Average")
+    return result if preserve_events or not isinstance(result, EventWorkspace) else result.to_histogram()
+
+
+def grouped(ws: MatrixWorkspace, groups: Sequence[Group], *, average: bool = False) -> MatrixWorkspace:
+    """Return one spectrum a group, the sum or mean of its spectra that are not masked."""
+    if not groups:
+        raise ValueError("the grouping has no groups")
+    masked = ws.spectra.masked
+    members = [group.indices[~masked[group.indices]] for group in groups]
+    spectra = _described(ws.spectra, groups)
+    count = np.array([max(len(m), 1) for m in members], np.float64)[:, None]
+    plain = isinstance(ws, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_spectrum for p in ws.parts)
+    if isinstance(ws, EventWorkspace) and plain:
+        result = ws.replaced(parts=_grouped_parts(ws, members), spectra=spectra)
+        if average and np.any(count > 1):
+            result = result.planned(lambda plan: plan.multiplied(1.0 / count))
+        return result
+    histogram = as_histogram(ws)
+    y, e2 = _summed(histogram.y, members), _summed(histogram.e2, members)
+    x = histogram.x if histogram.x.ndim == 1 else histogram.x[0]
+    changes = {"y": y / count, "e2": e2 / count**2} if average else {"y": y, "e2": e2}
+    grouped_rows: HistogramWorkspace = histogram.replaced(
+        x=x, **changes, e=None, dx=None, bin_mask=None, spectra=spectra
+    )
+    return grouped_rows
+
+
+def _summed(rows: F64, members: Sequence[I64]) -> F64:
+    result = np.zeros((len(members), rows.shape[1]))
+    for i, indices in enumerate(members):
+        result[i] = rows[indices].sum(axis=0)
+    return result
+
+
+def _grouped_parts(ws: EventWorkspace, members: Sequence[I64]) -> list[Part]:
+    """Parts of which each sends a spectrum to one group: a spectrum that is used twice needs two."""
+    n = len(members)
+    index = np.concatenate([*members, np.empty(0, np.int64)])
+    group = np.repeat(np.arange(n), [len(m) for m in members])
+    order = np.argsort(index, kind="stable")
+    index, group = index[order], group[order]
+    nth = np.arange(len(index)) - np.searchsorted(index, index)
+    parts = []
+    for layer in range(int(nth.max(initial=0)) + 1):
+        target: I32 = np.full(ws.n_spectra, -1, np.int32)
+        target[index[nth == layer]] = group[nth == layer]
+        parts += [part.with_plan(part.plan.grouped(target, n)) for part in ws.parts]
+    return parts
+
+
+def _described(spectra: Spectra, groups: Sequence[Group]) -> Spectra:
+    ids = [np.unique(spectra.take(np.unique(group.indices)).ids) for group in groups]
+    start = np.concatenate([[0], np.cumsum([len(i) for i in ids])])
+    masked = [bool(len(group.indices)) and bool(spectra.masked[group.indices].all()) for group in groups]
+    return Spectra([group.number for group in groups], np.concatenate(ids), start, masked=masked)
+
+
+def _listed(ws: MatrixWorkspace, numbers: Integers, ids: Integers, indices: Integers) -> I64:
+    found = np.asarray(indices, np.int64)
+    check_indices(ws, found)
+    if len(numbers):
+        found = ws.spectra.index_of_numbers(numbers)
+        if np.any(found < 0):
+            raise ValueError(f"SpectraList: there is no spectrum number {np.asarray(numbers)[found < 0][0]}")
+    if len(ids):
+        wanted = np.asarray(ids, np.int64)
+        if len(missing := np.setdiff1d(wanted, ws.spectra.ids)):
+            raise ValueError(f"DetectorList: no spectrum has detector {missing[0]}")
+        owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
+        return np.unique(owner[np.isin(ws.spectra.ids, wanted)])
+    if len(np.unique(found)) < len(found):
+        log.warning("GroupDetectors: a spectrum is listed more than once and counts as often")
+    return found
+
+
+def _from_pattern(ws: MatrixWorkspace, pattern: str) -> list[Group]:
+    lists: list[I64] = []
+    for item in re.split(r"\s*,\s*", pattern.strip()):
+        if single := re.fullmatch(r"(\d+)\s*:\s*(\d+)", item):
+            lists += [np.array([i]) for i in range(int(single[1]), int(single[2]) + 1)]
+        elif re.fullmatch(r"[\d\s+-]+", item):
+            lists.append(values.to_integers(item.replace("+", ",")))
+        else:
+            raise ValueError(f"GroupingPattern: cannot read {item!r}; expected such as 0-3,5+7,9:11")
+    for indices in lists:
+        check_indices(ws, indices)
+    return [Group(i, indices) for i, indices in enumerate(lists, start=1)]
+
+
+def _from_workspace(ws: MatrixWorkspace, grouping: MatrixWorkspace) -> list[Group]:
+    owner = np.repeat(np.arange(grouping.n_spectra), np.diff(grouping.spectra.start))
+    of_detector = grouping.y[owner, 0].astype(np.int64)
+    order = np.argsort(grouping.spectra.ids, kind="stable")
+    ids, of_detector = grouping.spectra.ids[order], of_detector[order]
+    if not len(ids):
+        raise ValueError("CopyGroupingFromWorkspace: its spectra have no detectors")
+    at = np.minimum(np.searchsorted(ids, ws.spectra.ids), len(ids) - 1)
+    return _by_detector(ws, np.where(ids[at] == ws.spectra.ids, of_detector[at], 0))
+
+
+def _from_file(ws: MatrixWorkspace, path: Path) -> list[Group]:
+    check_exists(path)
+    instrument = ws.detectors.instrument or _nameless(ws)
+    rows = instrument.rows_of(ws.spectra.ids) if len(ws.spectra.ids) else np.arange(ws.n_spectra)
+    owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start)) if len(ws.spectra.ids) else rows
+    numbers = np.full(len(instrument), np.iinfo(np.int64).min)
+    numbers[rows[rows >= 0]] = ws.spectra.numbers[owner[rows >= 0]]
+    try:
+        found = load_grouping(path, instrument, numbers)
+    except (GeometryError, OSError) as error:
+        raise RuntimeError(f"MapFile: {error}") from error
+    is_map = not path.read_text(encoding="utf-8-sig", errors="replace").lstrip().startswith("<")
+    for warning in found.warnings:
+        if is_map and "are not in the instrument" in warning:
+            raise ValueError(f"MapFile: {path}: {warning.replace('the instrument', 'the workspace')}")
+        log.warning("GroupDetectors: %s: %s", path, warning)
+    of_detector = np.where(rows >= 0, found.group[rows], 0)
+    return _by_detector(ws, of_detector, owner)
+
+
+def _nameless(ws: MatrixWorkspace) -> Instrument:
+    """Return an instrument for workspaces that have none: it only says which detectors there are."""
+    ids = np.unique(ws.spectra.ids) if len(ws.spectra.ids) else np.arange(ws.n_spectra)
+    nothing = np.zeros(len(ids))
+    return instrument_from_flight_paths("workspace", ids, nothing, nothing, nothing > 0, 0.0)
+
+
+def _by_detector(ws: MatrixWorkspace, group: I64, owner: I64 | None = None) -> list[Group]:
+    """Groups in ascending order, from the group of each detector of the spectra one after another."""
+    if owner is None:
+        owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
+    pairs = np.unique(np.stack([group, owner], axis=1)[group > 0], axis=0)
+    if not len(pairs):
+        raise ValueError("the grouping has no detector of the workspace")
+    numbers, first = np.unique(pairs[:, 0], return_index=True)
+    return [Group(int(n), indices) for n, indices in zip(numbers, np.split(pairs[:, 1], first[1:]), strict=True)]

@@ -1,0 +1,117 @@
+"""Spectra and bins that are not to count: MaskDetectors, MaskBins."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from livereduce.algorithms.arithmetic import as_histogram, masked_spectra
+from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.spectra import check_indices
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part
+from livereduce.workspaces.arrays import Bool
+
+
+@algorithm("MaskDetectors", in_place=["workspace"])
+def mask_detectors(
+    workspace: MatrixWorkspace,
+    spectra_list: Integers = (),
+    detector_list: Integers = (),
+    workspace_index_list: Integers = (),
+    masked_workspace: MatrixWorkspace | None = None,
+    start_workspace_index: int | None = None,
+    end_workspace_index: int | None = None,
+) -> MatrixWorkspace:
+    """Mask spectra: their data become zero, and sums leave them out.
+
+    Parameters
+    ----------
+    workspace
+        The workspace, which is changed.
+    spectra_list
+        Spectra by spectrum number.
+    detector_list
+        Spectra by the ID of any of their detectors.
+    workspace_index_list
+        Spectra by workspace index.
+    masked_workspace
+        A workspace of which the masked spectra are masked here too: those of the same detectors, or without any
+        detectors known, of the same index.
+    start_workspace_index, end_workspace_index
+        Range of workspace indices outside which nothing is masked.
+    """
+    spectra, n = workspace.spectra, workspace.n_spectra
+    masked = np.zeros(n, bool)
+    indices = np.asarray(workspace_index_list, np.int64)
+    check_indices(workspace, indices)
+    masked[indices] = True
+    by_number = spectra.index_of_numbers(spectra_list)
+    if np.any(by_number < 0):
+        raise ValueError(f"SpectraList: there is no spectrum number {np.asarray(spectra_list)[by_number < 0][0]}")
+    masked[by_number] = True
+    ids = np.asarray(detector_list, np.int64)
+    if masked_workspace is not None:
+        theirs = masked_workspace.spectra
+        if len(theirs.ids):
+            ids = np.concatenate([ids, theirs.take(np.flatnonzero(theirs.masked)).ids])
+        elif masked_workspace.n_spectra == n:
+            masked |= theirs.masked
+        else:
+            raise ValueError(f"MaskedWorkspace: has {masked_workspace.n_spectra} spectra without detectors, not {n}")
+    owner = np.repeat(np.arange(n), np.diff(spectra.start))
+    masked[owner[np.isin(spectra.ids, ids)]] = True
+    masked[: start_workspace_index or 0] = False
+    masked[n if end_workspace_index is None else end_workspace_index + 1 :] = False
+    return masked_spectra(workspace, spectra.masked | masked)
+
+
+@algorithm("MaskBins", names={"indices": "InputWorkspaceIndexSet"})
+def mask_bins(
+    ws: MatrixWorkspace, x_min: float, x_max: float, indices: Integers = (), spectra_list: Integers = ()
+) -> MatrixWorkspace:
+    """Set bins that overlap [XMin, XMax) to zero and mark them as masked; of events, drop those in that range.
+
+    Parameters
+    ----------
+    x_min, x_max
+        The range.
+    indices
+        Workspace indices of the spectra to mask in; all without.
+    spectra_list
+        The same under its older name.
+    """
+    if x_min >= x_max:
+        raise ValueError(f"XMin ({x_min:g}) must be below XMax ({x_max:g})")
+    wanted = np.concatenate([np.asarray(indices, np.int64), np.asarray(spectra_list, np.int64)])
+    check_indices(ws, wanted)
+    rows = np.zeros(ws.n_spectra, bool)
+    rows[wanted if len(wanted) else slice(None)] = True
+    if isinstance(ws, EventWorkspace):
+        return _without_events(ws, rows, x_min, x_max)
+    histogram = as_histogram(ws)
+    x = histogram.x
+    inside = (x[..., 1:] > x_min) & (x[..., :-1] < x_max) if ws.is_histogram else (x >= x_min) & (x < x_max)
+    mask: Bool = inside & rows[:, None]
+    result: HistogramWorkspace = histogram.replaced(
+        y=np.where(mask, 0.0, histogram.y),
+        e2=np.where(mask, 0.0, histogram.e2),
+        e=None,
+        bin_mask=mask if histogram.bin_mask is None else mask | histogram.bin_mask,
+    )
+    return result
+
+
+def _without_events(ws: EventWorkspace, rows: Bool, x_min: float, x_max: float) -> EventWorkspace:
+    if ws.unit == "TOF" and rows.all() and all(part.plan.factor is part.plan.offset is None for part in ws.parts):
+        return ws.planned(lambda plan: plan.without_times([(x_min, x_max)]))
+    chosen = np.where(rows, np.arange(ws.n_spectra), -1)
+    others = np.where(rows, -1, np.arange(ws.n_spectra))
+    parts: list[Part] = []
+    for part in ws.parts:
+        plan = part.plan.grouped(chosen, ws.n_spectra)
+        parts += [
+            part.with_plan(plan.limited(-np.inf, x_min, include_max=False)),
+            part.with_plan(plan.limited(x_max, np.inf)),
+        ]
+        if not rows.all():
+            parts.append(part.with_plan(part.plan.grouped(others, ws.n_spectra)))
+    return ws.replaced(parts=parts)

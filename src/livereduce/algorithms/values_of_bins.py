@@ -1,0 +1,128 @@
+"""Values changed one by one or with their neighbours: Logarithm, ReplaceSpecialValues, SmoothData."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from livereduce.algorithms.arithmetic import as_histogram
+from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace
+from livereduce.workspaces.arrays import F64, Bool
+
+
+@algorithm("Logarithm")
+def logarithm(ws: MatrixWorkspace, filler: float = 0.0, natural: bool = True) -> HistogramWorkspace:
+    """Take the logarithm of values; the error of ln y is e/y.
+
+    Parameters
+    ----------
+    filler
+        Result, with an error of 0, where the value is not positive.
+    natural
+        Whether the base is e; without, it is 10.
+    """
+    histogram = as_histogram(ws)
+    positive = histogram.y > 0
+    y = np.where(positive, histogram.y, 1.0)
+    base = 1.0 if natural else np.log(10.0)
+    result: HistogramWorkspace = histogram.replaced(
+        y=np.where(positive, np.log(y) / base, filler),
+        e2=np.where(positive, histogram.e2 / (y * base) ** 2, 0.0),
+        e=None,
+    )
+    return result
+
+
+@algorithm(
+    "ReplaceSpecialValues",
+    names={"nan_value": "NaNValue", "nan_error": "NaNError"},
+)
+def replace_special_values(
+    ws: MatrixWorkspace,
+    nan_value: float | None = None,
+    nan_error: float = 0.0,
+    infinity_value: float | None = None,
+    infinity_error: float = 0.0,
+    big_number_threshold: float | None = None,
+    big_number_value: float = 0.0,
+    big_number_error: float = 0.0,
+    small_number_threshold: float | None = None,
+    small_number_value: float = 0.0,
+    small_number_error: float = 0.0,
+    check_error_axis: bool = False,
+) -> HistogramWorkspace:
+    """Put given values and errors where there is NaN, infinity, or a number too big or too small.
+
+    Parameters
+    ----------
+    nan_value, nan_error
+        For NaN; left as it is without a value.
+    infinity_value, infinity_error
+        For infinity of either sign; left as it is without a value.
+    big_number_threshold, big_number_value, big_number_error
+        For values whose size is above the threshold.
+    small_number_threshold, small_number_value, small_number_error
+        For values whose size is below the threshold.
+    check_error_axis
+        Whether an error that is special has value and error replaced too.
+    """
+    if all(v is None for v in (nan_value, infinity_value, big_number_threshold, small_number_threshold)):
+        raise ValueError("one of NaNValue, InfinityValue, BigNumberThreshold and SmallNumberThreshold must be given")
+    histogram = as_histogram(ws)
+    y, e = histogram.y.copy(), histogram.e.copy()
+    checked = [histogram.y, histogram.e] if check_error_axis else [histogram.y]
+
+    def put(special: list[Bool], value: float, error: float) -> None:
+        where = np.logical_or.reduce(special)
+        y[where], e[where] = value, error
+
+    if small_number_threshold is not None:
+        put([np.abs(histogram.y) < small_number_threshold], small_number_value, small_number_error)
+    if big_number_threshold is not None:
+        big = [np.isfinite(a) & (np.abs(a) > big_number_threshold) for a in checked]
+        put(big, big_number_value, big_number_error)
+    if infinity_value is not None:
+        put([np.isinf(a) for a in checked], infinity_value, infinity_error)
+    if nan_value is not None:
+        put([np.isnan(a) for a in checked], nan_value, nan_error)
+    result: HistogramWorkspace = histogram.replaced(y=y, e2=None, e=e)
+    return result
+
+
+@algorithm("SmoothData", names={"n_points": "NPoints"})
+def smooth_data(ws: MatrixWorkspace, n_points: Integers = (3,)) -> HistogramWorkspace:
+    """Take the mean of every value and its neighbours; at the ends of a spectrum, of those there are.
+
+    Errors are those of a mean of independent values; smoothed neighbours are not independent of each other.
+
+    Parameters
+    ----------
+    n_points
+        Number of values averaged (an even one is raised by one), for all spectra or for each.
+    """
+    histogram = as_histogram(ws)
+    windows = np.asarray(n_points, np.int64)
+    windows = windows + (windows % 2 == 0)
+    if len(windows) not in (1, ws.n_spectra) or np.any(windows < 1) or np.any(windows > ws.n_bins):
+        raise ValueError(
+            f"NPoints: expected one number, or {ws.n_spectra}, from 1 to the {ws.n_bins} bins; found {list(n_points)}"
+        )
+    y, e2 = np.empty_like(histogram.y), np.empty_like(histogram.e2)
+    for window in np.unique(windows):
+        rows = slice(None) if len(windows) == 1 else windows == window
+        y[rows], count = _moving_sum(histogram.y[rows], int(window))
+        y[rows] /= count
+        e2[rows] = _moving_sum(histogram.e2[rows], int(window))[0] / count**2
+    result: HistogramWorkspace = histogram.replaced(y=y, e2=e2, e=None)
+    return result
+
+
+def _moving_sum(rows: F64, window: int) -> tuple[F64, F64]:
+    """Sum of each value with window//2 neighbours on each side, and how many there were of them."""
+    total, count = rows.copy(), np.ones(rows.shape[1])
+    for shift in range(1, window // 2 + 1):
+        total[:, :-shift] += rows[:, shift:]
+        total[:, shift:] += rows[:, :-shift]
+        count[:-shift] += 1
+        count[shift:] += 1
+    return total, count
