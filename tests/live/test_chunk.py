@@ -308,3 +308,17 @@ def test_a_run_read_again_falls_into_the_same_chunks_at_the_recorded_cuts(shared
         again.consume(replayed)
         second.append((replayed.begin, replayed.end, replayed.events))
     assert second == first
+
+
+def test_a_fresh_process_begins_before_the_mark_of_the_run_that_follows(events_of: Any) -> None:
+    before, during = events_of.make((90 * S, [(5, 1)])), events_of.make((101 * S, [(5, 1), (5, 2)]))
+    messages = [Connected(1), mark("none"), geometry(), before, mark("new", RUN7), during, mark("end", RUN7)]
+    chunks = builder(events_of.listener([*messages, mark("none")]))
+    first, second = take(chunks), take(chunks)
+    assert [messages[chunk.resume.offset] for chunk in (first, second)] == [mark("new", RUN7), mark("end", RUN7)]
+    assert [second.begin, first.end] == [first.resume, Position(0, first.resume.offset + 1)]
+    # one that begins there finds the same run, and after its end none
+    again = builder(events_of.listener(messages[first.resume.offset :]))
+    assert (take(again).identity, again.ledger.open(RUN7).complete) == (RUN7, True)
+    after = builder(events_of.listener([*messages[second.resume.offset :], mark("none"), before]))
+    assert take(after).identity == NO_RUN

@@ -8,7 +8,7 @@ RUN7 = RunIdentity(7, 1000)
 
 
 def cut(begin: int, end: int, identity: RunIdentity = RUN7, transition: Transition = Transition.NONE) -> CutRecord:
-    return CutRecord(Position(1, begin), Position(1, end), identity, transition)
+    return CutRecord(Position(1, begin), Position(1, end), identity, transition, Position(1, end))
 
 
 def log_of(path: Path, *records: CutRecord, done: CutRecord | None = None) -> None:
@@ -42,6 +42,14 @@ def test_a_run_whose_last_chunk_is_done_is_not_read_again(tmp_path: Path) -> Non
         log = CutLog(tmp_path / "cuts")
         assert (log.to_replay, log.resume_at) == ([], Position(1, 35))
         log.close()
+
+
+def test_after_a_run_reading_goes_on_before_the_mark_that_ended_it(tmp_path: Path) -> None:
+    end = CutRecord(Position(1, 10), Position(1, 35), RUN7, Transition.END, Position(1, 31))
+    log_of(tmp_path / "cuts", end, done=end)
+    log = CutLog(tmp_path / "cuts")
+    assert log.resume_at == Position(1, 31)
+    log.close()
 
 
 def test_a_run_that_died_in_its_last_chunk_is_read_again(tmp_path: Path) -> None:

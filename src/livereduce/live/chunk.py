@@ -64,6 +64,9 @@ class Chunk:
     ----------
     begin, end
         Where it lies in the stream.
+    resume
+        Where a fresh process would begin to read what follows: `end`, but before the mark of a transition, which says
+        what the data behind it belong to.
     identity
         The run it belongs to, `NO_RUN` between runs.
     transition
@@ -77,6 +80,7 @@ class Chunk:
     workspace: EventWorkspace
     begin: Position
     end: Position
+    resume: Position
     identity: RunIdentity
     transition: Transition
     events: int
@@ -123,7 +127,7 @@ class ChunkBuilder:
         self._monitors: Detectors | None = None
         self._mapped_ids: DetectorIds | None = None
         self._digest = b""
-        self._begin = listener.position
+        self._begin = self._resume = listener.position
         self._todo: deque[Instruction] = deque()
         self._heard = False
         self._cut: Transition | None = None
@@ -138,6 +142,7 @@ class ChunkBuilder:
         """
         more = True
         while self._cut is None:
+            self._resume = self.listener.position
             if self._pending_events() >= self._limit or (until is not None and self.listener.position >= until):
                 break
             message = self.listener.receive(until)
@@ -165,7 +170,7 @@ class ChunkBuilder:
 
     def _leave(self, chunk: Chunk) -> None:
         self.account.pending -= chunk.events
-        self._begin = chunk.end
+        self._begin = chunk.resume
         self._heard = False
         self.logs.chunk_taken()
         if self._keep_events and chunk.transition is Transition.NONE:
@@ -368,6 +373,7 @@ class ChunkBuilder:
             workspace=self._workspace(),
             begin=self._begin,
             end=self.listener.position,
+            resume=self._resume,
             # the account, not the state machine: behind a cut that is already in the next run
             identity=self.account.identity,
             transition=self._cut or Transition.NONE,

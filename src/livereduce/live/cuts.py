@@ -17,22 +17,30 @@ from livereduce.sources import Position
 
 @dataclass(frozen=True, slots=True)
 class CutRecord:
-    """A chunk: from where to where in the journal, of which run, and what transition lies at its end."""
+    """A chunk: from where to where in the journal, of which run, and what transition lies at its end.
+
+    Attributes
+    ----------
+    resume
+        Where a fresh process begins to read what follows: `end`, or before the mark that made the transition.
+    """
 
     begin: Position
     end: Position
     identity: RunIdentity
     transition: Transition
+    resume: Position
 
     def as_line(self) -> str:
         """Return the record as it stands in the file."""
-        return json.dumps([*self.begin, *self.end, *self.identity, self.transition.value])
+        return json.dumps([*self.begin, *self.end, *self.identity, self.transition.value, *self.resume])
 
     @classmethod
     def from_line(cls, line: str) -> CutRecord:
         """Read a record; raises `ValueError` or `TypeError` for anything else."""
-        a, b, c, d, run, start_ns, transition = json.loads(line)
-        return cls(Position(a, b), Position(c, d), RunIdentity(run, start_ns), Transition(transition))
+        a, b, c, d, run, start_ns, transition, e, f = json.loads(line)
+        identity = RunIdentity(run, start_ns)
+        return cls(Position(a, b), Position(c, d), identity, Transition(transition), Position(e, f))
 
 
 class CutLog:
@@ -54,7 +62,7 @@ class CutLog:
         self.to_replay = [] if ended else _tail_of_one_run(records)
         self.resume_at: Position | None = None
         if last is not None:
-            self.resume_at = last.end if ended else self.to_replay[0].begin
+            self.resume_at = last.resume if ended else self.to_replay[0].begin
         # What is behind the present run is not needed again: the file stays small for ever.
         kept = [last] if last is not None and ended else self.to_replay
         lines = [record.as_line() for record in kept] + ([_done_line(done)] if ended and done else [])

@@ -23,6 +23,12 @@ def iso(time_ns: int) -> str:
     )
 
 
+def unix_ns(text: str) -> int:
+    """Read what `iso` gives."""
+    whole = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return int(whole.replace(microsecond=0).timestamp()) * 1_000_000_000 + whole.microsecond * 1000
+
+
 @dataclass(slots=True)
 class RunLedger:
     """The account of one run, or of all data between runs (`NO_RUN`)."""
@@ -56,6 +62,14 @@ class RunLedger:
                 f"ledger of run {self.identity.run} does not balance: {self.events} events received, {told} accounted "
                 f"for (accumulated {self.accumulated}, pending {self.pending}, dropped {dict(self.dropped)})"
             )
+
+    def take_over(self, account: dict[str, Any]) -> None:
+        """Go on from what `as_json` gave."""
+        for name in ("pulses", "events", "paused_events", "monitor_events", "accumulated", "pending", "duplicates"):
+            setattr(self, name, account[name])
+        self.charge_pc = account["charge_pC"]
+        self.dropped, self.rejected = Counter(account["dropped"]), Counter(account["rejected_packets"])
+        self.missing = [(unix_ns(a), unix_ns(b)) for a, b in account["missing"]]
 
     def in_words(self) -> str:
         """Return the end of the run as a sentence for people."""
@@ -116,9 +130,11 @@ class Ledger:
             self._runs[identity] = RunLedger(identity, joined_mid_run=joined_mid_run)
         return self._runs[identity]
 
-    def restore(self, finished_runs: list[dict[str, Any]]) -> None:
-        """Take over the accounts of runs that an earlier process finished; a run read again replaces its old one."""
+    def restore(self, finished_runs: list[dict[str, Any]], between_runs: dict[str, Any] | None) -> None:
+        """Take over what earlier processes have counted; a run read again replaces its old account."""
         self._finished_before |= {(account["run"], account["start"]): account for account in finished_runs}
+        if between_runs is not None:
+            self.between_runs.take_over(between_runs)
 
     def check(self) -> None:
         """Raise `StateError` unless every account balances."""

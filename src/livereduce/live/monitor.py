@@ -59,8 +59,8 @@ class Observer(Protocol):
     def shown(self, run: int) -> None:
         """Say that there is a new result."""
 
-    def stepped(self) -> None:
-        """Say that a step is done."""
+    def settled(self, record: CutRecord) -> None:
+        """Say that all up to a transition is dealt with; that is noted, and never read again, when this returns."""
 
 
 class NobodyWatching:
@@ -78,7 +78,7 @@ class NobodyWatching:
     def shown(self, run: int) -> None:
         """See `Observer`."""
 
-    def stepped(self) -> None:
+    def settled(self, record: CutRecord) -> None:
         """See `Observer`."""
 
 
@@ -179,7 +179,7 @@ class Monitor:
 
     def _note_cut(self, chunk: Chunk) -> CutRecord:
         """Write down where the chunk ends before anything is done with it (while reading again it is there already)."""
-        record = CutRecord(chunk.begin, chunk.end, chunk.identity, chunk.transition)
+        record = CutRecord(chunk.begin, chunk.end, chunk.identity, chunk.transition, chunk.resume)
         if self._cuts is not None and not self.reprocessing:
             self._cuts.append(record)
         return record
@@ -190,10 +190,13 @@ class Monitor:
             self._replay = [cut for cut in self._replay if cut.end > record.end]
             if record.end >= self._replay_end:
                 self._caught_up()
-        if record.transition is not Transition.NONE and self._cuts is not None:
-            self._cuts.done(record)
+        if record.transition is Transition.NONE:
+            return
         if record.transition is Transition.END and record.identity != NO_RUN:
             self.finished_runs += 1
+        self.observer.settled(record)
+        if self._cuts is not None:
+            self._cuts.done(record)
 
     # -- one step -----------------------------------------------------------------------------------------------------
 
@@ -217,7 +220,6 @@ class Monitor:
             self._show(now)
         self._after_transition(chunk)
         self._settled(record)
-        self.observer.stepped()
         return (chunk.more or self.reprocessing) and not self.stopped
 
     def _processed(self, chunk: Chunk) -> bool:

@@ -20,10 +20,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m livereduce.reducer")
     parser.add_argument("--config", type=Path, required=True, help="resolved configuration, JSON")
     parser.add_argument("--exit-after-runs", type=int, default=None)
+    parser.add_argument("--counting-from", type=int, default=0, help="when to begin to count runs, Unix ns")
     arguments = parser.parse_args()
     config = Config.model_validate_json(arguments.config.read_bytes())
     configure_logging(config, "reducer")
-    return Reducer(config, exit_after_runs=arguments.exit_after_runs).run()
+    wanted, counting_from_ns = arguments.exit_after_runs, arguments.counting_from
+    return Reducer(config, exit_after_runs=wanted, counting_from_ns=counting_from_ns).run()
 
 
 if __name__ == "__main__":

@@ -73,7 +73,8 @@ class Supervisor:
         resolved = config.runtime_dir / "config.json"
         resolved.write_text(config.model_dump_json())
         self.recorder = Child("livereduce.recorder", resolved) if config.listener in RECORDED_STREAMS else None
-        exit_arguments = ("--exit-after-runs", str(exit_after_runs)) if exit_after_runs is not None else ()
+        counting = ("--counting-from", str(self._started_ns))
+        exit_arguments = () if exit_after_runs is None else ("--exit-after-runs", str(exit_after_runs), *counting)
         self.reducer = Child("livereduce.reducer", resolved, exit_arguments)
         self.scripts = self._watched_scripts()
         self.page = PageServer(config, token(config.state_dir, config.web.token), self._actions())

@@ -1,0 +1,82 @@
+"""The accounts of finished runs on disk, for the ledger of later processes.
+
+One JSON line for each run that is over, and one at each transition for all that lay between runs until then. They are
+written before the transition is noted as done (`live.cuts`): a process that dies in between reads the run again and
+finds its account written already.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from livereduce.live.ledger import Ledger
+from livereduce.sources import Position
+
+KEPT = 1000
+
+
+class Accounts:
+    """The file of accounts; the newest `KEPT` runs stay in it.
+
+    Parameters
+    ----------
+    resume_at
+        Where reading begins: what lay between runs before that is known.
+    counting_from_ns
+        Runs that finished at this time (Unix ns) or later count in `finished`.
+    """
+
+    def __init__(self, path: Path, resume_at: Position | None, counting_from_ns: int) -> None:
+        self._path = path
+        self._counting_from_ns = counting_from_ns
+        self._runs: dict[tuple[int, str], dict[str, Any]] = {}
+        self._between: dict[str, Any] | None = None
+        for text in path.read_text().splitlines() if path.exists() else []:
+            self._read(text, resume_at)
+        fresh = path.with_suffix(".new")
+        fresh.write_text("".join(json.dumps(line) + "\n" for line in self._lines()))
+        os.replace(fresh, path)
+
+    @property
+    def finished(self) -> int:
+        """How many runs have finished since `counting_from_ns`."""
+        return sum(line["written_ns"] >= self._counting_from_ns for line in self._runs.values())
+
+    def restore(self, ledger: Ledger) -> None:
+        """Put what earlier processes counted into a new ledger."""
+        ledger.restore(
+            [line["account"] for line in self._runs.values()], self._between and self._between["between_runs"]
+        )
+
+    def keep(self, ledger: Ledger, resume: Position, now_ns: int) -> None:
+        """Write what is final at a transition behind which reading would go on at `resume`."""
+        accounts = ledger.as_json()
+        new = [{"written_ns": now_ns, "account": a} for a in accounts["runs"] if a["finished"] and self._is_news(a)]
+        self._runs |= {_key(line["account"]): line for line in new}
+        self._between = {"resume": resume, "between_runs": accounts["between_runs"]}
+        with self._path.open("a") as file:
+            file.writelines(json.dumps(line) + "\n" for line in (*new, self._between))
+
+    def _is_news(self, account: dict[str, Any]) -> bool:
+        known = self._runs.get(_key(account))
+        return known is None or known["account"] != account
+
+    def _lines(self) -> list[dict[str, Any]]:
+        return [*list(self._runs.values())[-KEPT:], *([self._between] if self._between else [])]
+
+    def _read(self, text: str, resume_at: Position | None) -> None:
+        try:
+            line = json.loads(text)
+        except ValueError:  # torn by a crash: what it told of is read again
+            return
+        if "account" in line:
+            self._runs[_key(line["account"])] = line
+        elif resume_at is not None and Position(*line["resume"]) == resume_at:
+            self._between = line
+
+
+def _key(account: dict[str, Any]) -> tuple[int, str]:
+    return account["run"], account["start"]
