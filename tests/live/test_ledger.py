@@ -40,7 +40,7 @@ def test_the_end_of_a_run_is_said_in_words(changes: dict[str, object], words: st
 
 def test_a_run_read_again_replaces_its_account_of_an_earlier_process() -> None:
     ledger = Ledger()
-    ledger.restore([{"run": 6, "start": iso(5), "events": 1}, {"run": 7, "start": iso(10**9), "events": 2}])
+    ledger.restore([{"run": 6, "start": iso(5), "events": 1}, {"run": 7, "start": iso(10**9), "events": 2}], None)
     ledger.open(RunIdentity(7, 10**9)).events = 3
     assert [(r["run"], r["events"]) for r in ledger.as_json()["runs"]] == [(6, 1), (7, 3)]
 

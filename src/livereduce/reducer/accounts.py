@@ -47,9 +47,8 @@ class Accounts:
 
     def restore(self, ledger: Ledger) -> None:
         """Put what earlier processes counted into a new ledger."""
-        ledger.restore(
-            [line["account"] for line in self._runs.values()], self._between and self._between["between_runs"]
-        )
+        between = None if self._between is None else self._between["between_runs"]
+        ledger.restore([line["account"] for line in self._runs.values()], between)
 
     def keep(self, ledger: Ledger, resume: Position, now_ns: int) -> None:
         """Write what is final at a transition behind which reading would go on at `resume`."""
