@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+import numpy as np
+
 from livereduce.algorithms import append_spectra, plus
-from livereduce.workspaces import EventWorkspace, Workspace, WorkspaceGroup
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup
+
+
+Combine = Callable[[MatrixWorkspace, MatrixWorkspace], MatrixWorkspace]
 
 
 class Method(Enum):
@@ -27,10 +32,10 @@ def accumulate(accumulation: Workspace | None, chunk: Workspace, method: Method)
     """
     if accumulation is None or method is Method.REPLACE:
         return chunk.clone()
-    return _memberwise(accumulation, chunk, plus if method is Method.ADD else append_spectra)
+    return _memberwise(accumulation, chunk, _added if method is Method.ADD else _appended)
 
 
-def _memberwise(old: Workspace, new: Workspace, combine: Callable[..., Workspace]) -> Workspace:
+def _memberwise(old: Workspace, new: Workspace, combine: Combine) -> Workspace:
     """Combine two workspaces, or two groups member by member; members that only one of them has are kept.
 
     The number of periods may grow during a run: a new period begins with its first chunk.
@@ -40,12 +45,44 @@ def _memberwise(old: Workspace, new: Workspace, combine: Callable[..., Workspace
             f"the chunk is {_kind(new)} and the accumulation {_kind(old)}; the chunk script has to give the same kind "
             "of output at every chunk"
         )
-    if not isinstance(old, WorkspaceGroup) or not isinstance(new, WorkspaceGroup):
-        return combine(old, new)
-    pairs = zip(old.members, new.members, strict=False)
-    common = [combine(a, b) for a, b in pairs]
-    longer = old if len(old) > len(new) else new
-    return WorkspaceGroup([*common, *(w.clone() for w in longer.members[len(common) :])], title=old.title)
+    if isinstance(old, WorkspaceGroup) and isinstance(new, WorkspaceGroup):
+        common = [_memberwise(a, b, combine) for a, b in zip(old.members, new.members, strict=False)]
+        longer = old if len(old) > len(new) else new
+        return WorkspaceGroup([*common, *(w.clone() for w in longer.members[len(common) :])], title=old.title)
+    if not isinstance(old, MatrixWorkspace) or not isinstance(new, MatrixWorkspace):
+        raise ValueError(f"the chunk is {_kind(new)} and the accumulation {_kind(old)}; such can only be Replaced")
+    combined = combine(old, new)
+    # algorithms leave attached monitors alone
+    combined.monitors = old.monitors or new.monitors
+    if old.monitors is not None and new.monitors is not None:
+        combined.monitors = combine(old.monitors, new.monitors)
+    return combined
+
+
+def _added(old: MatrixWorkspace, new: MatrixWorkspace) -> MatrixWorkspace:
+    """Add, but never spread one value over many as Plus does: a chunk of another shape is a mistake."""
+    if not isinstance(old, EventWorkspace) or not isinstance(new, EventWorkspace):
+        found, expected = (f"{w.n_spectra} spectra of {w.n_bins} bins in {w.unit or 'no unit'}" for w in (new, old))
+        if found != expected:
+            raise ValueError(
+                f"the chunk has {found}, the accumulation {expected}; the chunk script has to give the same at every "
+                "chunk (Rebin with start, width and end does)"
+            )
+    return _spanning(plus(old, new), old, new)
+
+
+def _spanning(total: MatrixWorkspace, old: MatrixWorkspace, new: MatrixWorkspace) -> MatrixWorkspace:
+    """Let a single bin that was never rebinned span what is in it: it covers each chunk's own times of flight."""
+    if not isinstance(total, HistogramWorkspace) or total.n_bins != 1 or not total.is_histogram:
+        return total
+    if old.x.ndim > 1 or new.x.ndim > 1 or np.array_equal(old.x, new.x):
+        return total
+    spanned: HistogramWorkspace = total.replaced(x=[min(old.x[0], new.x[0]), max(old.x[1], new.x[1])])
+    return spanned
+
+
+def _appended(old: MatrixWorkspace, new: MatrixWorkspace) -> MatrixWorkspace:
+    return append_spectra(old, new, validate_inputs=False, merge_logs=True)
 
 
 def _kind(workspace: Workspace) -> str:
@@ -56,9 +93,10 @@ def without_events(workspace: Workspace) -> Workspace:
     """Return `workspace` with its events (its members', its monitors') histogrammed on the bins they have now."""
     if isinstance(workspace, WorkspaceGroup):
         return WorkspaceGroup([without_events(member) for member in workspace.members], title=workspace.title)
-    if not isinstance(workspace, EventWorkspace):
-        return workspace
-    histogram = workspace.to_histogram()
-    if isinstance(histogram.monitors, EventWorkspace):
-        histogram.monitors = histogram.monitors.to_histogram()
-    return histogram
+    if isinstance(workspace, EventWorkspace):
+        return workspace.to_histogram()
+    if isinstance(workspace, MatrixWorkspace) and isinstance(workspace.monitors, EventWorkspace):
+        monitors = workspace.monitors.to_histogram()
+        workspace = workspace.clone()
+        workspace.monitors = monitors
+    return workspace
