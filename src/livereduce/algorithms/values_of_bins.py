@@ -101,9 +101,9 @@ def smooth_data(ws: MatrixWorkspace, n_points: Integers = (3,)) -> HistogramWork
         Number of values averaged (an even one is raised by one), for all spectra or for each.
     """
     histogram = as_histogram(ws)
-    windows = np.asarray(n_points, np.int64)
-    windows = windows + (windows % 2 == 0)
-    if len(windows) not in (1, ws.n_spectra) or np.any(windows < 1) or np.any(windows > ws.n_bins):
+    asked = np.asarray(n_points, np.int64)
+    windows = asked + (asked % 2 == 0)
+    if len(windows) not in (1, ws.n_spectra) or np.any(asked < 1) or np.any(windows > ws.n_bins):
         raise ValueError(
             f"NPoints: expected one number, or {ws.n_spectra}, from 1 to the {ws.n_bins} bins; found {list(n_points)}"
         )
