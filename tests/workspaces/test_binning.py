@@ -145,12 +145,12 @@ def test_every_spectrum_may_have_its_own_edges(make_table: Make, slow_counts: Sl
 
 def test_windows_keep_and_drop_events_at_their_borders_as_stated() -> None:
     table = EventTable(2)
-    table.append([100, 150, 200, 250, 300], [0] * 5, [0], [0, 5], [1.0])
-    every = np.array([0.0, 15.0, 20.0, 25.0, 30.0, 100.0])
-    assert fast(table, Plan(2).limited(15.0, 25.0), every)[0].tolist() == [0, 1, 1, 1, 0]
-    assert fast(table, Plan(2).limited(15.0, 25.0, include_max=False), every)[0].tolist() == [0, 1, 1, 0, 0]
-    assert fast(table, Plan(2).without_times([(15.0, 25.0)]), every)[0].tolist() == [1, 0, 0, 1, 1]
-    assert fast(table, Plan(2).without_times([(15.0, 25.0), (30.0, 40.0)]), every)[0].tolist() == [1, 0, 0, 1, 0]
+    table.append([149, 150, 249, 250, 251, 300], [0] * 6, [0], [0, 6], [1.0])
+    each = np.array([0.0, 15.0, 20.0, 25.0, 25.1, 30.0, 100.0])
+    assert fast(table, Plan(2).limited(15.0, 25.0), each)[0].tolist() == [0, 1, 1, 1, 0, 0]
+    assert fast(table, Plan(2).limited(15.0, 25.0, include_max=False), each)[0].tolist() == [0, 1, 1, 0, 0, 0]
+    assert fast(table, Plan(2).without_times([(15.0, 25.0)]), each)[0].tolist() == [1, 0, 0, 1, 1, 1]
+    assert fast(table, Plan(2).without_times([(15.0, 25.0), (30.0, 40.0)]), each)[0].tolist() == [1, 0, 0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("zero", [0, 700])

@@ -314,6 +314,20 @@ def test_chunks_scaled_each_by_its_own_charge_cost_only_the_last_of_them(make_ta
     assert total.number_events() == 40 * 300
 
 
+def test_long_lists_of_scaled_chunks_that_differ_in_the_middle_are_summed_apart(make_table: Make) -> None:
+    table = make_table(3000)
+
+    def total(scales: list[float]) -> EventWorkspace:
+        parts = [Part(table, 100 * i, 100 * i + 100, Plan(N_PIXELS).scaled(s)) for i, s in enumerate(scales)]
+        return EventWorkspace(parts, detectors(), Run(), edges=EDGES)
+
+    scales = [float(i) for i in range(1, 21)]
+    other = [1.0, 2.0, 50.0, *scales[3:]]
+    difference = total(other).y - total(scales).y
+    assert np.array_equal(difference, 47 * workspace(table, 200, 300, edges=EDGES).y)
+    assert np.array_equal(total(scales[:15]).y, total(scales).y - total([0.0] * 15 + scales[15:]).y)
+
+
 actions = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.integers(0, 60), st.integers(0, 1000)),

@@ -68,20 +68,31 @@ class TermEvents:
         self._pixels: I32 = np.argsort(group, kind="stable").astype(np.int32)
         self._first: I64 = np.searchsorted(group[self._pixels], np.arange(term.plan.n_spectra + 1))
 
-    def of_spectrum(self, index: int) -> SpectrumEvents:
-        """Return the events of one spectrum, pixel by pixel, in the order they came."""
+    @property
+    def number_in_spectra(self) -> I64:
+        """Events of each spectrum's pixels, those that the plan leaves out included: what reading it costs."""
+        in_pixel = np.diff(self._view.begin)[self._pixels]
+        total = np.concatenate([[0], np.cumsum(in_pixel)])
+        return np.diff(total[self._first])
+
+    def places(self, first: int, last: int) -> tuple[I64, F64, I64]:
+        """Return spectrum, X and pulse of the events of spectra [first, last), pixel by pixel, as they came."""
         table, plan, view = self._term.table, self._term.plan, self._view
-        pixels = self._pixels[self._first[index] : self._first[index + 1]]
+        pixels = self._pixels[self._first[first] : self._first[last]]
         begin, count = view.begin[pixels], view.begin[pixels + 1] - view.begin[pixels]
-        first = np.cumsum(count) - count
-        at = np.arange(int(count.sum())) + np.repeat(begin - first, count)
+        at = np.arange(int(count.sum())) + np.repeat(begin - (np.cumsum(count) - count), count)
         pix = np.repeat(pixels, count)
         kept = self._counter.mask(view.tof[at], pix)
         tof, pix, pulse = view.tof[at][kept], pix[kept], view.pulse[at][kept]
         factor, offset = (c if len(c) == 1 else c[pix] for c in plan.y_map())
         x = plan.curve((tof.astype(np.float64) - table.zero_ticks) * table.tick_us * factor + offset)
+        return self._counter.group[pix].astype(np.int64), x, pulse
+
+    def of_spectrum(self, index: int) -> SpectrumEvents:
+        """Return the events of one spectrum, pixel by pixel, in the order they came."""
+        _, x, pulse = self.places(index, index + 1)
         weight, variance = self._weights(index, len(x))
-        return SpectrumEvents(x, table.pulses.time[pulse], weight, variance)
+        return SpectrumEvents(x, self._term.table.pulses.time[pulse], weight, variance)
 
     def _weights(self, index: int, n: int) -> tuple[F64, F64]:
         plan = self._term.plan

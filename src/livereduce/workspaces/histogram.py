@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import F64, Bool, frozen
+from livereduce.workspaces.arrays import F64, Bool, frozen, read_only
 from livereduce.workspaces.axes import NumericAxis
 from livereduce.workspaces.detectors import Detectors, Spectra
 from livereduce.workspaces.matrix import MatrixWorkspace
@@ -110,12 +110,12 @@ class HistogramWorkspace(MatrixWorkspace):
     @property
     def x(self) -> F64:
         """Bin edges or points: one row for all spectra, or a row each. Read-only."""
-        return _read_only(self._x)
+        return self._shown("_x")
 
     @property
     def y(self) -> F64:
         """Values, float64[spectra, bins]. Read-only."""
-        return _read_only(self._y)
+        return self._shown("_y")
 
     @property
     def e2(self) -> F64:
@@ -129,7 +129,7 @@ class HistogramWorkspace(MatrixWorkspace):
     def e(self) -> F64:
         """Standard deviations, float64[spectra, bins]. Read-only."""
         if self._e is not None:
-            return _read_only(self._e)
+            return self._shown("_e")
         assert self._e2 is not None
         return frozen(np.sqrt(self._e2))
 
@@ -156,7 +156,7 @@ class HistogramWorkspace(MatrixWorkspace):
 
     def _e_row(self, index: int) -> F64:
         if self._e is not None:
-            row: F64 = _read_only(self._e)[index]
+            row: F64 = self._shown("_e")[index]
             return row
         return super()._e_row(index)
 
@@ -180,15 +180,25 @@ class HistogramWorkspace(MatrixWorkspace):
 
     # -- writing --------------------------------------------------------------------------------------------------
 
+    def _alone(self, attribute: str) -> bool:
+        """Tell whether nobody else holds an array or a view of it; no caller may hold it in a variable."""
+        return sys.getrefcount(getattr(self, attribute)) <= 2  # the attribute, and the argument just made of it
+
     def _own(self, attribute: str) -> F64:
         """Make an array this workspace's alone and writable, and return it."""
+        if not getattr(self, attribute).flags.writeable:
+            if getattr(self, attribute).base is not None or not self._alone(attribute):
+                setattr(self, attribute, getattr(self, attribute).copy())
+            getattr(self, attribute).flags.writeable = True
         array: F64 = getattr(self, attribute)
-        if not array.flags.writeable:
-            if array.base is not None or _shared(array):
-                array = array.copy()
-                setattr(self, attribute, array)
-            array.flags.writeable = True
         return array
+
+    def _shown(self, attribute: str) -> F64:
+        """Return an array frozen again, or a read-only view where a script still holds a row it may write to."""
+        if getattr(self, attribute).flags.writeable and self._alone(attribute):
+            getattr(self, attribute).flags.writeable = False
+        array: F64 = getattr(self, attribute)
+        return read_only(array) if array.flags.writeable else array
 
     def _own_x(self) -> F64:
         if self._x.ndim == 1 and self.n_spectra > 1:
@@ -247,21 +257,4 @@ def _rows(values: npt.ArrayLike) -> F64:
         array = array.reshape(1, -1)
     if array.ndim != 2:
         raise ValueError(f"HistogramWorkspace: expected rows of values, found shape {array.shape}")
-    return array
-
-
-def _shared(array: F64) -> bool:
-    """Tell whether anybody else holds the array or a view of it.
-
-    Known references: the attribute, the caller's variable, our parameter, the argument of getrefcount.
-    """
-    return sys.getrefcount(array) > 4
-
-
-def _read_only(array: F64) -> F64:
-    """Return the array frozen again, or a read-only view of it where a script still holds a row it may write to."""
-    if array.flags.writeable:
-        if _shared(array):
-            array = array.view()
-        array.flags.writeable = False
     return array

@@ -356,3 +356,37 @@ def bucket_sort(bucketed, bucket_start, bits, n_pixels, begin, out_tof, out_puls
             where[p] += 1
             out_tof[q], out_pulse[q] = flat[i * U(3)], flat[i * U(3) + U(1)]
     begin[n_pixels] = bucket_start[bucket_start.size - 1]
+
+
+# -- clusters of events -----------------------------------------------------------------------------------------------
+
+
+@compiled_njit
+def find_clusters(x, tolerance, first):
+    """Write the first event of each cluster in ascending `x` and return how many there are."""
+    n = 0
+    start = 0.0
+    reach = 0.0
+    for i in range(U(x.size)):
+        if n == 0 or x[i] - start > reach:
+            start = x[i]
+            reach = tolerance if tolerance >= 0.0 else -tolerance * abs(start)
+            first[U(n)] = i
+            n += 1
+    return n
+
+
+@compiled_njit
+def count_clusters(spectrum, x, tolerance):
+    """Return the number of clusters in events sorted by spectrum and x."""
+    n = 0
+    start = 0.0
+    reach = 0.0
+    present = np.int64(-1)
+    for i in range(U(x.size)):
+        if spectrum[i] != present or x[i] - start > reach:
+            present = spectrum[i]
+            start = x[i]
+            reach = tolerance if tolerance >= 0.0 else -tolerance * abs(start)
+            n += 1
+    return n
