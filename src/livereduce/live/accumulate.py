@@ -10,7 +10,6 @@ import numpy as np
 from livereduce.algorithms import append_spectra, plus
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup
 
-
 Combine = Callable[[MatrixWorkspace, MatrixWorkspace], MatrixWorkspace]
 
 

@@ -120,8 +120,10 @@ class LiveStep:
         before = self.store.stamp(output)
         outcome = self._run(post, given, output)
         result = self._result(outcome, post, output)
-        # what an earlier step left under the name is no output of this one
-        if result is None or (outcome.output == output and self.store.stamp(output) == before):
+        if outcome.output is None or outcome.output == output:
+            # what an earlier step left under the name is no output of this one
+            result = self._stored(output) if self.store.stamp(output) != before else None
+        if result is None:
             self.warn(f"{post.path} set no output; showing the accumulation")
             return accumulation
         return result

@@ -102,16 +102,22 @@ def _as_function(tree: ast.Module) -> ast.Module:
     """Wrap the module's statements: ``def f(input, output, accumulation): try: ... finally: report the variables``."""
     future = [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
     body = [_Mend().visit(n) for n in tree.body if n not in future] or [ast.Pass()]
-    keywords = [ast.keyword(name, ast.Name(name, ast.Load())) for name in ("input", "output")]
-    ending: list[ast.stmt] = [ast.Expr(ast.Call(ast.Name(_ENDING, ast.Load()), [], keywords))]
     # A script may `del output`: its ending then reports what can still be read.
-    report = ast.Try(ending, [ast.ExceptHandler(ast.Name("NameError", ast.Load()), None, [ast.Pass()])], [], [])
+    report: list[ast.stmt] = [
+        ast.Try([_report_of(name)], [ast.ExceptHandler(ast.Name("NameError", ast.Load()), None, [ast.Pass()])], [], [])
+        for name in ("input", "output")
+    ]
     template = ast.parse(f"def {_FUNCTION}({', '.join(PARAMETERS)}): pass").body[0]
     assert isinstance(template, ast.FunctionDef)
-    template.body = [ast.Try(body, [], [], [report])]
+    template.body = [ast.Try(body, [], [], report)]
     module = ast.Module([*future, template], [])
     ast.fix_missing_locations(module)
     return module
+
+
+def _report_of(name: str) -> ast.stmt:
+    call = ast.Call(ast.Name(_ENDING, ast.Load()), [], [ast.keyword(name, ast.Name(name, ast.Load()))])
+    return ast.Expr(call)
 
 
 def run_script(
