@@ -176,8 +176,8 @@ def test_truth_has_the_published_form(epoch_ns: int) -> None:
     _, sms = stream_of(epoch_ns, QUIET, 25.0)
     truth = json.loads(json.dumps(sms.truth()))
     assert [(run["run"], run["start"]) for run in truth["runs"]] == [
-        (10001, "2023-11-14T22:13:21Z"),
-        (10002, "2023-11-14T22:13:29Z"),
+        (10001, "2023-11-14T22:13:21.000000Z"),
+        (10002, "2023-11-14T22:13:29.000000Z"),
     ]
     for run in truth["runs"]:
         assert run["pulses"] == pytest.approx(300, abs=1)

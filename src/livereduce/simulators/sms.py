@@ -363,7 +363,7 @@ class Sms:
         runs = [
             {
                 "run": run.number,
-                "start": datetime.fromtimestamp(run.start_ns // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "start": datetime.fromtimestamp(run.start_ns // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
                 **tally.report(),
                 "paused_pulses": tally.paused_pulses,
                 "paused_events": tally.paused_events,
