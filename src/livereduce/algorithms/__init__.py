@@ -21,7 +21,12 @@ from livereduce.algorithms.creating import (
     create_workspace,
 )
 from livereduce.algorithms.cropping import crop_workspace, extract_spectra, integration
-from livereduce.algorithms.filtering import filter_by_log_value, filter_by_time, filter_by_x_value
+from livereduce.algorithms.filtering import (
+    compress_events,
+    filter_by_log_value,
+    filter_by_time,
+    filter_by_x_value,
+)
 from livereduce.algorithms.grouping import group_detectors
 from livereduce.algorithms.masking import mask_bins, mask_detectors
 from livereduce.algorithms.naming import (
@@ -36,6 +41,7 @@ from livereduce.algorithms.nexus_loading import load_nexus_processed
 from livereduce.algorithms.nexus_saving import save_nexus
 from livereduce.algorithms.normalise import normalise_by_current
 from livereduce.algorithms.sample import create_sample_workspace
+from livereduce.algorithms.shifting import change_bin_offset, scale_x
 from livereduce.algorithms.spectra import (
     append_spectra,
     conjoin_workspaces,
@@ -43,18 +49,22 @@ from livereduce.algorithms.spectra import (
     sum_spectra,
     transpose,
 )
+from livereduce.algorithms.units import convert_units
 from livereduce.algorithms.values_of_bins import logarithm, replace_special_values, smooth_data
 
 __all__ = [
     "add_sample_log",
     "append_spectra",
+    "change_bin_offset",
     "clone_workspace",
+    "compress_events",
     "conjoin_workspaces",
     "convert_from_distribution",
     "convert_to_distribution",
     "convert_to_histogram",
     "convert_to_matrix_workspace",
     "convert_to_point_data",
+    "convert_units",
     "create_empty_table_workspace",
     "create_sample_workspace",
     "create_single_valued_workspace",
@@ -88,6 +98,7 @@ __all__ = [
     "save_ascii",
     "save_nexus",
     "scale",
+    "scale_x",
     "smooth_data",
     "sum_spectra",
     "transpose",

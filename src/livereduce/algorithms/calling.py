@@ -18,6 +18,7 @@ from livereduce.algorithms import values
 from livereduce.algorithms.declaration import Declaration, Kind, Property, nearest
 from livereduce.algorithms.outputs import keep, replace_input
 from livereduce.errors import LiveReduceError
+from livereduce.geometry import GeometryError
 from livereduce.workspaces import Workspace, WorkspaceGroup, WorkspaceStore
 
 log = logging.getLogger(__name__)
@@ -253,6 +254,8 @@ def _call(declaration: Declaration, parsed: Mapping[str, Any]) -> Any:
     """Run the function; whatever it raises bears the algorithm's name and is of a kind scripts catch."""
     try:
         return declaration.function(**parsed)
+    except GeometryError as error:
+        raise RuntimeError(f"{declaration.name}: {error}") from error
     except (LiveReduceError, MemoryError):
         raise
     except ValueError as error:

@@ -1,0 +1,283 @@
+"""Giving a workspace another X: from one conversion of time of flight to another, spectrum by spectrum.
+
+A histogram's edges are converted and its counts kept; of events the plans are changed, so nothing is computed until
+values are read and an update still costs what is new. What no plan can say goes through `respelling`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from livereduce.algorithms.arithmetic import as_histogram
+from livereduce.algorithms.binning import point_edges
+from livereduce.algorithms.respelling import Spelling, column_key, respelled
+from livereduce.geometry.units import Conversion
+from livereduce.workspaces import LINEAR, Curve, EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part, Plan
+from livereduce.workspaces.arrays import F64, I32, AnyArray, Bool, Column, frozen
+
+log = logging.getLogger(__name__)
+
+
+def converted(ws: MatrixWorkspace, source: Conversion, target: Conversion) -> MatrixWorkspace:
+    """Return the workspace in the target's unit.
+
+    Parameters
+    ----------
+    source, target
+        The present X and the new one as functions of time of flight, a row per spectrum. Spectra for which one of the
+        two is undefined become zero.
+
+    Raises
+    ------
+    ValueError
+        No spectrum has the unit.
+    """
+    good = ~(source.undefined | target.undefined)
+    if len(good) and not good.any():
+        raise ValueError(
+            f"no spectrum has a {target.unit}: there is no geometry for its detectors, or the scattering angle is 0"
+        )
+    if not good.all():
+        log.warning(
+            "%d of %d spectra have no %s (no detectors, or a scattering angle of 0): they are set to zero",
+            np.count_nonzero(~good), len(good), target.unit,
+        )  # fmt: skip
+    if isinstance(ws, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_bin for p in ws.parts):
+        return _converted_events(ws, source, target, good)
+    return _converted_histogram(as_histogram(ws), source, target, good)
+
+
+# -- histograms ---------------------------------------------------------------------------------------------------
+
+
+class Rows(NamedTuple):
+    """New X of every spectrum, and where its values come from: `take` bins of each row, in the order of the new X."""
+
+    x: F64
+    take: AnyArray | None
+    reversed: bool
+
+
+def _converted_histogram(
+    ws: HistogramWorkspace, source: Conversion, target: Conversion, good: Bool
+) -> HistogramWorkspace:
+    rows = converted_rows(ws.x, source, target, good, is_histogram=ws.is_histogram)
+    y, e2 = (np.where(good[:, None], rows_of(values, rows), 0.0) for values in (ws.y, ws.e2))
+    if ws.distribution:
+        old = rows_of(_widths(ws.x, ws.is_histogram, ws.y.shape), rows)
+        ratio = old / _widths(rows.x, ws.is_histogram, y.shape)
+        y, e2 = y * ratio, e2 * ratio**2
+    mask = ws.bin_mask
+    if mask is not None:
+        mask = rows_of(mask, rows).astype(bool)
+    x = rows.x[0].copy() if np.all(rows.x == rows.x[:1]) else rows.x
+    result: HistogramWorkspace = ws.replaced(x=x, y=y, e2=e2, e=None, dx=None, bin_mask=mask, unit=target.unit)
+    return result
+
+
+def _widths(x: F64, is_histogram: bool, shape: tuple[int, ...]) -> F64:
+    return np.broadcast_to(np.abs(np.diff(point_edges(x, is_histogram))), shape)
+
+
+def rows_of(values: AnyArray, rows: Rows) -> AnyArray:
+    """Values of every spectrum in the order of its new X; 0 in bins that pad a row."""
+    turned = values[:, ::-1] if rows.reversed else values
+    if rows.take is None:
+        return turned
+    there = rows.take >= 0
+    return np.where(there, np.take_along_axis(turned, np.where(there, rows.take, 0), axis=1), 0)
+
+
+def converted_rows(
+    x: F64, source: Conversion, target: Conversion, good: Bool, *, is_histogram: bool = True, nudge: bool = False
+) -> Rows:
+    """Convert X of all spectra; bins without X in the new unit are taken away, a row that lacks more is padded.
+
+    Parameters
+    ----------
+    x
+        float64[m] for all spectra, or float64[spectra, m].
+    good
+        Spectra that have the unit; the others get the X of one that has.
+    nudge
+        Whether edges that come in reverse order are moved up by the least there is, so that an event on an edge stays
+        in the bin it is in (bins include their lower edge).
+    """
+    tof = np.atleast_2d(x) if source.unit == "TOF" else source.to_tof(x)
+    found = x_at(target, tof)
+    found[~good] = found[np.argmax(good)] if len(good) else 0.0
+    turned = source.rising != target.rising
+    if turned:
+        found = np.ascontiguousarray(found[:, ::-1])
+        if nudge:
+            found = np.nextafter(found, np.inf)
+    lacking = np.isnan(found)
+    if not lacking.any():
+        return Rows(found, None, turned)
+    return _trimmed(found, lacking, is_histogram, turned)
+
+
+def x_at(target: Conversion, tof: F64) -> F64:
+    """X at times of flight, a row per spectrum, in the same floating-point steps as for events; NaN where none."""
+    intercept = np.broadcast_to(np.asarray(target.intercept, np.float64), target.factor.shape)[:, None]
+    with np.errstate(all="ignore"):
+        y = tof * target.factor[:, None] + target.offset[:, None]
+        if target.power < 0:
+            # a neutron that takes no time has an infinite energy, but no energy transfer
+            y = np.where((y > 0.0) | ((y == 0.0) & (intercept == 0.0)), y, np.nan)
+        found: F64 = target.slope * Curve(target.power)(y) + intercept
+    return found
+
+
+def _trimmed(x: F64, lacking: Bool, is_histogram: bool, turned: bool) -> Rows:
+    """Take the bins without X away. They are at one end; a row with fewer bins left than others is padded there."""
+    left: AnyArray = x.shape[1] - np.count_nonzero(lacking, axis=1)
+    keep = int(left.max())
+    if keep < 1 + is_histogram:
+        raise ValueError("no bin of any spectrum has an X in the new unit; is the energy right?")
+    at_start = bool(lacking[:, 0].any())
+    first = x.shape[1] - keep if at_start else 0
+    take = np.broadcast_to(np.arange(first, first + keep - is_histogram), (len(x), keep - is_histogram))
+    x = x[:, first : first + keep]
+    if np.all(left == keep):
+        return Rows(x, take, turned)
+    missing = np.isnan(x)
+    padded = _continued(x[:, ::-1] if at_start else x, missing[:, ::-1] if at_start else missing, at_start)
+    gap = missing[:, :-1] | missing[:, 1:] if is_histogram else missing
+    return Rows(padded[:, ::-1] if at_start else padded, np.where(gap, -1, take), turned)
+
+
+def _continued(x: F64, missing: Bool, falling: bool) -> F64:
+    """Fill the end of every row with steps as wide as its last."""
+    count = x.shape[1] - np.count_nonzero(missing, axis=1)
+    last = np.take_along_axis(x, np.maximum(count - 1, 0)[:, None], axis=1)
+    before = np.take_along_axis(x, np.maximum(count - 2, 0)[:, None], axis=1)
+    step = np.where(count[:, None] > 1, last - before, -1.0 if falling else 1.0)
+    beyond = np.arange(x.shape[1]) - (count - 1)[:, None]
+    return np.where(missing, np.where(np.isnan(last), 0.0, last) + beyond * step, x)
+
+
+# -- events -------------------------------------------------------------------------------------------------------
+
+
+class DeferredColumn(Column):
+    """A column whose values are made when they are first asked for.
+
+    A row of edges for every spectrum may take more memory than the events; scripts mostly rebin before anybody looks.
+    """
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[], F64]) -> None:
+        self._make, self._digest = make, None
+
+    def __getattr__(self, name: str) -> AnyArray:
+        if name != "values":
+            raise AttributeError(name)
+        self.values: AnyArray = frozen(self._make(), np.float64)
+        return self.values
+
+
+def _converted_events(ws: EventWorkspace, source: Conversion, target: Conversion, good: Bool) -> EventWorkspace:
+    edges: Column | None = None
+    if not ws.default_binning:
+        edges = DeferredColumn(lambda: _event_edges(ws, source, target, good))
+    parts = {part.plan: None for part in ws.parts}
+    plans = {plan: converted_plan(plan, source, target) for plan in parts}
+    made = [
+        part.with_plan(plan) if (plan := plans[part.plan]) else respelled_by(part, source, target) for part in ws.parts
+    ]
+    if not good.all():
+        targets = np.where(good, np.arange(len(good)), -1)
+        made = [part.with_plan(part.plan.grouped(targets, len(good))) for part in made]
+    return ws.replaced(parts=made, edges=edges)
+
+
+def _event_edges(ws: EventWorkspace, source: Conversion, target: Conversion, good: Bool) -> F64:
+    x = converted_rows(ws.edges, source, target, good, nudge=True).x
+    return x[0].copy() if np.all(x == x[:1]) else x
+
+
+def spectrum_of_pixel(plan: Plan, n_pixels: int | None = None) -> I32:
+    """Spectrum of each pixel as an index into rows: that of a pixel in no spectrum is the first."""
+    if plan.group is None:
+        return np.arange(plan.n_spectra if n_pixels is None else n_pixels, dtype=np.int32)
+    return np.maximum(plan.group.values, 0)
+
+
+def converted_plan(plan: Plan, source: Conversion, target: Conversion) -> Plan | None:
+    """Return the plan in the target's unit, None if no plan says that.
+
+    With y the plan's and z the source's linear quantity, X = curve(y) = curve_source(z), so z is linear in y if the
+    curves have one power and intercept; the time of flight and the target's quantity are then linear as well.
+    """
+    curve = curve_of(target)
+    z = _linear(plan.curve, curve_of(source))
+    if curve is None or z is None:
+        return None
+    rows = spectrum_of_pixel(plan)
+    f, o = plan.y_map()
+    f, o = f * z[0], o * z[0] + z[1]
+    f_source, o_source, f_target, o_target = (
+        _column(c, rows) for c in (source.factor, source.offset, target.factor, target.offset)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if np.array_equal(f, f_source) and np.array_equal(o, o_source):
+            f, o = f_target, o_target  # it was converted from time of flight as it is converted back
+        else:
+            f = f / f_source * f_target
+            o = (o - o_source) / f_source * f_target + o_target
+    f, o = (np.where(np.isfinite(c), c, 0.0) for c in np.broadcast_arrays(f, o))
+    if curve == LINEAR and np.all(f == 1.0) and np.all(o == 0.0):
+        return plan.in_unit(target.unit, None)
+    # a pixel whose spectrum has no such unit is dropped by the caller, and must not make the plan look incomplete
+    return plan.in_unit(target.unit, np.where(f > 0, f, 1.0), None if np.all(o == 0.0) else _shrunk(o), curve)
+
+
+def curve_of(conversion: Conversion) -> Curve | None:
+    """Return the conversion's curve, None if it differs between spectra."""
+    different = np.unique(np.asarray(conversion.intercept, np.float64)[..., None])
+    different = different[~np.isnan(different)]
+    return Curve(conversion.power, conversion.slope, float(different[0])) if len(different) == 1 else None
+
+
+def _linear(plan: Curve, source: Curve | None) -> tuple[float, float] | None:
+    """Return (a, b) with z = a y + b from plan(y) = source(z), None if they are not linear in each other."""
+    if source is None or plan.power != source.power:
+        return None
+    if plan.power == 1:
+        return plan.slope / source.slope, (plan.intercept - source.intercept) / source.slope
+    if plan.intercept != source.intercept or plan.slope / source.slope <= 0:
+        return None
+    return float((plan.slope / source.slope) ** (1.0 / plan.power)), 0.0
+
+
+def _column(values: F64, rows: I32) -> F64:
+    """Values by pixel; one value if they are all the same, which is faster to count by."""
+    return _shrunk(values) if len(values) and np.all(values == values[0]) else values[rows]
+
+
+def _shrunk(values: F64) -> F64:
+    return values[:1] if len(values) and np.all(values == values[0]) else values
+
+
+def respelled_by(part: Part, source: Conversion, target: Conversion) -> Part:
+    """Return the part in the target's unit by a second table: for conversions that no plan says."""
+    rows = spectrum_of_pixel(part.plan, part.table.n_pixels)
+    intercept = np.broadcast_to(np.asarray(target.intercept, np.float64), target.factor.shape)
+    # beyond all the others, so that every X has a time of flight
+    common = float(np.nanmin(intercept) if target.slope > 0 else np.nanmax(intercept))
+    factor = np.where(target.factor > 0, target.factor, 1.0)[rows]
+    spelling = Spelling(target.unit, factor, np.zeros(len(rows)), Curve(target.power, target.slope, common))
+
+    def x_of(x: F64, pix: I32) -> F64:
+        at = rows[pix]
+        return target.from_tof(source.to_tof(x, rows=at), rows=at)
+
+    columns = (source.factor, source.offset, np.atleast_1d(source.intercept), target.factor, target.offset, intercept)
+    key = (source.unit, target.unit, target.power, target.slope, *column_key(*columns))
+    return respelled(part, key, x_of, spelling)

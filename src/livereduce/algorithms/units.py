@@ -1,0 +1,141 @@
+"""ConvertUnits: what a workspace's X is, from flight paths, angles and fixed energies."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+import numpy as np
+
+from livereduce.algorithms.binning import rebinned
+from livereduce.algorithms.converting import converted
+from livereduce.algorithms.declaration import algorithm
+from livereduce.algorithms.shifting import scaled_x
+from livereduce.geometry.units import WAVENUMBER, Conversion, Mode, conversion
+from livereduce.workspaces import EventWorkspace, MatrixWorkspace
+from livereduce.workspaces.arrays import F64
+
+log = logging.getLogger(__name__)
+
+Target = Literal[
+    "TOF",
+    "Wavelength",
+    "Energy",
+    "Energy_inWavenumber",
+    "Momentum",
+    "dSpacing",
+    "MomentumTransfer",
+    "QSquared",
+    "DeltaE",
+    "DeltaE_inWavenumber",
+]
+# Units that turn into each other without a flight path.
+_OF_THE_NEUTRON = {"Wavelength", "Energy", "Energy_inWavenumber", "Momentum"}
+_OF_THE_LATTICE = {"dSpacing", "MomentumTransfer", "QSquared"}
+_TRANSFER = {"DeltaE": 1.0, "DeltaE_inWavenumber": WAVENUMBER}
+
+
+@algorithm("ConvertUnits")
+def convert_units(
+    ws: MatrixWorkspace,
+    target: Target,
+    e_mode: Literal["Elastic", "Direct", "Indirect"] = "Elastic",
+    e_fixed: float | None = None,
+    align_bins: bool = False,
+) -> MatrixWorkspace:
+    """Express X in another unit; counts stay what they are, events stay events.
+
+    Where X falls with the old unit, bins come out in reverse order. Every spectrum has its own X afterwards; Rebin or
+    AlignBins makes it common. Spectra without detectors, and those with scattering angle 0 for d-spacing and momentum
+    transfer, are set to zero. For energy transfer bins at times no neutron of that energy can have are taken away.
+
+    Parameters
+    ----------
+    target
+        The new unit: µs, Å, meV, 1/cm, 1/Å or 1/Å².
+    e_mode
+        Direct: e_fixed is the incident energy. Indirect: it is the final one.
+    e_fixed
+        Fixed energy, meV. Default: in direct mode the log Ei (or EnergyRequest, a set point), in indirect mode Efixed
+        of the instrument, which may differ between detectors.
+    align_bins
+        Whether to rebin to one linear axis from the least to the greatest X, with as many bins as before.
+    """
+    if target == ws.unit:
+        return ws.clone()
+    if ws.unit in _TRANSFER and target in _TRANSFER:
+        result = scaled_x(ws, _TRANSFER[target] / _TRANSFER[ws.unit], unit=target)
+    else:
+        result = converted(ws, *conversions(ws, target, e_mode, e_fixed))
+    return aligned(result) if align_bins else result
+
+
+def conversions(
+    ws: MatrixWorkspace, target: str, mode: Mode = "Elastic", e_fixed: float | None = None
+) -> tuple[Conversion, Conversion]:
+    """Present X and the target unit as functions of time of flight, a row per spectrum.
+
+    Raises
+    ------
+    ValueError
+        There is no such unit, or a fixed energy is needed and not known.
+    GeometryError
+        The distance from source to sample is not known.
+    """
+    if any({ws.unit, target} <= family for family in (_OF_THE_NEUTRON, _OF_THE_LATTICE)):
+        # any path and angle gives the same relation between the two
+        path, angle = np.zeros(ws.n_spectra), np.full(ws.n_spectra, np.pi)
+        source, wanted = (conversion(unit, l1=1.0, l2=path, two_theta=angle) for unit in (ws.unit, target))
+        return source, wanted
+    geometry = ws.spectra.geometry_from(ws.detectors)
+    energy = _fixed_energy(ws, mode, e_fixed)
+    source, wanted = (
+        conversion(
+            unit,
+            l1=geometry.l1,
+            l2=geometry.l2,
+            two_theta=geometry.two_theta,
+            monitor=ws.spectra.is_monitor(ws.detectors),
+            mode=mode,
+            fixed_energy=energy,
+        )
+        for unit in (ws.unit, target)
+    )
+    return source, wanted
+
+
+def _fixed_energy(ws: MatrixWorkspace, mode: Mode, given: float | None) -> float | F64 | None:
+    if mode == "Elastic" or given is not None:
+        return given
+    if mode == "Indirect":
+        return _analyser_energies(ws)
+    for name in ("Ei", "EnergyRequest"):
+        if name in ws.logs:
+            if name != "Ei":
+                log.warning("ConvertUnits: EFixed is taken from %s, which is what was asked for, not measured", name)
+            return ws.logs.getPropertyAsSingleValue(name)
+    raise ValueError("EFixed: must be given in Direct mode; the logs have neither Ei nor EnergyRequest")
+
+
+def _analyser_energies(ws: MatrixWorkspace) -> F64:
+    """Efixed of each spectrum, meV: the mean over its detectors, NaN where there is none."""
+    instrument = ws.detectors.instrument
+    if instrument is None or np.all(np.isnan(by_detector := instrument.parameter("Efixed"))):
+        raise ValueError("EFixed: must be given in Indirect mode; the instrument has no parameter Efixed")
+    rows = instrument.rows_of(ws.spectra.ids)
+    energy = np.where(rows >= 0, by_detector[rows], np.nan)
+    spectrum = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
+    used = ~np.isnan(energy)
+    with np.errstate(invalid="ignore"):
+        mean: F64 = np.bincount(spectrum[used], energy[used], ws.n_spectra) / np.bincount(
+            spectrum[used], minlength=ws.n_spectra
+        )
+    return mean
+
+
+def aligned(ws: MatrixWorkspace) -> MatrixWorkspace:
+    """Return the workspace with one linear axis over all there is, in as many bins."""
+    if isinstance(ws, EventWorkspace) and ws.default_binning:
+        return ws
+    x = ws.x[np.isfinite(ws.x)]
+    return rebinned(ws, np.linspace(x.min(), x.max(), ws.n_bins + 1))
