@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livereduce.algorithms import filter_by_log_value, filter_by_time, filter_by_x_value
+from livereduce.algorithms import compress_events, filter_by_log_value, filter_by_time, filter_by_x_value
 from livereduce.workspaces import EventWorkspace, Run, TimeSeries
 
 MakeEvents = Callable[..., EventWorkspace]
@@ -157,3 +157,53 @@ def test_the_charge_drops_with_the_time_kept(ws: EventWorkspace) -> None:
     with_log(ws, [0, 2, 6], [9.0, 1.0, 9.0])
     result = filter_by_log_value(ws, "T", 0, 5, log_boundary="Left")
     assert result.getRun().getProtonCharge() == pytest.approx(4.0)
+
+
+def test_near_events_become_one_when_lists_are_read(make_events: MakeEvents) -> None:
+    # from 1.0 reaches 1.2; 1.4 begins anew and reaches 1.6; 3.0 is alone. In the second spectrum nothing is near.
+    ws = make_events([1.0, 1.1, 1.2, 1.4, 1.5, 3.0], [1.0, 2.0], edges=[0, 2, 4])
+    result = compress_events(ws, 0.25)
+    events = result.getSpectrum(0)
+    assert events.getTofs() == pytest.approx([1.1, 1.45, 3.0])
+    assert events.getWeights().tolist() == [3, 2, 1]
+    assert events.getWeightErrors() == pytest.approx(np.sqrt([3, 2, 1]))
+    assert events.getNumberEvents() == 3
+    assert result.getNumberEvents() == 5
+    assert ws.getNumberEvents() == 8
+
+
+def test_values_in_bins_are_those_of_the_events_as_they_came(make_events: MakeEvents) -> None:
+    ws = make_events([0.9, 1.1], edges=[0, 1, 2])
+    assert compress_events(ws, 1.0).y.tolist() == [[1, 1]]
+
+
+def test_a_negative_tolerance_is_a_fraction(make_events: MakeEvents) -> None:
+    ws = make_events([1.0, 1.2, 10.0, 11.5, 13.0])
+    assert compress_events(ws, -0.25).getNumberEvents() == 3
+    assert compress_events(ws, 0.25, "Logarithmic").getNumberEvents() == 3
+    assert compress_events(ws, -0.3, "Linear").getNumberEvents() == 4
+
+
+def test_compression_stays_with_what_is_made_of_the_workspace(make_events: MakeEvents) -> None:
+    ws = compress_events(make_events([1.0, 1.1, 5.0], edges=[0, 10]), 0.2)
+    assert filter_by_x_value(ws, 0, 2).getNumberEvents() == 1
+    assert ws.clone().getNumberEvents() == 2
+    assert ws.planned(lambda plan: plan.in_unit("dSpacing", [2.0])).getNumberEvents() == 3
+
+
+def test_many_spectra_are_counted_as_one_by_one(random_events: EventWorkspace) -> None:
+    result = compress_events(random_events, 0.35)
+    slow = 0
+    for i in range(4):
+        first = -np.inf
+        for x in np.sort(random_events.getSpectrum(i).getTofs()):
+            if x - first > 0.35:
+                first, slow = x, slow + 1
+    assert result.getNumberEvents() == slow < 800
+    assert sum(result.getSpectrum(i).getNumberEvents() for i in range(4)) == slow
+
+
+def test_no_events_compress_to_none(make_events: MakeEvents) -> None:
+    result = compress_events(make_events([], []))
+    assert result.getNumberEvents() == 0
+    assert result.getSpectrum(1).getTofs().tolist() == []

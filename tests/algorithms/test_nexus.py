@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import (
+    compress_events,
     create_sample_workspace,
     crop_workspace,
     load_nexus_processed,
@@ -249,3 +250,11 @@ def test_detectors_known_before_are_known_by_their_ids(make_histogram: Make, tmp
     back = load_nexus_processed(tmp_path / "a.nxs")
     assert isinstance(back, HistogramWorkspace)
     assert back.detectors.ids.tolist() == [10, 11]
+
+
+def test_compressed_events_are_written_compressed(make_events: MakeEvents, tmp_path: Path) -> None:
+    save_nexus(compress_events(make_events([1.0, 1.5, 5.0], [2.0]), 1.0), tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs") as file:
+        data = file["mantid_workspace_1/event_workspace"]
+        assert data["tof"][()].tolist() == [1.25, 5.0, 2.0]
+        assert data["weight"][()].tolist() == [2, 1, 1]

@@ -9,6 +9,7 @@ import numpy as np
 from livereduce.algorithms.declaration import algorithm
 from livereduce.workspaces import EventWorkspace, Run, TimeSeries
 from livereduce.workspaces.arrays import I64, Bool
+from livereduce.workspaces.compression import Compression
 from livereduce.workspaces.ranges import merged_intervals
 from livereduce.workspaces.run import to_ns
 
@@ -116,6 +117,29 @@ def filter_by_log_value(
         span = _span(ws.getRun(), tolerance)
         intervals = _stretches(log.time_ns, good, tolerance, span, centre=log_boundary == "Centre")
     return selected_pulses(ws, intervals)
+
+
+@algorithm("CompressEvents")
+def compress_events(
+    ws: EventWorkspace, tolerance: float = 1e-5, binning_mode: Literal["Default", "Linear", "Logarithmic"] = "Default"
+) -> EventWorkspace:
+    """Put events together that lie within a tolerance of each other, when events are asked for one by one.
+
+    Sorted by X, an event joins the one before it while it is no further from the first of them than the tolerance; they
+    become one event at their mean X, with the sum of their weights. Here this is only recorded: it is carried out when
+    event lists, their number or a file of events is asked for. Values in bins are made of the events as they came, so
+    nothing is lost and none moves to another bin. In another unit of X events are as they came.
+
+    Parameters
+    ----------
+    tolerance
+        Distance in X; a negative one is a fraction of the first event's X.
+    binning_mode
+        Linear and Logarithmic take the tolerance so, whatever its sign.
+    """
+    if binning_mode != "Default":
+        tolerance = abs(tolerance) if binning_mode == "Linear" else -abs(tolerance)
+    return ws.replaced(compression=Compression(tolerance, ws.unit))
 
 
 def selected_pulses(ws: EventWorkspace, intervals: I64) -> EventWorkspace:

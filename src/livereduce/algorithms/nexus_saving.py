@@ -161,8 +161,8 @@ def _write_logs(group: h5py.Group, run: Run) -> None:
 
 def _write_events(data: h5py.Group, ws: EventWorkspace, compression: str | None) -> None:
     """Events spectrum by spectrum; weights only where they are not all one. Held in memory a block at a time."""
-    total = int(ws.number_events())
-    weighted = any(p.plan.scale != 1.0 or p.plan.factors is not None for p in ws.parts)
+    total = int(ws.getNumberEvents())
+    weighted = ws.compression is not None or any(p.plan.scale != 1.0 or p.plan.factors is not None for p in ws.parts)
     columns: dict[str, Any] = {"tof": np.float64, "pulsetime": np.int64}
     if weighted:
         columns |= {"weight": np.float32, "error_squared": np.float32}
@@ -189,6 +189,8 @@ def _blocks(ws: EventWorkspace, indices: np.ndarray[Any, np.dtype[np.int64]]) ->
     size = 0
     for i in range(ws.n_spectra):
         found = [term.of_spectrum(i) for term in terms]
+        if ws.compression is not None:
+            found = [ws.compression.applied(SpectrumEvents(*(np.concatenate(c) for c in zip(*found, strict=True))))]
         held += found
         count = sum(len(events.x) for events in found)
         indices[i + 1] = indices[i] + count

@@ -11,8 +11,8 @@ import numpy as np
 
 from livereduce.workspaces import kernels
 from livereduce.workspaces.arrays import F64, I64
-from livereduce.workspaces.event_list import SpectrumEvents, TermEvents
 from livereduce.workspaces.evaluation import Term
+from livereduce.workspaces.event_list import SpectrumEvents, TermEvents
 
 _BLOCK_EVENTS = 1 << 22
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from livereduce.workspaces.detectors import Spectra
 from livereduce.workspaces.evaluation import Term, counter_of, events_per_spectrum
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.spectrum_view import SpectrumView
+
+if TYPE_CHECKING:
+    from livereduce.workspaces.compression import Compression
 
 _BUCKET_BITS = 9
 
@@ -111,19 +114,23 @@ class TermEvents:
 class EventList(SpectrumView):
     """The events of one spectrum of a workspace, as scripts ask for them."""
 
-    def __init__(self, spectra: Spectra, index: int, terms: list[Term]) -> None:
+    def __init__(self, spectra: Spectra, index: int, terms: list[Term], compression: Compression | None = None) -> None:
         super().__init__(spectra, index)
         self._terms = terms
+        self._compression = compression
 
     def events(self) -> SpectrumEvents:
         """Return X, pulse time, weight and variance of each event."""
         found = [TermEvents(term).of_spectrum(self._index) for term in self._terms]
-        return SpectrumEvents(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+        events = SpectrumEvents(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+        return events if self._compression is None else self._compression.applied(events)
 
     # -- Mantid's names -------------------------------------------------------------------------------------------
 
     def getNumberEvents(self) -> int:  # noqa: N802
         """Return the number of events, in the range of X or not."""
+        if self._compression is not None:
+            return len(self.events().x)
         return sum(int(events_per_spectrum(term)[self._index]) for term in self._terms)
 
     def getTofs(self) -> F64:  # noqa: N802

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from livereduce.workspaces.arrays import F64, I64, Bool, Column
 from livereduce.workspaces.axes import NumericAxis
+from livereduce.workspaces.compression import Compression
 from livereduce.workspaces.detectors import Detectors, Spectra
 from livereduce.workspaces.evaluation import (
     Evaluated,
@@ -47,6 +48,8 @@ class EventWorkspace(MatrixWorkspace):
         greatest X there is, growing with the data.
     spectra
         Default: one per detector that is no monitor, numbered from 1.
+    compression
+        How near events are put together when they are asked for one by one (never in bins); None for not at all.
     """
 
     def __init__(
@@ -64,7 +67,9 @@ class EventWorkspace(MatrixWorkspace):
         distribution: bool = False,
         vertical: NumericAxis | None = None,
         monitors: MatrixWorkspace | None = None,
+        compression: Compression | None = None,
     ) -> None:
+        self._compression = compression
         self.parts = joined(parts)
         if not self.parts:
             raise ValueError("EventWorkspace: at least one part is needed; an empty one says what spectra there are")
@@ -177,6 +182,16 @@ class EventWorkspace(MatrixWorkspace):
         """Return the number of events kept, in the range of X or not."""
         return int(self.events_per_spectrum().sum())
 
+    @property
+    def compression(self) -> Compression | None:
+        """How near events are put together when asked for one by one; it holds in the unit it was recorded in."""
+        return self._compression if self._compression and self._compression.unit == self.unit else None
+
+    def getNumberEvents(self) -> int:  # noqa: N802
+        """Return the number of events kept, in the range of X or not; after CompressEvents, of what they became."""
+        compression = self.compression
+        return self.number_events() if compression is None else compression.count(self.terms, self.n_spectra)
+
     def events_per_spectrum(self) -> I64:
         """Return how many events each spectrum has, in the range of X or not."""
         counts = np.zeros(self.n_spectra, np.int64)
@@ -200,7 +215,7 @@ class EventWorkspace(MatrixWorkspace):
     def _arguments(self) -> dict[str, Any]:
         arguments = super()._arguments()
         del arguments["unit"]
-        return arguments | {"parts": self.parts, "edges": self._edges}
+        return arguments | {"parts": self.parts, "edges": self._edges, "compression": self._compression}
 
     def replaced(self, **changes: Any) -> Self:
         """Return a workspace like this one but for some constructor arguments; events are shared, logs copied."""
@@ -249,7 +264,7 @@ class EventWorkspace(MatrixWorkspace):
 
     def getSpectrum(self, index: int) -> EventList:  # noqa: N802
         """Return a spectrum's event list."""
-        return EventList(self.spectra, self._checked(index), self.terms)
+        return EventList(self.spectra, self._checked(index), self.terms, self.compression)
 
     def clearMRU(self) -> None:  # noqa: N802
         """Forget the values counted; they are counted again when read."""
