@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import settings
 
 from livereduce.workspaces import EventTable, Plan
 
 Array = npt.NDArray[Any]
+
+# no test asserts a time: the first example may compile kernels, and machines are shared
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

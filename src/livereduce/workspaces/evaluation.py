@@ -86,9 +86,16 @@ class Evaluated:
     @property
     def e2(self) -> F64:
         """Variances of all spectra."""
-        if self._e2 is None:
+        if self._e2 is None and self._are_counts:
+            self._e2 = self.y
+        elif self._e2 is None:
             self._e2 = self._rows(slice(None), variance=True)
         return self._e2
+
+    @property
+    def _are_counts(self) -> bool:
+        """Whether values are plain counts, so that they are their own variances."""
+        return len(self._items) == 1 and self._items[0][2].scale == 1.0 and self._items[0][2].factors is None
 
     def y_row(self, index: int) -> F64:
         """Values of one spectrum; the others are not computed."""
@@ -103,7 +110,7 @@ class Evaluated:
     @property
     def nbytes(self) -> int:
         """Bytes of values and variances; counts belong to the tables' caches."""
-        return sum(0 if a is None else a.nbytes for a in (self._y, self._e2))
+        return sum(a.nbytes for a in {id(a): a for a in (self._y, self._e2) if a is not None}.values())
 
 
 def summed(terms: list[Term], edges: Column | None) -> tuple[F64, F64]:
