@@ -274,6 +274,8 @@ class EventWorkspace(MatrixWorkspace):
         """Set the bin edges of a spectrum (of a workspace on default binning, of all of them)."""
         self._checked(index)
         new = np.asarray(values, np.float64)
+        if self._edges is not None and np.array_equal(self._edges.values, new):
+            return  # a loop that gives every spectrum the same bins
         if self.n_spectra > 1 and self._edges is not None and self._edges.values.shape[-1:] == new.shape:
             rows = self.extractX()
             rows[index] = new
