@@ -48,3 +48,12 @@ def test_a_run_read_again_replaces_its_account_of_an_earlier_process() -> None:
 def test_data_between_runs_have_one_account() -> None:
     ledger = Ledger()
     assert ledger.open(NO_RUN) is ledger.between_runs
+
+
+def test_the_newest_runs_can_be_asked_for_alone() -> None:
+    ledger = Ledger()
+    ledger.restore([{"run": 5, "start": iso(5), "events": 1}], None)
+    for run in (6, 7, 8):
+        ledger.open(RunIdentity(run, run * 10**9))
+    assert [r["run"] for r in ledger.as_json(2)["runs"]] == [7, 8]
+    assert [r["run"] for r in ledger.as_json()["runs"]] == [5, 6, 7, 8]

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 PRINTED_KEPT = 20_000
 LOGS_SHOWN = 500
+RUNS_SHOWN = 50
 
 
 class Reporter:
@@ -77,8 +78,10 @@ class Reporter:
         while sum(map(len, self._printed)) > PRINTED_KEPT and len(self._printed) > 1:
             self._printed.popleft()
 
-    def report(self, monitor: Monitor, *, behind_bytes: int, reprocess_percent: float | None) -> None:
-        """Write the figures of the present moment."""
+    def report(
+        self, monitor: Monitor, *, behind_bytes: int, reprocess_percent: float | None, last_words: bool = False
+    ) -> None:
+        """Write the figures of the present moment; as `last_words` with the accounts of all runs."""
         builder, step = monitor.builder, monitor.step
         account = builder.account
         event_rate, charge_rate = self._rates.per_second(builder)
@@ -97,13 +100,15 @@ class Reporter:
             chunks=monitor.chunks,
             behind_bytes=behind_bytes,
             reprocess_percent=reprocess_percent,
+            source_error=builder.source.error,
+            source_lost_since_ns=builder.source.time_ns if builder.source.error else None,
             script_error=self._problem(),
             script_output="".join(self._printed)[-PRINTED_KEPT:],
             warnings=_counted(step.warnings),
             latency=dict(step.latency),
             memory_bytes=_own_memory(),
             logs=_logs(builder),
-            ledger=builder.ledger.as_json(),
+            ledger=builder.ledger.as_json(None if last_words else RUNS_SHOWN),
             story=tuple(builder.state.story),
             finished_runs=monitor.finished_runs,
         )

@@ -89,7 +89,7 @@ class Reducer:
                 cycle.report()
                 if not self._done(cycle):
                     self._obey(cycle, min(wait, LONGEST_WAIT_S))
-            cycle.report()
+            cycle.report(last_words=True)
         finally:
             cycle.close()
 
@@ -221,7 +221,7 @@ class Cycle:
 
     # -- figures ------------------------------------------------------------------------------------------------------
 
-    def report(self) -> None:
+    def report(self, *, last_words: bool = False) -> None:
         """Write the health file."""
         position = self.monitor.builder.listener.position
         self._reporter.report(
@@ -230,6 +230,7 @@ class Cycle:
             reprocess_percent=100 * (1 - self._left_to_replay() / max(self._to_replay, 1))
             if self.monitor.reprocessing
             else None,
+            last_words=last_words,
         )
 
     def _left_to_replay(self) -> int:
