@@ -27,6 +27,7 @@ from livereduce.algorithms.filtering import (
     filter_by_time,
     filter_by_x_value,
 )
+from livereduce.algorithms.fitting import evaluate_function, fit
 from livereduce.algorithms.grouping import group_detectors
 from livereduce.algorithms.masking import mask_bins, mask_detectors
 from livereduce.algorithms.naming import (
@@ -73,11 +74,13 @@ __all__ = [
     "delete_workspace",
     "delete_workspaces",
     "divide",
+    "evaluate_function",
     "extract_single_spectrum",
     "extract_spectra",
     "filter_by_log_value",
     "filter_by_time",
     "filter_by_x_value",
+    "fit",
     "group_detectors",
     "group_workspaces",
     "integration",

@@ -85,11 +85,12 @@ def execute(
         return result
     names = {p.name: bound.given.get(p.name) if bound.store_results else None for p in declaration.results}
     inputs = [value for value in arguments.values() if isinstance(value, Workspace)]
-    kept = [keep(store, names[p.name], part, inputs) for p, part in _parts(declaration, result)]
-    if len(kept) == 1:
-        return kept[0]
-    returned = f"{declaration.name}_returns"
-    return collections.namedtuple(returned, [p.name for p in declaration.results])(*kept)
+    kept = {p.name: keep(store, names[p.name], part, inputs) for p, part in _parts(declaration, result)}
+    # as in Mantid, a script does not get optional outputs that it did not name and that were not made
+    given = {name: part for name, part in kept.items() if part is not None or names[name]}
+    if len(given) < 2:
+        return next(iter(given.values()), None)
+    return collections.namedtuple(f"{declaration.name}_returns", list(given))(*given.values())
 
 
 def bind(
@@ -267,6 +268,8 @@ def _call(declaration: Declaration, parsed: Mapping[str, Any]) -> Any:
 
 def _grouped(members: list[Any]) -> Any:
     """Return a group of the members' results; of results with several parts, a group for each part."""
+    if all(member is None for member in members):
+        return None
     if isinstance(members[0], tuple):
         return type(members[0])(*(_grouped(list(part)) for part in zip(*members, strict=True)))
     return WorkspaceGroup(members) if isinstance(members[0], Workspace) else members

@@ -9,8 +9,8 @@ name, aliases and version scripts use, and the properties in the order scripts m
 
 Parameters become properties: ``preserve_events`` is ``PreserveEvents``, ``ws`` is ``InputWorkspace``; `names` says the
 exceptions. A parameter without default is mandatory. A parameter annotated `WorkspaceStore` is no property: it gets the
-store (for the few algorithms that are about names). One annotated `OutputName` is an output workspace that the
-algorithm puts into the store itself.
+store (for the few algorithms that are about names; with ``| None``, Python callers need not give it). One annotated
+`OutputName` is an output workspace that the algorithm puts into the store itself.
 
 Any room may register algorithms; importing the module is enough.
 """
@@ -265,7 +265,7 @@ def _declare(
     properties, after, store = [], 0, ""
     for parameter in inspect.signature(function).parameters.values():
         hint = hints[parameter.name]
-        if hint is WorkspaceStore:
+        if WorkspaceStore in (hint, *typing.get_args(hint)):
             store = parameter.name
             continue
         properties.append(_parameter(parameter, hint, renamed, parameter.name in in_place, documented))
