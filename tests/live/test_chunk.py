@@ -30,6 +30,7 @@ from livereduce.live.chunk import Chunk, ChunkBuilder
 from livereduce.live.ledger import Ledger
 from livereduce.live.state import NO_RUN, RunIdentity, Transition
 from livereduce.sources import Block, Position
+from livereduce.workspaces import EventWorkspace
 
 S = 1_000_000_000
 RUN7 = RunIdentity(7, 100 * S)
@@ -68,6 +69,11 @@ def take(chunks: ChunkBuilder) -> Chunk:
     return chunk
 
 
+def shown(chunk: Chunk) -> EventWorkspace:
+    assert isinstance(chunk.workspace, EventWorkspace)
+    return chunk.workspace
+
+
 def test_nothing_new_is_no_chunk(events_of: Any) -> None:
     chunks = builder(events_of.listener([]))
     assert chunks.extract() is None
@@ -76,9 +82,9 @@ def test_nothing_new_is_no_chunk(events_of: Any) -> None:
 def test_events_land_in_the_spectra_of_their_detectors(events_of: Any) -> None:
     events = events_of.make((101 * S, [(5, 1000), (7, 2000), (7, 3000)]))
     chunk = take(builder(events_of.listener([*prologue(), events])))
-    assert chunk.workspace.n_spectra == 3
-    assert chunk.workspace.y[:, 0].tolist() == [1, 0, 2]
-    assert chunk.workspace.tof_range() == (100.0, 300.0)
+    assert shown(chunk).n_spectra == 3
+    assert shown(chunk).y[:, 0].tolist() == [1, 0, 2]
+    assert shown(chunk).tof_range() == (100.0, 300.0)
     assert (chunk.identity, chunk.transition, chunk.events) == (RUN7, Transition.NONE, 3)
 
 
@@ -112,7 +118,7 @@ def test_a_chunk_never_holds_two_runs(events_of: Any, keep_events: bool) -> None
         (RUN7, 2, Transition.END),
         (NO_RUN, 3, Transition.NONE),
     ]
-    assert [c.workspace.number_events() for c in taken] == [1, 2, 3]
+    assert [shown(c).number_events() for c in taken] == [1, 2, 3]
     assert [c.more for c in taken] == [True, True, False]
     assert chunks.ledger.open(RUN7).complete
     assert chunks.ledger.between_runs.events == 4
@@ -141,7 +147,7 @@ def test_a_chunk_that_was_not_consumed_takes_the_new_data_along(events_of: Any) 
     assert chunks.ledger.open(RUN7).pending == 1
     listener.extend(events_of.make((102 * S, [(6, 1)])))
     again = take(chunks)
-    assert (again.begin, again.events, again.workspace.y[:, 0].tolist()) == (failed.begin, 2, [1, 1, 0])
+    assert (again.begin, again.events, shown(again).y[:, 0].tolist()) == (failed.begin, 2, [1, 1, 0])
     assert chunks.ledger.open(RUN7).pending == 0
 
 
@@ -154,7 +160,7 @@ def test_a_chunk_set_aside_stays_pending_in_the_ledger(events_of: Any) -> None:
     listener.extend(events_of.make((102 * S, [(6, 1), (6, 2)])))
     chunk = take(chunks)
     account = chunks.ledger.open(RUN7)
-    assert (chunk.events, chunk.workspace.y[:, 0].tolist()) == (2, [0, 2, 0])
+    assert (chunk.events, shown(chunk).y[:, 0].tolist()) == (2, [0, 2, 0])
     assert (account.events, account.accumulated, account.pending) == (3, 2, 1)
 
 
@@ -200,7 +206,7 @@ def test_joining_in_mid_run_is_said_and_healed_by_history(events_of: Any) -> Non
 def test_without_geometry_the_pixel_map_and_the_events_say_what_detectors_there_are(events_of: Any) -> None:
     events = events_of.make((101 * S, [(8, 1), (11, 1)]))
     chunks = builder(events_of.listener([Connected(1), mark("new", RUN7), DetectorIds(np.array([8, 9])), events]))
-    workspace = take(chunks).workspace
+    workspace = shown(take(chunks))
     assert [workspace.spectra.detector_ids(i).tolist() for i in range(workspace.n_spectra)] == [[8], [9], [11]]
     assert workspace.y[:, 0].tolist() == [1, 0, 1]
 
@@ -215,7 +221,7 @@ def test_monitor_events_have_spectra_of_their_own_and_are_counted_as_logs(events
         keys=keys,
     )
     chunks = builder(events_of.listener([*prologue(), events]))
-    workspace = take(chunks).workspace
+    workspace = shown(take(chunks))
     assert workspace.number_events() == 0
     monitors = workspace.monitors
     assert monitors is not None
@@ -233,13 +239,13 @@ def test_logs_of_a_chunk_begin_with_the_value_in_force_and_charges_do_not(events
         [*prologue(), values((50 * S, 1.0), (110 * S, 2.0)), ScanMark(3, 105 * S), events_of.make((101 * S, []))]
     )
     chunks = builder(listener)
-    run: Any = take(chunks).workspace.run()
+    run: Any = shown(take(chunks)).run()
     # the value from before the run holds at its start
     assert (run["T"].time_ns.tolist(), run["T"].value.tolist()) == ([100 * S, 110 * S], [1.0, 2.0])
     assert run["scan_index"].value.tolist() == [0, 3]
     assert run["run_number"].value == "7"
     listener.extend(values((120 * S, 4.0)), events_of.make((102 * S, [])))
-    run = take(chunks).workspace.run()
+    run = shown(take(chunks)).run()
     assert (run["T"].time_ns.tolist(), run["T"].value.tolist()) == ([110 * S, 120 * S], [2.0, 4.0])
     assert run["proton_charge"].time_ns.tolist() == [102 * S]
     assert run["proton_charge"].units == "picoCoulomb"

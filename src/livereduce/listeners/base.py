@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from livereduce.geometry import Instrument
 from livereduce.sources import Position
+from livereduce.workspaces import Workspace
 
 
 class RunMarkKind(Enum):
@@ -35,12 +36,17 @@ class RunMarkKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunMark:
-    """A statement of the stream about the run at this position; position, not time, decides what belongs to a run."""
+    """A statement of the stream about the run at this position; position, not time, decides what belongs to a run.
+
+    A NEW run may have the number 0: one whose number the source does not tell. `previous_ended` says that nothing more
+    of the run before can follow, in streams that have no mark for a run's end.
+    """
 
     kind: RunMarkKind
     run: int
     start_ns: int
     time_ns: int
+    previous_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,30 @@ class DetectorIds:
 
 
 @dataclass(frozen=True, slots=True)
+class SpectrumMap:
+    """Events are told by spectrum, not by detector: `Events.detector_id` is an index into these.
+
+    Attributes
+    ----------
+    numbers
+        Spectrum numbers, int64[n].
+    ids, start
+        Detector IDs of all spectra one after another, and where each begins, int64[n + 1].
+    """
+
+    numbers: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    start: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """The run has so many periods; with more than one, chunks are groups of workspaces."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """Single-valued facts about the run (a text, or an array of numbers), by Mantid's property name."""
 
@@ -140,15 +170,20 @@ class Events:
     Parameters
     ----------
     pulse_time, charge
-        int64[np] ns and float64[np] pC, one row a packet.
+        int64[np] ns and float64[np] pC, one row a packet. Where a pulse comes in several packets its charge is in one
+        of them and NaN in the others, which then do not count as pulses.
     start
         int64[np + 1], first event of each pulse in the columns.
     tof, detector_id
         uint32[n] ticks and uint32[n].
+    keys
+        None for a source without history, which never sends anything twice.
     rejected
         Events the stream itself marks as unusable, by reason, int64[np] each; they are not in the columns.
     tick_ns
         Length of a tick of `tof`.
+    period
+        int32[np], from 0; None = all in the first.
     """
 
     pulse_time: NDArray[np.int64]
@@ -156,9 +191,10 @@ class Events:
     start: NDArray[np.int64]
     tof: NDArray[np.uint32]
     detector_id: NDArray[np.uint32]
-    keys: PacketKeys
+    keys: PacketKeys | None
     rejected: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     tick_ns: int = 100
+    period: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +205,37 @@ class MonitorEvents:
     start: NDArray[np.int64]
     tof: NDArray[np.uint32]
     number: NDArray[np.uint16]
-    keys: PacketKeys
+    keys: PacketKeys | None
     tick_ns: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a histogram memory holds now: all of the run so far, so it replaces what was there before.
+
+    Attributes
+    ----------
+    workspace
+        One histogram, or a group of one a period.
+    counts, pulses, charge_pc
+        Of the whole run so far: counts in the workspace, frames, and proton charge.
+    time_ns
+        When it was read.
+    """
+
+    workspace: Workspace
+    counts: int
+    pulses: int
+    charge_pc: float
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """Whether a source that is polled answers; `error` says in words why not, empty when it does."""
+
+    error: str
+    time_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +255,24 @@ Message = (
     | InstrumentInfo
     | GeometryUpdate
     | DetectorIds
+    | SpectrumMap
+    | Periods
     | RunInfo
     | LogDeclared
     | LogValues
     | Events
     | MonitorEvents
+    | Totals
+    | SourceState
     | Rejected
 )
 
 
 class Listener(Protocol):
-    """A stream of messages that can be resumed at a position."""
+    """A stream of messages that can be resumed at a position.
+
+    One that does not buffer events is polled: it gives `Totals` once, then None, and with the next call asks again.
+    """
 
     name: str
     supports_history: bool

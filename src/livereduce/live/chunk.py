@@ -14,7 +14,6 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from livereduce.listeners.base import (
     Comment,
@@ -29,13 +28,18 @@ from livereduce.listeners.base import (
     Message,
     MonitorEvents,
     PauseMark,
+    Periods,
     Rejected,
     RunInfo,
     RunMark,
     ScanMark,
+    SourceState,
+    SpectrumMap,
+    Totals,
 )
 from livereduce.live.columns import keep_pulses
 from livereduce.live.duplicates import PacketMemory
+from livereduce.live.layout import DetectorBook
 from livereduce.live.ledger import Ledger
 from livereduce.live.logbook import LogBook
 from livereduce.live.state import (
@@ -50,8 +54,9 @@ from livereduce.live.state import (
     RunStateMachine,
     Transition,
 )
+from livereduce.live.tables import Rows
 from livereduce.sources import Position
-from livereduce.workspaces import Detectors, EventTable, EventWorkspace, Part, Plan, Run, Spectra
+from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +67,9 @@ class Chunk:
 
     Attributes
     ----------
+    workspace
+        A group of one a period if there are several. None where there is only a transition and nothing new to work
+        on: what a histogram memory held has been processed.
     begin, end
         Where it lies in the stream.
     resume
@@ -77,7 +85,7 @@ class Chunk:
         Time of its newest pulse, 0 without pulses.
     """
 
-    workspace: EventWorkspace
+    workspace: Workspace | None
     begin: Position
     end: Position
     resume: Position
@@ -117,16 +125,16 @@ class ChunkBuilder:
         self.logs = LogBook()
         self.instrument = InstrumentInfo("", "", "")
         self.newest_ns = 0
+        self.source = SourceState("", 0)
         self._keep_events = keep_events
         self._limit = limit
         self._keep_paused = keep_paused
         self._memory = PacketMemory()
-        self._gap_from = 0
-        self._geometry: GeometryUpdate | None = None
-        self._detectors: Detectors | None = None
-        self._monitors: Detectors | None = None
-        self._mapped_ids: DetectorIds | None = None
-        self._digest = b""
+        self._gap_from: int | None = None
+        self._book = DetectorBook()
+        self._periods = self._periods_said = 1
+        self._tick_ns = 100
+        self._totals: Totals | None = None
         self._begin = self._resume = listener.position
         self._todo: deque[Instruction] = deque()
         self._heard = False
@@ -143,13 +151,12 @@ class ChunkBuilder:
         more = True
         while self._cut is None:
             self._resume = self.listener.position
-            if self._pending_events() >= self._limit or (until is not None and self.listener.position >= until):
+            if self._tables.pending >= self._limit or (until is not None and self.listener.position >= until):
                 break
             message = self.listener.receive(until)
             if message is None:
                 more = False
                 break
-            self._heard = True
             self._take(message)
         if not self._heard:
             return None
@@ -173,10 +180,9 @@ class ChunkBuilder:
         self._begin = chunk.resume
         self._heard = False
         self.logs.chunk_taken()
+        self._totals = None
         if self._keep_events and chunk.transition is Transition.NONE:
-            self._first_event, self._first_monitor_event = self._table.n, self._monitor_table.n
-            self._first_pulse = len(self._table.pulses)
-            self._monitor_counts.clear()
+            self._tables.chunk_taken()
         else:
             self._new_tables()
         self._cut = None
@@ -185,6 +191,8 @@ class ChunkBuilder:
     # -- messages -----------------------------------------------------------------------------------------------------
 
     def _take(self, message: Message) -> None:
+        # a source that is polled has something to work on only when it has given its totals
+        self._heard |= self.listener.buffers_events or isinstance(message, Totals)
         match message:
             case Events():
                 self._events(message)
@@ -200,10 +208,18 @@ class ChunkBuilder:
                 self._connected(message)
             case ScanMark(index, time_ns):
                 self.logs.mark("scan_index", time_ns, index)
-            case GeometryUpdate():
-                self._geometry_update(message)
+            case GeometryUpdate() | SpectrumMap():
+                if self._book.describe(message, nothing_yet=not self.account.events):
+                    self._new_tables()
             case DetectorIds():
-                self._mapped_ids = message
+                self._book.pixel_map(message)
+            case Periods(count):
+                if count != self._periods_said:
+                    self._set_periods(count)
+            case Totals():
+                self._totals_taken(message)
+            case SourceState():
+                self.source = message
             case InstrumentInfo():
                 self.instrument = message
             case RunInfo(properties):
@@ -221,17 +237,18 @@ class ChunkBuilder:
         self._todo.extend(self.state.handle(message))
         self._carry_out_rest()
         self._memory.reconnected()
-        self._gap_from = self.newest_ns
+        if self.newest_ns or self.account.pulses:
+            self._gap_from = self.newest_ns
 
     def _carry_out_rest(self) -> None:
         """Carry out instructions up to a cut; those behind it wait until the chunk it ends has been dealt with."""
         while self._todo and self._cut is None:
             match self._todo.popleft():
                 case Cut(transition):
-                    self._cut = transition
+                    self._cut, self._heard = transition, True
                 case Begin(identity, joined) as begin:
                     if self._pending_events():  # data came before the stream said what they belong to
-                        self._cut = Transition.BEGIN
+                        self._cut, self._heard = Transition.BEGIN, True
                         self._todo.appendleft(begin)
                     else:
                         self._begin_run(identity, joined)
@@ -246,14 +263,15 @@ class ChunkBuilder:
         self.account = self.ledger.open(identity, joined_mid_run=joined)
         self.logs.begin_run(identity)
         self._memory = PacketMemory()
-        self._gap_from = 0
+        self._gap_from = None
         self.newest_ns = 0
-        if self._geometry is not None:
-            self._set_geometry(self._geometry)
+        self._periods = self._periods_said
+        self._book.begin_run()
+        self._new_tables()
 
     def _finish_run(self, identity: RunIdentity, end_seen: bool, time_ns: int) -> None:
         account = self.ledger.open(identity)
-        if self._gap_from and not end_seen:
+        if self._gap_from is not None and not (end_seen and self.listener.supports_history):
             account.missing.append((self._gap_from, max(time_ns, self._gap_from)))
         account.finished, account.end_seen = True, end_seen
         log.info("run %d: %s, %d events", identity.run, account.in_words(), account.events)
@@ -261,112 +279,98 @@ class ChunkBuilder:
     # -- events -------------------------------------------------------------------------------------------------------
 
     def _events(self, events: Events) -> None:
-        new = self._memory.is_new(events.keys)
-        if not new.all():
-            events = keep_pulses(events, new)
-            self.account.duplicates += int((~new).sum())
-        if not new.size or not events.pulse_time.size:
-            self._gap_from = 0 if new.size else self._gap_from
+        received = events.pulse_time.size
+        if events.keys is not None:
+            new = self._memory.is_new(events.keys)
+            if not new.all():
+                events = keep_pulses(events, new)
+                self.account.duplicates += int((~new).sum())
+        if not received or not events.pulse_time.size:
+            self._gap_from = None if received else self._gap_from
             return
-        self._close_gap(int(events.pulse_time[0]), overlap=not new.all())
+        self._close_gap(int(events.pulse_time[0]), overlap=received > events.pulse_time.size)
         self.newest_ns = max(self.newest_ns, int(events.pulse_time.max()))
         rejected = {reason: int(counts.sum()) for reason, counts in events.rejected.items()}
-        received = int(events.start[-1]) + sum(rejected.values())
+        n = int(events.start[-1]) + sum(rejected.values())
         if self.state.paused and not self._keep_paused:
-            self.account.paused_events += received
+            self.account.paused_events += n
             return
-        self._account(events, received, rejected)
+        self._account(events, n, rejected)
 
     def _account(self, events: Events, received: int, rejected: dict[str, int]) -> None:
-        mapped = self._known_detectors(events).map_events(events.tof, events.detector_id, events.start)
-        self.account.pulses += events.pulse_time.size
-        self.account.charge_pc += float(events.charge.sum())
+        known_charge = events.charge[~np.isnan(events.charge)]
+        self.account.pulses += known_charge.size
+        self.account.charge_pc += float(known_charge.sum())
         self.account.events += received
-        for reason, count in (*rejected.items(), ("unknown detector", mapped.unmapped)):
+        events, wrong_period = self._of_known_periods(events)
+        if self._book.cover(events) or events.tick_ns != self._tables.tick_ns:
+            self._tick_ns = events.tick_ns
+            self._new_tables()
+        mapped = self._book.map(events)
+        unknown = (("unknown detector", mapped.unmapped), ("unknown period", wrong_period))
+        for reason, count in (*rejected.items(), *unknown):
             if count:
                 self.account.dropped[reason] += count
         self.account.pending += mapped.tof.size
-        self._table.append(mapped.tof, mapped.pix, events.pulse_time, mapped.start, events.charge)
+        self._tables.append(mapped, events)
+
+    def _of_known_periods(self, events: Events) -> tuple[Events, int]:
+        """Leave out packets of periods there are none of; counts their events."""
+        if events.period is None:
+            return events, 0
+        known = (events.period >= 0) & (events.period < self._periods)
+        if known.all():
+            return events, 0
+        kept = keep_pulses(events, known)
+        return kept, int(events.start[-1] - kept.start[-1])
 
     def _close_gap(self, first_ns: int, *, overlap: bool) -> None:
         """After a reconnect: what lies between the newest pulse before it and the first new one is missing.
 
         Not if the source repeated something we had, or began before our newest pulse: then it reached back far enough.
         """
-        if self._gap_from and not overlap and first_ns > self._gap_from:
-            self.account.missing.append((self._gap_from, first_ns))
-        self._gap_from = 0
+        gap, self._gap_from = self._gap_from, None
+        if gap is not None and not overlap and (first_ns > gap or not self.listener.supports_history):
+            self.account.missing.append((gap, max(first_ns, gap)))
 
     def _monitor_events(self, events: MonitorEvents) -> None:
-        new = self._memory.is_new(events.keys)
-        if not new.all():
-            events = keep_pulses(events, new)
+        if events.keys is not None:
+            events = keep_pulses(events, self._memory.is_new(events.keys))
         if self.state.paused and not self._keep_paused:
             return
-        count = int(events.start[-1])
-        self.account.monitor_events += count
-        mapped = self._known_monitors(events).map_events(events.tof, events.number.astype(np.uint32), events.start)
+        self.account.monitor_events += int(events.start[-1])
+        if self._book.cover_monitors(events):
+            self._tables.begin_monitors(self._book.n_monitors)
+        mapped = self._book.map_monitors(events)
         if mapped.unmapped:
             self.account.rejected["event of unknown monitor"] += mapped.unmapped
-        for number, n in zip(*np.unique(events.number, return_counts=True), strict=True):
-            self._monitor_counts[int(number)] = self._monitor_counts.get(int(number), 0) + int(n)
-        self._monitor_table.append(
-            mapped.tof, mapped.pix, events.pulse_time, mapped.start, np.zeros(events.pulse_time.size)
-        )
+        self._tables.append_monitors(mapped, events)
 
-    # -- detectors and monitors ---------------------------------------------------------------------------------------
-
-    def _geometry_update(self, update: GeometryUpdate) -> None:
-        """Take a geometry for the present run if it has none; a different one in mid-run waits for the next run."""
-        known, self._geometry = self._geometry, update
-        if self._detectors is None:
-            self._set_geometry(update)
-        elif known is None or known.text_digest != update.text_digest:
-            log.warning("the stream sent another geometry in mid-run; it is used from the next run on")
-
-    def _set_geometry(self, update: GeometryUpdate) -> None:
-        if self._digest == update.text_digest:
-            return
-        self._digest = update.text_digest
-        self._detectors = Detectors.from_instrument(update.instrument)
-        self._set_monitors(update.instrument.ids[update.instrument.monitor])
-        self._new_tables()
-
-    def _known_detectors(self, events: Events) -> Detectors:
-        """Return the detectors; where the stream described none, those of its pixel map and of the first events."""
-        if self._detectors is None:
-            log.warning("events arrive before any usable geometry; going on with the detector IDs alone")
-            mapped = self._mapped_ids.ids if self._mapped_ids else np.empty(0, np.int64)
-            self._detectors = Detectors(np.union1d(mapped, events.detector_id))
+    def _set_periods(self, count: int) -> None:
+        """Take the number of periods; fewer of them than events may be in count from the next run on."""
+        self._periods_said = count
+        if not self.account.events:
+            self._periods = count
             self._new_tables()
-        return self._detectors
+        elif count > self._periods:
+            self._periods = count
+            self._tables.add_periods(count)
 
-    def _set_monitors(self, ids: NDArray[np.int64]) -> None:
-        # Monitor m of the stream is the detector with ID -m at SNS and with ID m at HFIR.
-        self._monitors = Detectors(ids, np.ones(ids.size, bool))
-        self._monitor_by_number = Detectors(np.abs(ids))
-
-    def _known_monitors(self, events: MonitorEvents) -> Detectors:
-        if self._monitors is None or not len(self._monitors):
-            self._set_monitors(-np.unique(events.number).astype(np.int64))
-            self._new_monitor_table()
-        return self._monitor_by_number
+    def _totals_taken(self, totals: Totals) -> None:
+        """Take in the whole run so far: what is new of it is what has not been accumulated yet."""
+        self._totals = totals
+        self.newest_ns = totals.time_ns
+        self.account.events, self.account.pulses = totals.counts, totals.pulses
+        self.account.charge_pc = totals.charge_pc
+        self.account.pending = totals.counts - self.account.accumulated
 
     # -- chunks -------------------------------------------------------------------------------------------------------
 
     def _new_tables(self) -> None:
-        self._table = EventTable(len(self._detectors) if self._detectors is not None else 0)
-        self._first_event = 0
-        self._first_pulse = 0
-        self._new_monitor_table()
-
-    def _new_monitor_table(self) -> None:
-        self._monitor_table = EventTable(len(self._monitors) if self._monitors is not None else 0)
-        self._first_monitor_event = 0
-        self._monitor_counts: dict[int, int] = {}
+        self._tables = self._book.new_tables(self._periods, self._tick_ns)
 
     def _pending_events(self) -> int:
-        return self._table.n - self._first_event
+        return self._tables.pending if self._totals is None else self.account.pending
 
     def _chunk(self, more: bool) -> Chunk:
         return Chunk(
@@ -382,10 +386,6 @@ class ChunkBuilder:
             newest_ns=self.newest_ns,
         )
 
-    def _pulses(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        pulses = self._table.pulses
-        return pulses.time[self._first_pulse :], pulses.charge[self._first_pulse :]
-
     def _title(self) -> str:
         run = self.account.identity.run
         return str(
@@ -393,33 +393,32 @@ class ChunkBuilder:
             or (f"{self.instrument.name} run {run}" if run else self.instrument.name)
         )
 
-    def _placed_detectors(self) -> Detectors:
-        """Return the detectors where the logs that move them say they are now."""
-        if self._detectors is None:
-            self._detectors = Detectors(np.empty(0, np.int64))
-        instrument = self._detectors.instrument
-        if instrument is not None and instrument.needed_logs:
-            # all of them, because an instrument definition may spell a log in another case
-            latest = self.logs.latest().items()
-            placed = instrument.with_logs({n: float(v) for n, (_, v, _) in latest if isinstance(v, int | float)})
-            if placed is not instrument:
-                self._detectors = Detectors.from_instrument(placed)
-        return self._detectors
+    def _workspace(self) -> Workspace | None:
+        if not self.listener.buffers_events:
+            return None if self._totals is None else self._with_logs(self._totals.workspace)
+        self._book.place(self.logs.latest())
+        members = [self._period_workspace(rows) for rows in self._tables.rows()]
+        return members[0] if len(members) == 1 else WorkspaceGroup(members, title=self._title())
 
-    def _workspace(self) -> EventWorkspace:
+    def _period_workspace(self, rows: Rows) -> EventWorkspace:
         run = self.logs.run()
-        times, charge = self._pulses()
-        run.append("proton_charge", times, charge, "picoCoulomb")
-        for number, count in self._monitor_counts.items():
+        known = ~np.isnan(rows.charge)
+        run.append("proton_charge", rows.pulse_time[known], rows.charge[known], "picoCoulomb")
+        for number, count in self._tables.monitor_counts.items():
             run.set(f"monitor{number}_counts", count)
-        workspace = EventWorkspace.from_table(
-            self._table, self._first_event, self._table.n, self._placed_detectors(), run, title=self._title()
-        )
-        if self._monitors is not None:
-            workspace.monitors = self._monitor_workspace(self._monitors, run.clone())
+        workspace = self._book.workspace(rows, run, self._title())
+        workspace.monitors = self._book.monitor_workspace(self._tables.monitor_rows(), run.clone())
         return workspace
 
-    def _monitor_workspace(self, monitors: Detectors, run: Run) -> EventWorkspace:
-        n = len(monitors)
-        part = Part(self._monitor_table, self._first_monitor_event, self._monitor_table.n, Plan(n))
-        return EventWorkspace([part], monitors, run, spectra=Spectra(np.arange(1, n + 1), monitors.ids))
+    def _with_logs(self, totals: Workspace) -> Workspace:
+        """Return what a histogram memory holds with title and logs of the run beside its own."""
+        if isinstance(totals, WorkspaceGroup):
+            return WorkspaceGroup([self._with_logs(member) for member in totals.members], title=self._title())
+        workspace = totals.clone()
+        if isinstance(workspace, MatrixWorkspace):
+            workspace.title = self._title()
+            own = workspace.logs
+            workspace.logs = self.logs.run()
+            for name in own:
+                workspace.logs.set(name, own[name])
+        return workspace

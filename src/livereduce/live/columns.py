@@ -23,7 +23,9 @@ def keep_pulses(events: Pulses, keep: NDArray[np.bool_]) -> Pulses:
         "pulse_time": events.pulse_time[keep],
         "start": start,
         "tof": events.tof[of_event],
-        "keys": PacketKeys(keys.pulse_id[keep], keys.kind_and_length[keep], keys.fingerprint[keep]),
+        "keys": None
+        if keys is None
+        else PacketKeys(keys.pulse_id[keep], keys.kind_and_length[keep], keys.fingerprint[keep]),
     }
     if isinstance(events, Events):
         rejected = {reason: counts[keep] for reason, counts in events.rejected.items()}
@@ -32,6 +34,7 @@ def keep_pulses(events: Pulses, keep: NDArray[np.bool_]) -> Pulses:
             charge=events.charge[keep],
             detector_id=events.detector_id[of_event],
             rejected=rejected,
+            period=None if events.period is None else events.period[keep],
             **common,  # type: ignore[arg-type]  # one dict of columns for both kinds
         )
     return replace(events, number=events.number[of_event], **common)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ BETWEEN     NEW                  RUNNING     cut (begin), begin
 BETWEEN     CONTINUE             JOINED      cut (begin), begin, joined in mid-run
 in a run    END, same run        BETWEEN     cut (end), finish, end seen
 in a run    NONE                 BETWEEN     cut (end), finish, end not seen
-in a run    NEW, other run       RUNNING     cut (end), finish, end not seen; begin
+in a run    NEW, other run       RUNNING     cut (end), finish, end seen if the mark says so; begin
 in a run    CONTINUE, other run  JOINED      cut (end), finish, end not seen; begin, joined in mid-run
 JOINED      NEW, same run        RUNNING     the history from the run's start is being delivered after all
 ==========  ===================  ==========  =========================================================
@@ -137,7 +137,8 @@ class RunStateMachine:
         return instructions
 
     def _run_mark(self, mark: RunMark) -> list[Instruction]:
-        named = RunIdentity(mark.run, mark.start_ns) if mark.run else NO_RUN
+        numberless = mark.kind is RunMarkKind.NEW and mark.start_ns
+        named = RunIdentity(mark.run, mark.start_ns) if mark.run or numberless else NO_RUN
         if mark.kind is RunMarkKind.END:
             return self._leave(mark, end_seen=True) if named == self.identity and self.in_run else []
         if mark.kind is RunMarkKind.NONE or named == NO_RUN:
@@ -163,7 +164,7 @@ class RunStateMachine:
     def _to_run(self, mark: RunMark, named: RunIdentity) -> list[Instruction]:
         instructions: list[Instruction] = []
         if self.in_run:
-            instructions += [Cut(Transition.END), Finish(self.identity, False, mark.time_ns)]
+            instructions += [Cut(Transition.END), Finish(self.identity, mark.previous_ended, mark.time_ns)]
         elif self.state is RunState.BETWEEN:
             instructions += [Cut(Transition.BEGIN)]
         joined = mark.kind is not RunMarkKind.NEW

@@ -1,0 +1,167 @@
+"""What the IDs in a stream's events mean: detectors, spectra and monitors, by what the stream has said so far."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livereduce.listeners.base import DetectorIds, Events, GeometryUpdate, MonitorEvents, SpectrumMap
+from livereduce.live.tables import ChunkTables, Rows
+from livereduce.workspaces import Detectors, EventWorkspace, Mapped, Part, Plan, Run, Spectra
+from livereduce.workspaces.arrays import Column
+
+log = logging.getLogger(__name__)
+
+Description = GeometryUpdate | SpectrumMap
+
+
+@dataclass(frozen=True, slots=True)
+class _BySpectrum:
+    """Where events are told by spectrum: pixel i of a table is spectrum i, later pixels only have a place."""
+
+    index: Detectors
+    spectra: Spectra
+    plan: Plan
+
+
+class DetectorBook:
+    """Takes the stream's descriptions of itself, maps events by them, makes workspaces of what was mapped."""
+
+    def __init__(self) -> None:
+        self._said: Description | None = None
+        self._used: Description | None = None
+        self._pixel_map: NDArray[np.int64] = np.empty(0, np.int64)
+        self._detectors: Detectors | None = None
+        self._by_spectrum: _BySpectrum | None = None
+        self._monitors: Detectors | None = None
+
+    # -- what the stream says -----------------------------------------------------------------------------------------
+
+    def pixel_map(self, message: DetectorIds) -> None:
+        """Note which detectors there are, for streams that describe them no better."""
+        self._pixel_map = message.ids
+
+    def describe(self, message: Description, *, nothing_yet: bool) -> bool:
+        """Take a description if the run has none, or `nothing_yet`; another one in mid-run waits for the next run.
+
+        Returns
+        -------
+        bool
+            Whether what events mean has changed, so that tables have to be begun anew.
+        """
+        self._said = message
+        if self._detectors is None or nothing_yet:
+            return self.begin_run()
+        if self._used is None or not _same(self._used, message):
+            log.warning("the stream describes its detectors differently in mid-run; it is used from the next run on")
+        return False
+
+    def begin_run(self) -> bool:
+        """Take up the newest description; returns as `describe` does."""
+        if self._said is None or (self._used is not None and _same(self._used, self._said)):
+            return False
+        self._used = said = self._said
+        if isinstance(said, SpectrumMap):
+            self._detectors, self._by_spectrum = _of_spectra(said)
+            self._monitors = None
+        else:
+            self._detectors, self._by_spectrum = Detectors.from_instrument(said.instrument), None
+            self._set_monitors(said.instrument.ids[said.instrument.monitor])
+        return True
+
+    def cover(self, events: Events) -> bool:
+        """Make do with the IDs of pixel map and events if nothing better is known; returns as `describe` does."""
+        if self._detectors is not None:
+            return False
+        log.warning("events arrive before any usable geometry; going on with the detector IDs alone")
+        self._detectors = Detectors(np.union1d(self._pixel_map, events.detector_id))
+        return True
+
+    def cover_monitors(self, events: MonitorEvents) -> bool:
+        """Make do with the numbers of these events if no monitors are known; tells whether that had to be done."""
+        if self._monitors is not None and len(self._monitors):
+            return False
+        self._set_monitors(-np.unique(events.number).astype(np.int64))
+        return True
+
+    def _set_monitors(self, ids: NDArray[np.int64]) -> None:
+        # Monitor m of the stream is the detector with ID -m at SNS and with ID m at HFIR.
+        self._monitors = Detectors(ids, np.ones(ids.size, bool))
+        self._monitor_by_number = Detectors(np.abs(ids))
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    def map(self, events: Events) -> Mapped:
+        """Turn the IDs of events, which `cover` has seen, into pixels."""
+        assert self._detectors is not None
+        index = self._detectors if self._by_spectrum is None else self._by_spectrum.index
+        return index.map_events(events.tof, events.detector_id, events.start)
+
+    def map_monitors(self, events: MonitorEvents) -> Mapped:
+        """Turn the monitor numbers of events, which `cover_monitors` has seen, into pixels."""
+        return self._monitor_by_number.map_events(events.tof, events.number.astype(np.uint32), events.start)
+
+    @property
+    def n_monitors(self) -> int:
+        """How many monitors are known."""
+        return 0 if self._monitors is None else len(self._monitors)
+
+    def new_tables(self, periods: int, tick_ns: int) -> ChunkTables:
+        """Make tables for what is known now."""
+        return ChunkTables(0 if self._detectors is None else len(self._detectors), self.n_monitors, periods, tick_ns)
+
+    # -- workspaces ---------------------------------------------------------------------------------------------------
+
+    def place(self, latest: Mapping[str, tuple[int, Any, str]]) -> None:
+        """Put the detectors where the logs that move them (time, value, unit) say they are now."""
+        instrument = self._detectors.instrument if self._detectors is not None else None
+        if instrument is not None and instrument.needed_logs:
+            values = {n: float(latest[n][1]) for n in instrument.needed_logs if n in latest}
+            placed = instrument.with_logs(values)
+            if placed is not instrument:
+                self._detectors = Detectors.from_instrument(placed)
+
+    def workspace(self, rows: Rows, run: Run, title: str) -> EventWorkspace:
+        """Show a part of a table: one spectrum a detector that is no monitor, or the stream's own spectra."""
+        detectors = Detectors([]) if self._detectors is None else self._detectors
+        if self._by_spectrum is None:
+            return EventWorkspace.from_table(rows.table, rows.a, rows.b, detectors, run, title=title)
+        part = Part(rows.table, rows.a, rows.b, self._by_spectrum.plan)
+        return EventWorkspace([part], detectors, run, spectra=self._by_spectrum.spectra, title=title)
+
+    def monitor_workspace(self, rows: Rows, run: Run) -> EventWorkspace | None:
+        """Show a part of the monitors' table: one spectrum a monitor; None without monitors."""
+        if self._monitors is None:
+            return None
+        n = len(self._monitors)
+        part = Part(rows.table, rows.a, rows.b, Plan(n))
+        return EventWorkspace([part], self._monitors, run, spectra=Spectra(np.arange(1, n + 1), self._monitors.ids))
+
+
+def _same(a: Description, b: Description) -> bool:
+    if isinstance(a, GeometryUpdate) or isinstance(b, GeometryUpdate):
+        return isinstance(a, GeometryUpdate) and isinstance(b, GeometryUpdate) and a.text_digest == b.text_digest
+    pairs = ((a.numbers, b.numbers), (a.ids, b.ids), (a.start, b.start))
+    return all(np.array_equal(x, y) for x, y in pairs)
+
+
+def _of_spectra(said: SpectrumMap) -> tuple[Detectors, _BySpectrum]:
+    """Lay out pixels so that the first n are the spectra, each with its first detector, and the other detectors follow.
+
+    A spectrum without a detector of its own gets an ID no detector has.
+    """
+    n = len(said.numbers)
+    ids = np.arange(n) + min(int(said.ids.min(initial=0)), 0) - n - 1
+    has_any = said.start[1:] > said.start[:-1]
+    first_ids, at = np.unique(said.ids[said.start[:-1][has_any]], return_index=True)
+    ids[np.flatnonzero(has_any)[at]] = first_ids
+    others = np.setdiff1d(said.ids, ids)
+    detectors = Detectors(np.concatenate([ids, others]))
+    group = np.concatenate([np.arange(n), np.full(len(others), -1)]).astype(np.int32)
+    plan = Plan(n, Column(group) if len(others) else None)
+    return detectors, _BySpectrum(Detectors(np.arange(n)), Spectra(said.numbers, said.ids, said.start), plan)
