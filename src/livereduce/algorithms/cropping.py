@@ -9,7 +9,7 @@ import numpy as np
 
 from livereduce.algorithms.arithmetic import as_histogram
 from livereduce.algorithms.declaration import Integers, algorithm
-from livereduce.algorithms.spectra import selected, taken
+from livereduce.algorithms.spectra import distinct, selected, taken
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
 from livereduce.workspaces.arrays import F64, Bool
 
@@ -68,7 +68,7 @@ def extract_spectra(
         wanted = np.asarray(detector_list, np.int64)
         if len(missing := np.setdiff1d(wanted, ws.spectra.ids)):
             raise ValueError(f"DetectorList: no spectrum has detector {missing[0]}")
-        indices = np.unique(owner[np.isin(ws.spectra.ids, wanted)])
+        indices = distinct(owner[np.isin(ws.spectra.ids, wanted)])
         start_workspace_index = end_workspace_index = None
     return _extracted(ws, x_min, x_max, start_workspace_index, end_workspace_index, indices)
 

@@ -14,7 +14,7 @@ from livereduce.algorithms import values
 from livereduce.algorithms.arithmetic import as_histogram
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.files import check_exists
-from livereduce.algorithms.spectra import check_indices
+from livereduce.algorithms.spectra import check_indices, distinct
 from livereduce.geometry import GeometryError, Instrument, instrument_from_flight_paths
 from livereduce.geometry.grouping import load_grouping
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part, Spectra
@@ -95,7 +95,7 @@ def group_detectors(
         indices = _listed(ws, spectra_list, detector_list, workspace_index_list)
         groups = [Group(int(ws.spectra.numbers[indices].min()), indices)]
     if keep_ungrouped_spectra:
-        used = np.unique(np.concatenate([group.indices for group in groups]))
+        used = distinct(np.concatenate([group.indices for group in groups]))
         rest = np.setdiff1d(np.arange(ws.n_spectra), used)
         groups += [Group(int(ws.spectra.numbers[i]), np.array([i])) for i in rest]
     result = grouped(ws, groups, average=behaviour == "Average")
@@ -150,7 +150,7 @@ def _grouped_parts(ws: EventWorkspace, members: Sequence[I64]) -> list[Part]:
 
 
 def _described(spectra: Spectra, groups: Sequence[Group]) -> Spectra:
-    ids = [np.unique(spectra.take(np.unique(group.indices)).ids) for group in groups]
+    ids = [distinct(spectra.take(distinct(group.indices)).ids) for group in groups]
     start = np.concatenate([[0], np.cumsum([len(i) for i in ids])])
     masked = [bool(len(group.indices)) and bool(spectra.masked[group.indices].all()) for group in groups]
     return Spectra([group.number for group in groups], np.concatenate(ids), start, masked=masked)
@@ -168,8 +168,8 @@ def _listed(ws: MatrixWorkspace, numbers: Integers, ids: Integers, indices: Inte
         if len(missing := np.setdiff1d(wanted, ws.spectra.ids)):
             raise ValueError(f"DetectorList: no spectrum has detector {missing[0]}")
         owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
-        return np.unique(owner[np.isin(ws.spectra.ids, wanted)])
-    if len(np.unique(found)) < len(found):
+        return distinct(owner[np.isin(ws.spectra.ids, wanted)])
+    if len(distinct(found)) < len(found):
         log.warning("GroupDetectors: a spectrum is listed more than once and counts as often")
     return found
 
@@ -221,7 +221,7 @@ def _from_file(ws: MatrixWorkspace, path: Path) -> list[Group]:
 
 def _nameless(ws: MatrixWorkspace) -> Instrument:
     """Return an instrument for workspaces that have none: it only says which detectors there are."""
-    ids = np.unique(ws.spectra.ids) if len(ws.spectra.ids) else np.arange(ws.n_spectra)
+    ids = distinct(ws.spectra.ids) if len(ws.spectra.ids) else np.arange(ws.n_spectra)
     nothing = np.zeros(len(ids))
     return instrument_from_flight_paths("workspace", ids, nothing, nothing, nothing > 0, 0.0)
 
@@ -230,8 +230,11 @@ def _by_detector(ws: MatrixWorkspace, group: I64, owner: I64 | None = None) -> l
     """Groups in ascending order, from the group of each detector of the spectra one after another."""
     if owner is None:
         owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
-    pairs = np.unique(np.stack([group, owner], axis=1)[group > 0], axis=0)
-    if not len(pairs):
+    owner, group = owner[group > 0], group[group > 0]
+    if not len(group):
         raise ValueError("the grouping has no detector of the workspace")
-    numbers, first = np.unique(pairs[:, 0], return_index=True)
-    return [Group(int(n), indices) for n, indices in zip(numbers, np.split(pairs[:, 1], first[1:]), strict=True)]
+    order = np.argsort(group, kind="stable")
+    owner, group = owner[order], group[order]
+    border = np.flatnonzero(np.diff(group)) + 1
+    numbers = group[np.concatenate([[0], border])]
+    return [Group(int(n), distinct(own)) for n, own in zip(numbers, np.split(owner, border), strict=True)]

@@ -16,6 +16,7 @@ import numpy as np
 from livereduce.algorithms.declaration import algorithm
 from livereduce.algorithms.files import check_exists
 from livereduce.algorithms.nexus_saving import ENTRY, GPS_EPOCH_NS
+from livereduce.algorithms.spectra import distinct
 from livereduce.workspaces import (
     Detectors,
     EventTable,
@@ -99,7 +100,7 @@ def _read_instrument(group: h5py.Group | None, axis2: h5py.Dataset) -> tuple[Spe
     masked = detector["masked"][()].astype(bool) if "masked" in detector else None
     spectra = Spectra(detector["spectra"][()], ids, start, masked=masked)
     if "distance" not in detector or "primary_flight_path" not in group:
-        return spectra, Detectors(np.unique(ids))
+        return spectra, Detectors(distinct(ids))
     l1, l2 = float(group["primary_flight_path"][()]), detector["distance"][()]
     two_theta = np.radians(detector["polar_angle"][()])
     unique, first = np.unique(ids, return_index=True)
