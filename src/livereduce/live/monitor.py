@@ -20,6 +20,7 @@ from livereduce.live.load import LiveStep, Method
 from livereduce.live.stages import Stage
 from livereduce.live.state import NO_RUN, Transition
 from livereduce.sources import Position
+from livereduce.workspaces import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -110,12 +111,14 @@ class Monitor:
         self._cuts = cuts
         self._replay = list(cuts.to_replay) if cuts else []
         self._replay_end = self._replay[-1].end if self._replay else None
-        self._method = cadence.method
+        # whether what is accumulated, if anything, is of the run before
+        self._replace_next = step.accumulation is None
         self._next_due = float("-inf")
         self._last_shown = float("-inf")
         self._attempts = 0
         self._result_stale = False
-        self._fallback_post: Stage | None = None
+        self._post_on_trial = self._post_refused = False
+        self._proven_post: Stage | None = None
         self.last_run = 0
 
     @property
@@ -203,9 +206,11 @@ class Monitor:
     def _one_step(self, chunk: Chunk, now: float) -> bool:
         """Process a chunk; return whether the next one should follow without waiting."""
         record = self._note_cut(chunk)
-        if self._processed(chunk):
+        if chunk.workspace is None:
+            self.builder.consume(chunk)
+        elif self._processed(chunk.workspace):
             self._attempts = 0
-            self._method = self.cadence.method
+            self._replace_next = False
             self._result_stale = True
             self.builder.consume(chunk)
         elif self._attempts < ATTEMPTS:
@@ -218,14 +223,16 @@ class Monitor:
         self.last_run = chunk.identity.run
         if self._is_to_be_shown(chunk, now):
             self._show(now)
-        self._after_transition(chunk)
+        if chunk.transition is not Transition.NONE:
+            self._after_transition(chunk)
         self._settled(record)
         return (chunk.more or self.reprocessing) and not self.stopped
 
-    def _processed(self, chunk: Chunk) -> bool:
+    def _processed(self, workspace: Workspace) -> bool:
         """Run chunk script and accumulation; on failure the chunk stays where it is."""
         try:
-            self.step.load(chunk.workspace, self._method, self.observer.stage)
+            method = Method.REPLACE if self._replace_next else self.cadence.method
+            self.step.load(workspace, method, self.observer.stage)
         except ScriptError as error:
             self._attempts += 1
             self.observer.script_failed("proc", error)
@@ -235,6 +242,8 @@ class Monitor:
 
     def _is_to_be_shown(self, chunk: Chunk, now: float) -> bool:
         """Tell whether to run the post stage: always at a run's end, once per update while behind."""
+        if self._replace_next:  # all of this run was set aside so far: what there is belongs to the run before
+            return False
         if chunk.transition is Transition.END or chunk.end == self._replay_end:
             return True
         if self.reprocessing:
@@ -242,45 +251,47 @@ class Monitor:
         return not chunk.more or now - self._last_shown >= self.cadence.update_every_s
 
     def swap_post(self, post: Stage | None, now: float) -> None:
-        """Take up a changed post-processing script; its first run, now, is its trial.
+        """Take up a changed post-processing stage; its first run, now if there are data, is its trial.
 
         If it fails, the one before it runs at once in its place and stays until the next save.
         """
-        self._fallback_post = self.step.post_stage
+        if not self._post_on_trial:
+            self._proven_post = self.step.post_stage
         self.step.post_stage = post
-        self._show(now)
+        self._post_on_trial, self._post_refused = True, False
+        if self.step.accumulation is not None and not self.reprocessing:
+            self._show(now)
 
     def _show(self, now: float) -> None:
         self._last_shown = now
         self._result_stale = False
         if not self._post_ran():
-            if self._fallback_post is None:
+            if not self._post_on_trial:
                 return
-            self.step.post_stage, self._fallback_post = self._fallback_post, None
+            self.step.post_stage = self._proven_post
+            self._post_on_trial, self._post_refused = False, True
             log.warning("the changed post-processing script failed; the one before it stays in use")
-            if not self._post_ran(tell_success=False):
+            if not self._post_ran():
                 return
-        self._fallback_post = None
+        self._post_on_trial = False
         self.observer.shown(self.last_run)
 
-    def _post_ran(self, *, tell_success: bool = True) -> bool:
+    def _post_ran(self) -> bool:
         try:
             self.step.post(self.observer.stage)
         except ScriptError as error:
             self.observer.script_failed("post", error)
             return False
-        if tell_success:
+        if not self._post_refused:  # else the failure of the script that was saved last is still to be seen
             self.observer.script_succeeded("post")
         return True
 
     def _after_transition(self, chunk: Chunk) -> None:
-        if chunk.transition is Transition.NONE:
-            return
         if self.cadence.transition is RunTransitionBehavior.STOP:
             self.stopped = True
             log.info("%s: monitoring stops, as configured", chunk.transition.value)
             return
-        # The old accumulation stays visible until the next chunk arrives.
-        self._method = Method.REPLACE
-        if self.cadence.transition is RunTransitionBehavior.RENAME:
+        if self.cadence.transition is RunTransitionBehavior.RENAME and not self._replace_next:
             self.step.keep_copy(chunk.identity.run, after_run=chunk.transition is Transition.BEGIN)
+        # The old accumulation stays visible until the next chunk arrives.
+        self._replace_next = True
