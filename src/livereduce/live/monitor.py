@@ -159,6 +159,7 @@ class Monitor:
         if self.reprocessing:
             # The journal is shorter than its cuts say (its last second was lost with the power): that is all there is.
             self._caught_up()
+            self._next_due = now
             return 0.0
         if self._result_stale:
             self._show(now)
@@ -241,10 +242,15 @@ class Monitor:
         return True
 
     def _is_to_be_shown(self, chunk: Chunk, now: float) -> bool:
-        """Tell whether to run the post stage: always at a run's end, once per update while behind."""
+        """Tell whether to run the post stage: always at a run's end, once per update while behind.
+
+        Where a copy is kept or nothing follows, the output has to be of all data at a run's beginning too.
+        """
         if self._replace_next:  # all of this run was set aside so far: what there is belongs to the run before
             return False
         if chunk.transition is Transition.END or chunk.end == self._replay_end:
+            return True
+        if chunk.transition is Transition.BEGIN and self.cadence.transition is not RunTransitionBehavior.RESTART:
             return True
         if self.reprocessing:
             return False
