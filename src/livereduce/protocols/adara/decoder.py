@@ -76,6 +76,7 @@ class Decoder:
         self._max_bytes = max_packet_bytes
         self._batch_events = batch_events
         self._buffer: BytesLike = b""
+        self._following: BytesLike = b""
         self._held = bytearray()
         self._at = 0
         self._skip = 0  # bytes still to come of an oversize packet
@@ -85,7 +86,7 @@ class Decoder:
     @property
     def pending(self) -> int:
         """Bytes held of an incomplete packet."""
-        return len(self._buffer) - self._at
+        return len(self._buffer) - self._at + len(self._following)
 
     def feed(self, data: BytesLike) -> Iterator[Packet | EventBatch]:
         """Take more of the stream and give what is complete; exhaust the iterator before `data` changes.
@@ -99,30 +100,55 @@ class Decoder:
         if self._lost is not None:
             raise FramingError(self._lost)
         self._keep_rest()
-        if self._held:
-            self._held += data
-            self._buffer = self._held
-        else:
-            self._buffer = data
+        view = memoryview(data)
+        if not self._held:
+            self._buffer = view
+            return self._packets()
+        # Only what completes the packet held is copied to it; the rest is read where it is.
+        needed = self._needed(view)
+        self._held += view[:needed]
+        self._buffer, self._following = self._held, view[needed:]
         return self._packets()
+
+    def _needed(self, view: memoryview) -> int:
+        """Count the bytes that complete the packet held; an oversize packet needs no more than its header."""
+        header = max(HEADER_BYTES - len(self._held), 0)
+        if header > len(view):
+            return len(view)
+        length, *_ = peek_header(self._held + view[:header] if header else self._held, 0)
+        size = HEADER_BYTES + length
+        return header if size > self._max_bytes else min(max(size - len(self._held), header), len(view))
 
     def restart(self) -> None:
         """Forget the incomplete packet and any framing error: a new connection begins."""
         self.consumed += self.pending + self._skipped
-        self._buffer, self._at = b"", 0
+        self._buffer, self._following, self._at = b"", b"", 0
         self._held.clear()
         self._skip = self._skipped = 0
         self._lost = None
 
     def _packets(self) -> Iterator[Packet | EventBatch]:
+        yield from self._complete_packets()
+        if len(self._following) and self._here == 0:
+            self._buffer, self._following, self._at = self._following, b"", 0
+            self._held = bytearray()
+            yield from self._complete_packets()
+        self._keep_rest()
+
+    @property
+    def _here(self) -> int:
+        """Bytes of the present buffer that are still to be read."""
+        return len(self._buffer) - self._at
+
+    def _complete_packets(self) -> Iterator[Packet | EventBatch]:
         self._go_on_skipping()
-        while self.pending >= HEADER_BYTES:
+        while self._here >= HEADER_BYTES:
             length, type_, version, seconds, nanoseconds = peek_header(self._buffer, self._at)
             self._check_framing(length)
             size = HEADER_BYTES + length
             if size > self._max_bytes:
                 self._begin_skipping(type_, size)
-            elif size > self.pending:
+            elif size > self._here:
                 break
             elif self._batch_events and type_ in EVENT_TYPES:
                 batch = self._next_batch()
@@ -132,7 +158,6 @@ class Decoder:
                 packet = self._next_packet(type_, version, unix_ns(seconds, nanoseconds), size)
                 if packet is not None:
                     yield packet
-        self._keep_rest()
 
     def _next_packet(self, type_: int, version: int, time_ns: int, size: int) -> Packet | None:
         at = self._at
@@ -179,7 +204,7 @@ class Decoder:
         self._go_on_skipping()
 
     def _go_on_skipping(self) -> None:
-        gone = min(self._skip, self.pending)
+        gone = min(self._skip, self._here)
         self._skip -= gone
         self._skipped += gone
         self._at += gone
@@ -202,4 +227,5 @@ class Decoder:
             del self._held[: self._at]
         else:
             self._held += memoryview(self._buffer)[self._at :]
-        self._buffer, self._at = self._held, 0
+        self._held += self._following
+        self._buffer, self._following, self._at = self._held, b"", 0
