@@ -43,13 +43,8 @@ from livereduce.algorithms.nexus_saving import save_nexus
 from livereduce.algorithms.normalise import normalise_by_current
 from livereduce.algorithms.sample import create_sample_workspace
 from livereduce.algorithms.shifting import change_bin_offset, scale_x
-from livereduce.algorithms.spectra import (
-    append_spectra,
-    conjoin_workspaces,
-    extract_single_spectrum,
-    sum_spectra,
-    transpose,
-)
+from livereduce.algorithms.spectra import extract_single_spectrum, sum_spectra, transpose
+from livereduce.algorithms.stacking import append_spectra, conjoin_workspaces
 from livereduce.algorithms.units import convert_units
 from livereduce.algorithms.values_of_bins import logarithm, replace_special_values, smooth_data
 

@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from livereduce.algorithms.arithmetic import as_histogram
 from livereduce.algorithms.declaration import Numbers, algorithm
 from livereduce.algorithms.kernels import rebin_rows
+from livereduce.algorithms.operands import as_histogram
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
 from livereduce.workspaces.arrays import F64
 

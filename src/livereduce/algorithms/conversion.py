@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from livereduce.algorithms.arithmetic import as_histogram
 from livereduce.algorithms.binning import point_edges
 from livereduce.algorithms.declaration import algorithm
+from livereduce.algorithms.operands import as_histogram
 from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace
 from livereduce.workspaces.arrays import F64
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from livereduce.algorithms.arithmetic import as_histogram
 from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import distinct, selected, taken
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
 from livereduce.workspaces.arrays import F64, Bool

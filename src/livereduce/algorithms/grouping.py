@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from livereduce.algorithms import values
-from livereduce.algorithms.arithmetic import as_histogram
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.files import check_exists
+from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import check_indices, distinct
 from livereduce.geometry import GeometryError, Instrument, instrument_from_flight_paths
 from livereduce.geometry.grouping import load_grouping

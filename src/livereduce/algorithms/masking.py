@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from livereduce.algorithms.arithmetic import as_histogram, masked_spectra
 from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.operands import as_histogram, masked_spectra
 from livereduce.algorithms.spectra import check_indices
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part
 from livereduce.workspaces.arrays import Bool

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from livereduce.algorithms.arithmetic import as_histogram
 from livereduce.algorithms.converting import DeferredColumn, spectrum_of_pixel
 from livereduce.algorithms.declaration import algorithm
+from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import selected
 from livereduce.workspaces import Curve, EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part, Plan
 from livereduce.workspaces.arrays import F64, AnyArray, Bool, Column

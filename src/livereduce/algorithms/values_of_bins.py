@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from livereduce.algorithms.arithmetic import as_histogram
 from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.operands import as_histogram
 from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace
 from livereduce.workspaces.arrays import F64, Bool
 
