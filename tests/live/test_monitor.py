@@ -164,7 +164,6 @@ def test_nothing_new_is_no_step_and_the_next_look_is_soon(live: MakeLive) -> Non
     assert run.monitor.chunks == 2
 
 
-@pytest.mark.xfail(reason="live/chunk.py is being changed elsewhere")
 def test_no_chunk_begins_before_the_stream_has_said_what_detectors_there_are(live: MakeLive) -> None:
     """Else an accumulation without spectra would refuse all that follows."""
     first, *rest = opening()
@@ -464,7 +463,7 @@ def test_the_charge_of_a_run_is_the_sum_over_its_pulses(live: MakeLive) -> None:
         found = mtd["result"]
         assert isinstance(found, MatrixWorkspace)
         assert found.run().getProtonCharge() == pytest.approx((k + 1) * 20 / 3.6e9)
-    assert len(found.run().getProperty("pause").value) == 1
+        assert found.run().getProperty("pause").size() == 1
 
 
 # -- reading a run again -----------------------------------------------------------------------------------------------
@@ -488,10 +487,10 @@ def test_add_reads_again_in_one_chunk_and_post_runs_once_at_the_end(live: MakeLi
     stream = recorded(live, tmp_path / "cuts", Method.ADD)
     cuts = CutLog(tmp_path / "cuts")
     again = live(*stream, cuts=cuts)
-    assert again.monitor.reprocessing
+    before = again.monitor.reprocessing
     again.monitor.turn(0.0)
     assert (again.monitor.chunks, total(), again.diary.runs_shown) == (1, 10, [7])
-    assert not again.monitor.reprocessing
+    assert (before, again.monitor.reprocessing) == (True, False)
     again.hear(again.data(5))
     again.monitor.turn(10.0)
     assert (total(), len(again.diary.runs_shown)) == (15, 2)

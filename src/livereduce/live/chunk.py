@@ -146,7 +146,9 @@ class ChunkBuilder:
     def extract(self, until: Position | None = None) -> Chunk | None:
         """Take in what has arrived and return it as a chunk; None when nothing has.
 
-        Stops at a run transition, at the size limit, and at `until` (a cut that is being replayed).
+        Nor is there one while the stream has not said what detectors there are: an accumulation that began without
+        spectra could take none later. Stops at a run transition, at the size limit, and at `until` (a cut that is being
+        replayed).
         """
         more = True
         while self._cut is None:
@@ -158,7 +160,8 @@ class ChunkBuilder:
                 more = False
                 break
             self._take(message)
-        if not self._heard:
+        undescribed = self.listener.buffers_events and not self._book.described
+        if not self._heard or (undescribed and self._cut is None):
             return None
         return self._chunk(more or self._cut is not None)
 

@@ -107,6 +107,11 @@ class DetectorBook:
         return self._monitor_by_number.map_events(events.tof, events.number.astype(np.uint32), events.start)
 
     @property
+    def described(self) -> bool:
+        """Whether anything is known of the detectors."""
+        return self._detectors is not None
+
+    @property
     def n_monitors(self) -> int:
         """How many monitors are known."""
         return 0 if self._monitors is None else len(self._monitors)
