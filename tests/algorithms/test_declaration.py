@@ -204,3 +204,31 @@ def test_the_package_exports_the_function_of_every_algorithm() -> None:
 
 def test_near_names_are_found_whatever_the_case() -> None:
     assert declaration.nearest("rebbin", ["Rebin", "SumSpectra"])[0] == "Rebin"
+
+
+def test_the_parts_of_a_result_are_documented_by_its_attributes() -> None:
+    class Answer(NamedTuple):
+        """Two things.
+
+        Attributes
+        ----------
+        first_part, second_part
+            One of the parts.
+        """
+
+        first_part: float
+        second_part: float
+
+    globals()["Answer"] = Answer
+
+    @algorithm("ZzzAnswer")
+    def zzz_answer(ws: MatrixWorkspace) -> Answer:
+        """Do something."""
+        raise NotImplementedError
+
+    found = declaration.find("ZzzAnswer")
+    assert found is not None
+    assert [(p.name, p.doc) for p in found.outputs] == [
+        ("FirstPart", "One of the parts."),
+        ("SecondPart", "One of the parts."),
+    ]

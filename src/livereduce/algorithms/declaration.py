@@ -8,7 +8,8 @@ name, aliases and version scripts use, and the properties in the order scripts m
 * the reference page (`Declaration.describe`).
 
 Parameters become properties: ``preserve_events`` is ``PreserveEvents``, ``ws`` is ``InputWorkspace``; `names` says the
-exceptions. A parameter without default is mandatory. A parameter annotated `WorkspaceStore` is no property: it gets the
+exceptions. Their texts in the docstring, and of a NamedTuple result those of its attributes, document the properties.
+A parameter without default is mandatory. A parameter annotated `WorkspaceStore` is no property: it gets the
 store (for the few algorithms that are about names; with ``| None``, Python callers need not give it). One annotated
 `OutputName` is an output workspace that the algorithm puts into the store itself.
 

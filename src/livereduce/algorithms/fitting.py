@@ -20,7 +20,21 @@ COST_FUNCTIONS = Literal["Least squares", "Unweighted least squares"]
 
 
 class FitResult(NamedTuple):
-    """What Fit gives; the workspaces only if they are asked for (CreateOutput or Output), as in Mantid."""
+    """What Fit gives; the workspaces only if they are asked for (CreateOutput or Output), as in Mantid.
+
+    Attributes
+    ----------
+    output_status
+        "success", or why the fit stopped.
+    output_chi2_over_dof
+        Sum of squared weighted residuals per degree of freedom.
+    output_normalised_covariance_matrix
+        Table of the parameters' correlations in percent.
+    output_parameters
+        Table of names, values and errors; the last row is the cost.
+    output_workspace
+        Data, calculated values and their difference.
+    """
 
     output_status: str
     output_chi2_over_dof: float
@@ -114,7 +128,13 @@ def fit(
     """
     model = parse(function, ties, constraints)
     spectrum = _selected(_read(ws, workspace_index, x_column, y_column, err_column), start_x, end_x)
-    points = _points(spectrum, exclude, ignore_invalid_data, weighted=cost_function == "Least squares")
+    points = points_of(
+        spectrum,
+        exclude=exclude,
+        ignore_invalid=ignore_invalid_data,
+        zero_error_weight=0.0 if ignore_invalid_data else 1.0,
+        weighted=cost_function == "Least squares",
+    )
     fitted = least_squares.fit(begun(model, points), points, max_iterations)
     if not create_output and not output:
         return FitResult(fitted.status, fitted.reduced_chi2)
@@ -203,7 +223,15 @@ def _selected(spectrum: Spectrum, start: float | None, end: float | None) -> Spe
     return Spectrum(spectrum.axis[first : last + edge], spectrum.x[part], spectrum.y[part], spectrum.e[part])
 
 
-def _points(spectrum: Spectrum, exclude: Numbers, ignore_invalid: bool, *, weighted: bool) -> Points:
+def points_of(
+    spectrum: Spectrum,
+    *,
+    exclude: Numbers = (),
+    ignore_invalid: bool = False,
+    zero_error_weight: float = 1.0,
+    weighted: bool = True,
+) -> Points:
+    """Return the points to fit with weights 1/E, where E is 0 the given one, and 0 for those that are left out."""
     finite = np.isfinite(spectrum.y) & np.isfinite(spectrum.e)
     if not ignore_invalid and not finite.all():
         where = spectrum.x[~finite][0]
@@ -212,8 +240,9 @@ def _points(spectrum: Spectrum, exclude: Numbers, ignore_invalid: bool, *, weigh
             " IgnoreInvalidData=True leaves such points out"
         )
     known = finite & (spectrum.e > 0)
-    ones = np.where(known | (not ignore_invalid), 1.0, 0.0)
-    weight = np.divide(1.0, spectrum.e, out=ones, where=known & weighted)
+    weight = np.where(known, 1.0, np.where(finite, zero_error_weight, 0.0))
+    if weighted:
+        np.divide(1.0, spectrum.e, out=weight, where=known)
     ranges = np.asarray(exclude, np.float64)
     if len(ranges) % 2 or np.any(ranges[::2] > ranges[1::2]):
         raise ValueError(f"Exclude: expected pairs of start and end, found {ranges.tolist()}")

@@ -67,6 +67,7 @@ def _results(hint: Any, renamed: Mapping[str, str], documented: Mapping[str, str
     """Output properties of a return annotation: none, a workspace, or a NamedTuple with one field each."""
     if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
         fields = typing.get_type_hints(hint)
+        documented = {**_documented(hint), **documented}
         kinds = {field: _kind(fields[field]) for field in hint._fields}
         return [
             Property(
@@ -134,7 +135,7 @@ def _kind(hint: Any) -> tuple[Kind, tuple[type, ...], tuple[str, ...]]:
 
 
 def _documented(function: Callable[..., Any]) -> dict[str, str]:
-    """Parameter name -> text, from the NumPy style docstring; ``a, b`` share one text."""
+    """Name -> text of parameters or attributes, from the NumPy style docstring; ``a, b`` share one text."""
     found: dict[str, list[str]] = {}
     current: list[str] = []
     section = ""
@@ -142,7 +143,7 @@ def _documented(function: Callable[..., Any]) -> dict[str, str]:
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         if re.fullmatch(r"-{3,}", following.strip()):
             section = line.strip()
-        elif section not in ("Parameters", "Returns") or re.fullmatch(r"-{3,}", line.strip()):
+        elif section not in ("Parameters", "Returns", "Attributes") or re.fullmatch(r"-{3,}", line.strip()):
             continue
         elif line and not line.startswith(" "):
             current = []
