@@ -7,6 +7,13 @@ registers all of them (see `declaration`), which is what makes them known to scr
 from livereduce.algorithms.arithmetic import divide, minus, multiply, plus, power, scale
 from livereduce.algorithms.ascii import load_ascii, save_ascii
 from livereduce.algorithms.binning import rebin, rebin_to_workspace
+from livereduce.algorithms.calibrating import (
+    align_detectors,
+    load_cal_file,
+    load_detectors_grouping_file,
+    load_diff_cal,
+    load_mask_file,
+)
 from livereduce.algorithms.conversion import (
     convert_from_distribution,
     convert_to_distribution,
@@ -28,7 +35,10 @@ from livereduce.algorithms.filtering import (
     filter_by_x_value,
 )
 from livereduce.algorithms.fitting import evaluate_function, fit
+from livereduce.algorithms.fitting_peak import fit_peak
+from livereduce.algorithms.focusing import diffraction_focussing
 from livereduce.algorithms.grouping import group_detectors
+from livereduce.algorithms.instruments import edit_instrument_geometry, load_empty_instrument, load_instrument
 from livereduce.algorithms.masking import mask_bins, mask_detectors
 from livereduce.algorithms.naming import (
     clone_workspace,
@@ -41,6 +51,8 @@ from livereduce.algorithms.naming import (
 from livereduce.algorithms.nexus_loading import load_nexus_processed
 from livereduce.algorithms.nexus_saving import save_nexus
 from livereduce.algorithms.normalise import normalise_by_current
+from livereduce.algorithms.peaks import find_peaks, strip_peaks, strip_vanadium_peaks
+from livereduce.algorithms.resampling import resample_x
 from livereduce.algorithms.sample import create_sample_workspace
 from livereduce.algorithms.shifting import change_bin_offset, scale_x
 from livereduce.algorithms.spectra import extract_single_spectrum, sum_spectra, transpose
@@ -50,6 +62,7 @@ from livereduce.algorithms.values_of_bins import logarithm, replace_special_valu
 
 __all__ = [
     "add_sample_log",
+    "align_detectors",
     "append_spectra",
     "change_bin_offset",
     "clone_workspace",
@@ -68,18 +81,28 @@ __all__ = [
     "crop_workspace",
     "delete_workspace",
     "delete_workspaces",
+    "diffraction_focussing",
     "divide",
+    "edit_instrument_geometry",
     "evaluate_function",
     "extract_single_spectrum",
     "extract_spectra",
     "filter_by_log_value",
     "filter_by_time",
     "filter_by_x_value",
+    "find_peaks",
     "fit",
+    "fit_peak",
     "group_detectors",
     "group_workspaces",
     "integration",
     "load_ascii",
+    "load_cal_file",
+    "load_detectors_grouping_file",
+    "load_diff_cal",
+    "load_empty_instrument",
+    "load_instrument",
+    "load_mask_file",
     "load_nexus_processed",
     "logarithm",
     "mask_bins",
@@ -93,11 +116,14 @@ __all__ = [
     "rebin_to_workspace",
     "rename_workspace",
     "replace_special_values",
+    "resample_x",
     "save_ascii",
     "save_nexus",
     "scale",
     "scale_x",
     "smooth_data",
+    "strip_peaks",
+    "strip_vanadium_peaks",
     "sum_spectra",
     "transpose",
     "un_group_workspace",

@@ -79,17 +79,17 @@ def find(y: F64, e: F64, fwhm: int, tolerance: int) -> list[Candidate]:
     tolerance
         By how many points the width of what is found may differ.
     """
-    window = int(0.6 * fwhm) | 1
-    weights = np.array([1.0, -2.0, 1.0])
-    for _ in range(_PASSES):
-        weights = np.convolve(weights, np.full(window, 1.0 / window))
-    if len(y) < len(weights):
+    if len(y) < 3:
         return []
-    second = np.convolve(y, weights, mode="same")
+    window = np.ones(int(0.6 * fwhm) | 1)
+    weights, second = np.array([1.0, -2.0, 1.0]), np.pad(np.diff(y, 2), 1)
+    held = np.convolve(np.ones(len(y)), window)  # fewer points under the window at the ends
+    side = len(window) // 2
+    for _ in range(_PASSES):
+        weights = np.convolve(weights, window / len(window))
+        second = (np.convolve(second, window) / held)[side : side + len(y)]
     # as in the paper, neighbours are taken to have the error of the point itself
     error = e * np.sqrt(np.sum(weights**2))
-    margin = len(weights) // 2
-    second[:margin] = second[len(y) - margin :] = 0.0
     expected = int(_NEGATIVE_PER_FWHM * fwhm + 0.5)
     found = []
     for first, last in _stretches(second < 0):
