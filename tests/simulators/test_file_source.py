@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from livereduce.errors import LiveReduceError
+from livereduce.geometry.nexus_histogram import Histogram
 from livereduce.protocols.adara import Decoder, EventBatch
 from livereduce.simulators.bodies import PulseLayout
 from livereduce.simulators.chaos import chaos_from
 from livereduce.simulators.file_source import FileSource, Ticks
-from livereduce.simulators.nexus_file import Histogram, read_measurement
+from livereduce.simulators.nexus_file import read_measurement
 from livereduce.simulators.plan import Plan
 from livereduce.simulators.scenario import Scenario
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livereduce.errors import LiveReduceError
+from livereduce.geometry.nexus_histogram import Histogram
 from livereduce.simulators.bodies import Body, Events, MonitorEvents, PulseLayout
-from livereduce.simulators.nexus_file import Histogram, Measurement
+from livereduce.simulators.nexus_file import Measurement
 from livereduce.simulators.powder import CHARGE_SIGMA, MEAN_CHARGE
 
 BLOCKS = 64

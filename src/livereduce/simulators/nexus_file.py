@@ -11,36 +11,26 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from livereduce.errors import LiveReduceError
+from livereduce.geometry.nexus_histogram import (
+    Histogram,
+    UnfitError,
+    children,
+    read_histogram,
+    signal_of,
+    text_of,
+    values_of,
+)
 from livereduce.simulators.beamline import Bank, Beamline, Monitor, document, source_sample_monitors
 
 log = logging.getLogger(__name__)
 
-_UNITS: dict[str, dict[str, float]] = {
-    "time": {"us": 1.0, "µs": 1.0, "μs": 1.0, "microsecond": 1.0, "microseconds": 1.0, "usec": 1.0, "ns": 1e-3,
-             "nanosecond": 1e-3, "nanoseconds": 1e-3, "ms": 1e3, "millisecond": 1e3, "milliseconds": 1e3, "s": 1e6,
-             "second": 1e6, "seconds": 1e6},
-    "length": {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "mm": 1e-3, "cm": 1e-2},
-    "angle": {"deg": 1.0, "degree": 1.0, "degrees": 1.0, "rad": 180 / np.pi, "radian": 180 / np.pi,
-              "radians": 180 / np.pi},
-    "frequency": {"hz": 1.0, "hertz": 1.0, "1/s": 1.0},
-}  # fmt: skip
-_ASSUMED = {"time": "us", "length": "m", "angle": "degree", "frequency": "Hz"}
 BANK_SIZE = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """Counts int64[n, channels] and the channels' edges float64[channels + 1] in µs."""
-
-    counts: NDArray[np.int64]
-    edges: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,132 +121,57 @@ def read_measurement(path: Path) -> Measurement:
             return _read(file)
     except OSError as error:
         raise LiveReduceError(f"{path}: cannot be read as HDF5 ({error}); give a NeXus file of histograms") from error
-    except _UnfitError as error:
+    except UnfitError as error:
         raise LiveReduceError(f"{path}: {error}") from error
 
 
-class _UnfitError(Exception):
-    """What is wrong with the file."""
-
-
 def _read(file: h5py.File) -> Measurement:
-    for entry in _children(file, "NXentry"):
-        for data in _children(entry, "NXdata"):
-            signal = _signal(data)
+    for entry in children(file, "NXentry"):
+        for data in children(entry, "NXdata"):
+            signal = signal_of(data)
             if signal is not None and signal.ndim >= 2:
                 return _measurement(entry, data, signal)
-    raise _UnfitError("has no NXentry with an NXdata of detectors by time channels")
+    raise UnfitError("has no NXentry with an NXdata of detectors by time channels")
 
 
 def _measurement(entry: h5py.Group, data: h5py.Group, signal: h5py.Dataset) -> Measurement:
-    axis, edges = _time_axis(data, signal)
-    counts = _whole_counts(np.moveaxis(signal[()], axis, -1).reshape(-1, signal.shape[axis]), signal)
-    n = len(counts)
-    instrument = next(_children(entry, "NXinstrument"), entry)
-    detector = next(_children(instrument, "NXdetector"), data)
+    histogram = read_histogram(data, signal)
+    n = len(histogram.counts)
+    instrument = next(children(entry, "NXinstrument"), entry)
+    detector = next(children(instrument, "NXdetector"), data)
     groups = (detector, data)
-    source = next(_children(instrument, "NXsource"), next(_children(instrument, "NXmoderator"), None))
+    source = next(children(instrument, "NXsource"), next(children(instrument, "NXmoderator"), None))
     if source is None or "distance" not in source:
-        raise _UnfitError("has no distance from source to sample (NXsource or NXmoderator: distance)")
-    frequency = _values(source, "frequency", "frequency") if "frequency" in source else np.array([60.0])
-    name = _text(instrument.get("name")) or "NEXUS"
+        raise UnfitError("has no distance from source to sample (NXsource or NXmoderator: distance)")
+    frequency = values_of(source, "frequency", "frequency") if "frequency" in source else np.array([60.0])
+    name = text_of(instrument.get("name")) or "NEXUS"
     return Measurement(
         name=name,
-        title=_text(entry.get("title")) or f"{name} run",
-        run_number=int(_text(entry.get("run_number")) or 1),
+        title=text_of(entry.get("title")) or f"{name} run",
+        run_number=int(text_of(entry.get("run_number")) or 1),
         frequency=float(frequency[0]),
-        l1=abs(float(_values(source, "distance", "length")[0])),
+        l1=abs(float(values_of(source, "distance", "length")[0])),
         ids=_ids(groups, n),
         l2=_per_detector(groups, "distance", "length", n),
         two_theta=_per_detector(groups, "polar_angle", "angle", n),
         azimuth=_per_detector(groups, "azimuthal_angle", "angle", n, default=0.0),
-        detectors=Histogram(counts, edges),
+        detectors=histogram,
         monitors=tuple(_monitors(entry)),
     )
 
 
 def _monitors(entry: h5py.Group) -> Iterator[MeasuredMonitor]:
-    for place, group in enumerate(_children(entry, "NXmonitor"), 1):
-        signal = _signal(group)
+    for place, group in enumerate(children(entry, "NXmonitor"), 1):
+        signal = signal_of(group)
         if signal is None or "distance" not in group or max(signal.shape, default=0) < 2:
             log.warning("%s has no histogram or no distance: left out", group.name)
             continue
-        axis, edges = _time_axis(group, signal)
-        counts = _whole_counts(np.moveaxis(signal[()], axis, -1).reshape(-1, signal.shape[axis]), signal)
-        if len(counts) != 1:
-            raise _UnfitError(f"{group.name} has {len(counts)} spectra; one is expected of a monitor")
+        histogram = read_histogram(group, signal)
+        if len(histogram.counts) != 1:
+            raise UnfitError(f"{group.name} has {len(histogram.counts)} spectra; one is expected of a monitor")
         digits = re.search(r"(\d+)$", group.name)
         number = int(digits.group(1)) if digits else place
-        yield MeasuredMonitor(number, float(_values(group, "distance", "length")[0]), Histogram(counts, edges))
-
-
-def _children(group: h5py.Group, nx_class: str) -> Iterator[h5py.Group]:
-    """Go through the groups of a class, in the file's order."""
-    for child in group.values():
-        if isinstance(child, h5py.Group) and _text(child.attrs.get("NX_class")) == nx_class:
-            yield child
-
-
-def _text(value: Any) -> str:
-    """Text of a dataset or attribute, whichever way strings or numbers were stored."""
-    if value is None:
-        return ""
-    if isinstance(value, h5py.Dataset):
-        value = value[()]
-    if isinstance(value, np.ndarray):
-        value = value.ravel()[0] if value.size else ""
-    return value.decode("utf-8", "replace").strip("\0 ") if isinstance(value, bytes) else str(value)
-
-
-def _signal(group: h5py.Group) -> h5py.Dataset | None:
-    """Plottable data of a group, by today's convention, the older one, or the name."""
-    for name in (_text(group.attrs.get("signal")), *(k for k, v in group.items() if "signal" in v.attrs), "data"):
-        found = group.get(name) if name else None
-        if isinstance(found, h5py.Dataset) and np.issubdtype(found.dtype, np.number):
-            return found
-    return None
-
-
-def _axis_names(group: h5py.Group, signal: h5py.Dataset) -> list[str]:
-    """Names of the signal's axes, slowest first."""
-    if "axes" in group.attrs:
-        names = np.atleast_1d(group.attrs["axes"]).tolist()
-        return [_text(name) for name in names]
-    if "axes" in signal.attrs:
-        return re.split(r"[:,]", _text(signal.attrs["axes"]).strip("[] "))
-    numbered = {int(np.ravel(v.attrs["axis"])[0]): k for k, v in group.items() if "axis" in v.attrs}
-    return [numbered.get(k + 1, "") for k in range(signal.ndim)]
-
-
-def _time_axis(group: h5py.Group, signal: h5py.Dataset) -> tuple[int, NDArray[np.float64]]:
-    """Which axis of the signal is time of flight, and its channels' edges in µs."""
-    names = _axis_names(group, signal)
-    for axis, name in [*enumerate(names), (signal.ndim - 1, "time_of_flight"), (signal.ndim - 1, "tof")]:
-        found = group.get(name) if name else None
-        if not isinstance(found, h5py.Dataset) or _text(found.attrs.get("units")).lower() not in _UNITS["time"]:
-            continue
-        edges = _values(group, name, "time")
-        if found.ndim != 1 or len(edges) != signal.shape[axis] + 1 or not (np.diff(edges) > 0).all():
-            raise _UnfitError(
-                f"{found.name} has {len(edges)} values for {signal.shape[axis]} channels; "
-                "channel edges are needed: one more than channels, ascending"
-            )
-        return axis, edges
-    raise _UnfitError(f"{group.name}: none of the axes {names} of {signal.name} is a time of flight")
-
-
-def _values(group: h5py.Group, name: str, kind: str) -> NDArray[np.float64]:
-    """Read a dataset in µs, m, degrees or Hz, by its units attribute."""
-    dataset = group[name]
-    units = _text(dataset.attrs.get("units"))
-    if not units:
-        units = _ASSUMED[kind]
-        log.warning("%s says no units: taken as %s", dataset.name, units)
-    factor = _UNITS[kind].get(units.lower())
-    if factor is None:
-        raise _UnfitError(f"{dataset.name} is in {units!r}; known for a {kind}: {', '.join(_UNITS[kind])}")
-    values = np.asarray(dataset[()], dtype=np.float64).ravel()
-    return values if factor == 1.0 else values * factor
+        yield MeasuredMonitor(number, float(values_of(group, "distance", "length")[0]), histogram)
 
 
 def _per_detector(
@@ -265,12 +180,12 @@ def _per_detector(
     """Read one value per detector; a single value is everybody's."""
     for group in groups:
         if name in group:
-            values = _values(group, name, kind)
+            values = values_of(group, name, kind)
             if len(values) not in (1, n):
-                raise _UnfitError(f"{group[name].name} has {len(values)} values for {n} detectors")
+                raise UnfitError(f"{group[name].name} has {len(values)} values for {n} detectors")
             return np.broadcast_to(values, n).copy()
     if default is None:
-        raise _UnfitError(f"{groups[0].name} has no {name}")
+        raise UnfitError(f"{groups[0].name} has no {name}")
     return np.full(n, default)
 
 
@@ -284,10 +199,3 @@ def _ids(groups: tuple[h5py.Group, ...], n: int) -> NDArray[np.int64]:
                     return ids
                 log.warning("%s has repeated or negative numbers: detectors are numbered from 1", group[name].name)
     return np.arange(1, n + 1)
-
-
-def _whole_counts(values: NDArray[Any], signal: h5py.Dataset) -> NDArray[np.int64]:
-    counts = values.astype(np.int64)
-    if (counts != values).any() or (counts < 0).any():
-        raise _UnfitError(f"{signal.name} has values that are no counts; a stream needs whole numbers from 0 up")
-    return counts
