@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from livereduce.config import Config
 from livereduce.config.logs import configure_logging
 from livereduce.errors import LiveReduceError
-from livereduce.recorder.adara import Recorder
+from livereduce.recorder.recording import LINKS, Recorder
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("%s: %s", path, error)
         return 2
     configure_logging(config, "recorder")
-    if config.listener != "adara":
-        log.error("%s: listener is %r; this version records adara streams", path, config.listener)
+    if config.listener not in LINKS:
+        log.error("%s: listener is %r; expected one of %s", path, config.listener, ", ".join(LINKS))
         return 2
     try:
         record(config)

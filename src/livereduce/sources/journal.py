@@ -1,11 +1,11 @@
 """The journal: what arrived, in order, on disk, as files whose names are the index.
 
-``NNNNNN.cCCCC.rRUN.tSTART.qREQUEST.adara``: segment number, connection, run (0 between runs), run start (Unix s),
-the start the connection asked for (EPICS s; 0 now, 1 from the container's beginning). A segment ends at a packet
-boundary unless its connection was cut off. Bytes are those of the wire; they are in the file, and so survive any
+``NNNNNN.cCCCC.rRUN.tSTART.qREQUEST.KIND``: segment number, connection, run (0 between runs), run start (Unix s), the
+start the connection asked for (EPICS s; 0 now, 1 from the container's beginning), kind of stream. A segment ends at a
+packet boundary unless its connection was cut off. Bytes are those of the wire; they are in the file, and so survive any
 process, when `JournalWriter.write` returns, and survive a power loss one `sync_seconds` later.
 
-Does not cover: what the bytes mean (`protocols.adara`).
+Does not cover: what the bytes mean (`protocols`).
 """
 
 import fcntl
@@ -20,7 +20,7 @@ from livereduce.sources.base import BEGIN, Block, Position
 SEGMENT_BYTES = 256 << 20
 SYNC_SECONDS = 1.0
 
-_NAME = re.compile(r"(\d{6,})\.c(\d{4,})\.r(\d+)\.t(\d+)\.q(\d+)\.adara")
+_NAME = re.compile(r"(\d{6,})\.c(\d{4,})\.r(\d+)\.t(\d+)\.q(\d+)\.[a-z_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +106,21 @@ class JournalWriter:
 
     A new writer, after whatever end of the last one, goes on with a new segment and a new connection number.
 
+    Parameters
+    ----------
+    kind
+        Kind of stream, the last part of file names: tools for ADARA files know them by it.
+
     Raises
     ------
     LiveReduceError
         Another process writes this journal.
     """
 
-    def __init__(self, directory: Path, sync_seconds: float = SYNC_SECONDS) -> None:
+    def __init__(self, directory: Path, kind: str = "adara", sync_seconds: float = SYNC_SECONDS) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
+        self._kind = kind
         self._lock = _locked(directory)
         last = max(segments(directory), key=lambda segment: segment.index, default=None)
         self.connection = last.connection if last else 0
@@ -190,7 +196,7 @@ class JournalWriter:
             if self._name is None:
                 raise RuntimeError("write before begin_segment")
             run, start, requested = self._name
-            name = f"{self._index + 1:06d}.c{self.connection:04d}.r{run}.t{start}.q{requested}.adara"
+            name = f"{self._index + 1:06d}.c{self.connection:04d}.r{run}.t{start}.q{requested}.{self._kind}"
             path = self._directory / name
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             self._path, self._size = path, 0

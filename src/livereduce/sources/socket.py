@@ -2,15 +2,20 @@
 
 import time
 from collections.abc import Callable
+from typing import Self
 
 from livereduce.errors import LiveReduceError
 from livereduce.sources.base import Block, Position
-from livereduce.sources.link import Link
+from livereduce.sources.dialects import adara
+from livereduce.sources.link import Link, StreamLink
 from livereduce.sources.resume import Resume
+
+NO_SEGMENTS = 1 << 62
+"""A segment size that is never reached."""
 
 
 class SocketSource:
-    """An ADARA client inside this process, connecting again by itself when the connection is lost.
+    """A client inside this process, connecting again by itself when the connection is lost.
 
     What is not read waits in the server, not here; what was read and not processed is lost with this process. One
     cannot go back.
@@ -18,13 +23,23 @@ class SocketSource:
     Parameters
     ----------
     address
-        ``host:port``; see `Link`.
+        ``host:port`` of an ADARA server; see `Dial`.
     hello_start
         What to ask for at first, EPICS s: 0 = from now, 1 = from the start of the current run.
     """
 
     def __init__(self, address: str, hello_start: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.link = Link(address, Resume(hello_start), clock, segment_bytes=1 << 62)
+        self._read_from(Link(address, adara(NO_SEGMENTS), Resume(hello_start), clock))
+
+    @classmethod
+    def over(cls, link: StreamLink) -> Self:
+        """Read the stream of any link."""
+        source = cls.__new__(cls)
+        source._read_from(link)
+        return source
+
+    def _read_from(self, link: StreamLink) -> None:
+        self.link = link
         self._offset = 0
         self._left = b""
 

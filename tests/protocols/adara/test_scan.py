@@ -7,7 +7,8 @@ import struct
 import pytest
 
 from livereduce.protocols.adara import Geometry, Heartbeat, RunState, RunStatus, Sync, encode, unix_ns
-from livereduce.protocols.adara.scan import Cut, Scan
+from livereduce.protocols.adara.scan import Scan
+from livereduce.protocols.scanning import Cut
 
 START_S = 1_000_000_000
 LARGE = 1 << 40

@@ -1,9 +1,9 @@
 """The little that must be known of a stream while it is written down: packet boundaries, runs, the last pulse."""
 
 import struct
-from typing import NamedTuple
 
 from livereduce.protocols.adara.wire import HEADER_BYTES, PacketType, peek_header, unix_ns
+from livereduce.protocols.scanning import Cut, Scanned
 
 PULSE_TYPES = frozenset(
     {PacketType.RTDL, PacketType.BankedEvent, PacketType.BeamMonitorEvent, PacketType.BankedEventState}
@@ -13,33 +13,6 @@ STATUS_BYTES = HEADER_BYTES + 12
 MAX_OPENING_BYTES = 4096
 
 _RUN = struct.Struct("<2I")
-
-
-class Cut(NamedTuple):
-    """A segment begins at byte `offset` of the chunk; run 0, started at 0, is between runs (or not told)."""
-
-    offset: int
-    run: int
-    run_start_ns: int
-
-
-class Scanned(NamedTuple):
-    """What a chunk holds.
-
-    Attributes
-    ----------
-    cuts
-        In the order of their offsets.
-    settled
-        Bytes of the chunk that can be written down. The rest must come again at the head of the next chunk: it may
-        be the beginning of a packet that starts a segment.
-    broken
-        Why the stream cannot be followed any further, or None.
-    """
-
-    cuts: list[Cut]
-    settled: int
-    broken: str | None
 
 
 class Scan:

@@ -33,8 +33,6 @@ class Scan:
         Packets begun.
     run, run_start_ns
         The last Setup's own; 0, 0 before one.
-    setup
-        The last Setup packet, as it came.
     last_pulse_ns
         Time of the last frame in the stream (Unix ns), None before the first.
     """
@@ -43,7 +41,6 @@ class Scan:
         self.packets = 0
         self.run = 0
         self.run_start_ns = 0
-        self.setup = b""
         self.last_pulse_ns: int | None = None
         self._segment_bytes = segment_bytes
         self._in_segment = 0
@@ -88,7 +85,6 @@ class Scan:
 
     def _begin(self, chunk: bytes | memoryview, at: int, head: Head, cuts: list[Cut]) -> None:
         if head.type == PacketType.SETUP:
-            self.setup = bytes(chunk[at : at + head.size])
             run = read_run(chunk, at + head.body)
         else:
             run = self.run, self.run_start_ns
