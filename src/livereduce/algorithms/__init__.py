@@ -6,13 +6,14 @@ registers all of them (see `declaration`), which is what makes them known to scr
 
 from livereduce.algorithms.arithmetic import divide, minus, multiply, plus, power, scale
 from livereduce.algorithms.ascii import load_ascii, save_ascii
+from livereduce.algorithms.background import calculate_flat_background
 from livereduce.algorithms.binning import rebin, rebin_to_workspace
-from livereduce.algorithms.calibrating import (
-    align_detectors,
+from livereduce.algorithms.calibrating import align_detectors
+from livereduce.algorithms.calibration_files import (
     load_cal_file,
     load_detectors_grouping_file,
     load_diff_cal,
-    load_mask_file,
+    load_mask,
 )
 from livereduce.algorithms.conversion import (
     convert_from_distribution,
@@ -39,7 +40,9 @@ from livereduce.algorithms.fitting_peak import fit_peak
 from livereduce.algorithms.focusing import diffraction_focussing
 from livereduce.algorithms.grouping import group_detectors
 from livereduce.algorithms.instruments import edit_instrument_geometry, load_empty_instrument, load_instrument
+from livereduce.algorithms.logs import add_time_series_log
 from livereduce.algorithms.masking import mask_bins, mask_detectors
+from livereduce.algorithms.merging import merge_runs
 from livereduce.algorithms.naming import (
     clone_workspace,
     delete_workspace,
@@ -52,18 +55,24 @@ from livereduce.algorithms.nexus_loading import load_nexus_processed
 from livereduce.algorithms.nexus_saving import save_nexus
 from livereduce.algorithms.normalise import normalise_by_current
 from livereduce.algorithms.peaks import find_peaks, strip_peaks, strip_vanadium_peaks
+from livereduce.algorithms.plotting import save_plot_1d
+from livereduce.algorithms.reflectometry import ref_roi
 from livereduce.algorithms.resampling import resample_x
 from livereduce.algorithms.sample import create_sample_workspace
 from livereduce.algorithms.shifting import change_bin_offset, scale_x
+from livereduce.algorithms.smoothing import fft_smooth
 from livereduce.algorithms.spectra import extract_single_spectrum, sum_spectra, transpose
 from livereduce.algorithms.stacking import append_spectra, conjoin_workspaces
 from livereduce.algorithms.units import convert_units
 from livereduce.algorithms.values_of_bins import logarithm, replace_special_values, smooth_data
+from livereduce.algorithms.weighting import set_uncertainties, weighted_mean
 
 __all__ = [
     "add_sample_log",
+    "add_time_series_log",
     "align_detectors",
     "append_spectra",
+    "calculate_flat_background",
     "change_bin_offset",
     "clone_workspace",
     "compress_events",
@@ -87,6 +96,7 @@ __all__ = [
     "evaluate_function",
     "extract_single_spectrum",
     "extract_spectra",
+    "fft_smooth",
     "filter_by_log_value",
     "filter_by_time",
     "filter_by_x_value",
@@ -102,11 +112,12 @@ __all__ = [
     "load_diff_cal",
     "load_empty_instrument",
     "load_instrument",
-    "load_mask_file",
+    "load_mask",
     "load_nexus_processed",
     "logarithm",
     "mask_bins",
     "mask_detectors",
+    "merge_runs",
     "minus",
     "multiply",
     "normalise_by_current",
@@ -114,17 +125,21 @@ __all__ = [
     "power",
     "rebin",
     "rebin_to_workspace",
+    "ref_roi",
     "rename_workspace",
     "replace_special_values",
     "resample_x",
     "save_ascii",
     "save_nexus",
+    "save_plot_1d",
     "scale",
     "scale_x",
+    "set_uncertainties",
     "smooth_data",
     "strip_peaks",
     "strip_vanadium_peaks",
     "sum_spectra",
     "transpose",
     "un_group_workspace",
+    "weighted_mean",
 ]

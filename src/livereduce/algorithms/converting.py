@@ -8,18 +8,44 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from livereduce.algorithms.arithmetic import as_histogram
 from livereduce.algorithms.binning import point_edges
+from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.respelling import Spelling, column_key, respelled
 from livereduce.geometry.units import Conversion
 from livereduce.workspaces import LINEAR, Curve, EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part, Plan
 from livereduce.workspaces.arrays import F64, I32, AnyArray, Bool, Column, frozen
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Quadratic(Conversion):
+    """The X for which ``X + bend X² = factor TOF + offset``: the root that tends to the linear one as bend does to 0.
+
+    Attributes
+    ----------
+    bend
+        float64[n].
+    """
+
+    bend: F64 | float = 0.0
+
+    def from_tof(self, tof: npt.ArrayLike, rows: npt.ArrayLike | None = None) -> F64:
+        """X at times of flight in µs; NaN where there is none. Shapes are those of a `Conversion`."""
+        factor, offset, _ = self._of(rows)
+        bend = np.broadcast_to(np.asarray(self.bend, np.float64), self.factor.shape)
+        bend = bend[:, None] if rows is None else bend[np.asarray(rows)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = factor * np.asarray(tof, np.float64) + offset
+            # this form loses no digits where bend is small
+            x = 2.0 * y / (1.0 + np.sqrt(1.0 + 4.0 * bend * y))
+        return np.where(factor == 0.0, np.nan, x)
 
 
 def converted(ws: MatrixWorkspace, source: Conversion, target: Conversion) -> MatrixWorkspace:
@@ -123,6 +149,8 @@ def converted_rows(
 
 def x_at(target: Conversion, tof: F64) -> F64:
     """X at times of flight, a row per spectrum, in the same floating-point steps as for events; NaN where none."""
+    if isinstance(target, Quadratic):
+        return target.from_tof(tof)
     intercept = np.broadcast_to(np.asarray(target.intercept, np.float64), target.factor.shape)[:, None]
     with np.errstate(all="ignore"):
         y = tof * target.factor[:, None] + target.offset[:, None]
@@ -239,7 +267,9 @@ def converted_plan(plan: Plan, source: Conversion, target: Conversion) -> Plan |
 
 
 def curve_of(conversion: Conversion) -> Curve | None:
-    """Return the conversion's curve, None if it differs between spectra."""
+    """Return the conversion's curve, None if it differs between spectra or is none a plan has."""
+    if isinstance(conversion, Quadratic):
+        return None
     different = np.unique(np.asarray(conversion.intercept, np.float64)[..., None])
     different = different[~np.isnan(different)]
     return Curve(conversion.power, conversion.slope, float(different[0])) if len(different) == 1 else None
@@ -269,7 +299,7 @@ def respelled_by(part: Part, source: Conversion, target: Conversion) -> Part:
     """Return the part in the target's unit by a second table: for conversions that no plan says."""
     rows = spectrum_of_pixel(part.plan, part.table.n_pixels)
     intercept = np.broadcast_to(np.asarray(target.intercept, np.float64), target.factor.shape)
-    # beyond all the others, so that every X has a time of flight
+    # the intercept beyond all the others, so that every X has a time of flight
     common = float(np.nanmin(intercept) if target.slope > 0 else np.nanmax(intercept))
     factor = np.where(target.factor > 0, target.factor, 1.0)[rows]
     spelling = Spelling(target.unit, factor, np.zeros(len(rows)), Curve(target.power, target.slope, common))
@@ -278,6 +308,8 @@ def respelled_by(part: Part, source: Conversion, target: Conversion) -> Part:
         at = rows[pix]
         return target.from_tof(source.to_tof(x, rows=at), rows=at)
 
-    columns = (source.factor, source.offset, np.atleast_1d(source.intercept), target.factor, target.offset, intercept)
+    columns = [source.factor, source.offset, np.atleast_1d(source.intercept), target.factor, target.offset, intercept]
+    if isinstance(target, Quadratic):
+        columns.append(np.atleast_1d(target.bend))
     key = (source.unit, target.unit, target.power, target.slope, *column_key(*columns))
     return respelled(part, key, x_of, spelling)

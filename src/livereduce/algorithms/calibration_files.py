@@ -1,0 +1,293 @@
+"""What was found out about detectors, from files: constants, groups and masks, as workspaces.
+
+A file that scripts name at every chunk is read once, and again when it changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from livereduce.algorithms.by_detector import calibration_table, instrument_of, mask_workspace, per_detector, warn
+from livereduce.algorithms.declaration import OutputName, algorithm
+from livereduce.algorithms.files import check_exists
+from livereduce.algorithms.instruments import instrument_named, loaded_instrument
+from livereduce.geometry import Instrument, instrument_from_flight_paths
+from livereduce.geometry.calibration import Calibration, load_cal, load_diffraction_calibration
+from livereduce.geometry.grouping import Grouping, load_grouping
+from livereduce.geometry.grouping import load_mask as read_mask
+from livereduce.geometry.units import geometric_difc
+from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace, Workspace, WorkspaceStore
+from livereduce.workspaces.arrays import I64
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def calibration_of(path: Path, ws: MatrixWorkspace) -> Calibration:
+    """Return the calibration in a file, HDF5 or five columns; read again only when the file or the geometry changes."""
+    check_exists(path)
+    if _is_hdf5(path):
+        return _diffraction_calibration(path, _version(path))
+    return _five_columns(path, _version(path), instrument_of(ws))
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_HDF5)) == _HDF5
+
+
+def _version(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=4)
+def _diffraction_calibration(path: Path, version: tuple[int, int]) -> Calibration:
+    return load_diffraction_calibration(path)
+
+
+@lru_cache(maxsize=4)
+def _five_columns(path: Path, version: tuple[int, int], instrument: Instrument) -> Calibration:
+    found = load_cal(path, instrument)
+    warn("calibration", found.warnings)
+    return found
+
+
+@lru_cache(maxsize=4)
+def _grouping(path: Path, version: tuple[int, int], instrument: Instrument) -> Grouping:
+    found = load_grouping(path, instrument, _spectrum_numbers(instrument))
+    warn("grouping", found.warnings)
+    return found
+
+
+def _spectrum_numbers(instrument: Instrument) -> I64:
+    """Spectrum of each detector where nobody says: one a detector, numbered from 1, as live data come."""
+    numbers: I64 = np.where(instrument.monitor, 0, np.cumsum(~instrument.monitor))
+    return numbers
+
+
+def groups_in_file(path: Path, ws: MatrixWorkspace) -> I64:
+    """Group of each detector of the workspace's spectra, one after another (0: none), from a file of any kind.
+
+    Detectors that a calibration file says not to use are in no group.
+    """
+    check_exists(path)
+    ids = ws.spectra.ids
+    head = path.read_bytes()[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if path.suffix.lower() == ".map" or head.startswith(b"<"):
+        instrument = instrument_of(ws)
+        rows = instrument.rows_of(ids)
+        return np.where(rows >= 0, _grouping(path, _version(path), instrument).group[rows], 0)
+    found = calibration_of(path, ws).ordered(ids)
+    return np.where(found.use, found.group, 0)
+
+
+class DiffCal(NamedTuple):
+    """What a diffraction calibration says, as workspaces; those not asked for are None.
+
+    Attributes
+    ----------
+    output_grouping_workspace, output_mask_workspace
+        Group, and 1 for masked, of each detector.
+    output_cal_workspace
+        Table of the constants.
+    """
+
+    output_grouping_workspace: Any
+    output_mask_workspace: Any
+    output_cal_workspace: Any
+
+
+@algorithm("LoadDiffCal")
+def load_diff_cal(
+    store: WorkspaceStore,
+    filename: Path,
+    workspace_name: OutputName,
+    input_workspace: MatrixWorkspace | None = None,
+    instrument_name: str = "",
+    instrument_filename: Path | None = None,
+    make_grouping_workspace: bool = True,
+    make_cal_workspace: bool = True,
+    make_mask_workspace: bool = True,
+) -> DiffCal:
+    """Read a diffraction calibration (HDF5, or five-column text) into workspaces.
+
+    Parameters
+    ----------
+    filename
+        The file.
+    workspace_name
+        The workspaces are called this and ``_group``, ``_mask``, ``_cal``.
+    input_workspace
+        A workspace whose instrument the file is for.
+    instrument_name, instrument_filename
+        The same by name or definition. Without any of the three, an HDF5 file speaks for itself.
+    make_grouping_workspace, make_cal_workspace, make_mask_workspace
+        Which of the three to make.
+    """
+    calibration, instrument = _loaded(filename, input_workspace, instrument_name, instrument_filename)
+    ordered = calibration.ordered(instrument.ids)
+    made = DiffCal(
+        per_detector(instrument, ordered.group, title="grouping") if make_grouping_workspace else None,
+        mask_workspace(instrument, ~ordered.use & ~instrument.monitor) if make_mask_workspace else None,
+        calibration_table(calibration) if make_cal_workspace else None,
+    )
+    return DiffCal(*_stored(store, workspace_name, ("group", "mask", "cal"), made))
+
+
+class CalFile(NamedTuple):
+    """What a five-column file says, as workspaces; those not asked for are None.
+
+    Attributes
+    ----------
+    output_offsets_workspace, output_grouping_workspace, output_mask_workspace
+        Offset, group, and 1 for masked, of each detector.
+    """
+
+    output_offsets_workspace: Any
+    output_grouping_workspace: Any
+    output_mask_workspace: Any
+
+
+@algorithm("LoadCalFile")
+def load_cal_file(
+    store: WorkspaceStore,
+    cal_filename: Path,
+    workspace_name: OutputName,
+    input_workspace: MatrixWorkspace | None = None,
+    instrument_name: str = "",
+    instrument_filename: Path | None = None,
+    make_grouping_workspace: bool = True,
+    make_offsets_workspace: bool = True,
+    make_mask_workspace: bool = True,
+) -> CalFile:
+    """Read a five-column calibration (number, detector, offset, select, group) into workspaces.
+
+    Parameters
+    ----------
+    cal_filename
+        The file.
+    workspace_name
+        The workspaces are called this and ``_offsets``, ``_group``, ``_mask``.
+    input_workspace
+        A workspace whose instrument the file is for.
+    instrument_name, instrument_filename
+        The same by name or definition.
+    make_grouping_workspace, make_offsets_workspace, make_mask_workspace
+        Which of the three to make.
+    """
+    calibration, instrument = _loaded(cal_filename, input_workspace, instrument_name, instrument_filename)
+    ordered = calibration.ordered(instrument.ids)
+    nominal = geometric_difc(instrument.l1, instrument.l2, instrument.two_theta)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        offset = np.where(ordered.use & (ordered.difc > 0), nominal / ordered.difc - 1.0, 0.0)
+    made = CalFile(
+        per_detector(instrument, offset, title="offsets") if make_offsets_workspace else None,
+        per_detector(instrument, ordered.group, title="grouping") if make_grouping_workspace else None,
+        mask_workspace(instrument, ~ordered.use & ~instrument.monitor) if make_mask_workspace else None,
+    )
+    return CalFile(*_stored(store, workspace_name, ("offsets", "group", "mask"), made))
+
+
+def _loaded(
+    filename: Path, ws: MatrixWorkspace | None, name: str, definition: Path | None
+) -> tuple[Calibration, Instrument]:
+    """Read a calibration for the instrument meant; of HDF5 the file's own detectors, if none is."""
+    check_exists(filename)
+    if ws is not None:
+        instrument = instrument_of(ws)
+    elif name or definition is not None:
+        instrument = loaded_instrument(definition, name)
+    elif _is_hdf5(filename):
+        calibration = load_diffraction_calibration(filename)
+        return calibration, _bare_instrument(calibration)
+    else:
+        raise ValueError("give InputWorkspace, InstrumentName or InstrumentFilename: offsets are on top of positions")
+    if _is_hdf5(filename):
+        return load_diffraction_calibration(filename), instrument
+    found = load_cal(filename, instrument)
+    warn("LoadCalFile", found.warnings)
+    return found, instrument
+
+
+def _bare_instrument(calibration: Calibration) -> Instrument:
+    """Instrument that only says which detectors there are."""
+    ids = np.unique(calibration.ids)
+    nothing = np.zeros(len(ids))
+    return instrument_from_flight_paths(calibration.instrument, ids, nothing, nothing, nothing > 0, 0.0)
+
+
+def _stored(
+    store: WorkspaceStore, name: str, suffixes: Sequence[str], workspaces: Sequence[Workspace | None]
+) -> list[Workspace | None]:
+    return [
+        None if ws is None else store.replace(f"{name}_{suffix}", ws)
+        for suffix, ws in zip(suffixes, workspaces, strict=True)
+    ]
+
+
+@algorithm("LoadDetectorsGroupingFile")
+def load_detectors_grouping_file(
+    input_file: Path, input_workspace: MatrixWorkspace | None = None
+) -> HistogramWorkspace:
+    """Read a grouping file (XML or ``.map``) into a workspace with the group of each detector.
+
+    Parameters
+    ----------
+    input_file
+        The file.
+    input_workspace
+        A workspace whose instrument the file is for; without, an XML file has to name it.
+    """
+    check_exists(input_file)
+    if input_workspace is not None:
+        instrument = instrument_of(input_workspace)
+    else:
+        name = re.search(r"<detector-grouping[^>]*\binstrument\s*=\s*[\"']([^\"']+)", input_file.read_text("utf-8"))
+        if name is None:
+            raise ValueError("InputWorkspace: must be given, the file does not name an instrument")
+        instrument = instrument_named(name[1])
+    found = load_grouping(input_file, instrument, _spectrum_numbers(instrument))
+    warn("LoadDetectorsGroupingFile", found.warnings)
+    return per_detector(instrument, found.group, title="grouping")
+
+
+@algorithm("LoadMask", outputs_after="input_file")
+def load_mask(
+    instrument: str,
+    input_file: Path,
+    ref_workspace: MatrixWorkspace | None = None,
+) -> HistogramWorkspace:
+    """Read a mask file (XML or ``.msk``) into a mask workspace: 1, and marked as masked, for each masked detector.
+
+    Parameters
+    ----------
+    instrument
+        Name of the instrument, or the file of its definition; not needed with a reference workspace.
+    input_file
+        The file.
+    ref_workspace
+        A workspace whose instrument the file is for, and whose spectrum numbers it means.
+    """
+    check_exists(input_file)
+    if ref_workspace is not None:
+        found = instrument_of(ref_workspace)
+        numbers = _numbers_in(ref_workspace, found)
+    else:
+        is_file = instrument.lower().endswith(".xml")
+        found = loaded_instrument(Path(instrument) if is_file else None, "" if is_file else instrument)
+        numbers = _spectrum_numbers(found)
+    return mask_workspace(found, read_mask(input_file, found, numbers))
+
+
+def _numbers_in(ws: MatrixWorkspace, instrument: Instrument) -> I64:
+    """Spectrum number of each detector, 0 for those in no spectrum."""
+    rows = instrument.rows_of(ws.spectra.ids)
+    numbers = np.zeros(len(instrument), np.int64)
+    numbers[rows[rows >= 0]] = np.repeat(ws.spectra.numbers, np.diff(ws.spectra.start))[rows >= 0]
+    return numbers

@@ -1,0 +1,172 @@
+"""DiffractionFocussing: spectra summed by group."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from livereduce.algorithms.binning import edges_from, point_edges
+from livereduce.algorithms.by_detector import values_of
+from livereduce.algorithms.calibration_files import groups_in_file
+from livereduce.algorithms.declaration import Numbers, algorithm
+from livereduce.algorithms.grouping import Group, grouped
+from livereduce.algorithms.kernels import rebin_rows
+from livereduce.algorithms.operands import as_histogram
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Spectra
+from livereduce.workspaces.arrays import F64, I64
+
+log = logging.getLogger(__name__)
+
+
+@algorithm("DiffractionFocussing", version=2)
+def diffraction_focussing(
+    ws: MatrixWorkspace,
+    grouping_file_name: Path | None = None,
+    grouping_workspace: MatrixWorkspace | None = None,
+    preserve_events: bool = True,
+    d_min: Numbers = (),
+    d_max: Numbers = (),
+    delta: Numbers = (),
+) -> MatrixWorkspace:
+    """Sum the spectra of each group; output spectra are in the order of, and numbered as, their groups.
+
+    A histogram is first rebinned, each group to logarithmic bins from its least to its greatest X, as many as there
+    were; values of bins that are partly masked are scaled up to the full number of spectra. Events are joined and keep
+    the bins they have in common.
+
+    Parameters
+    ----------
+    ws
+        Usually in d-spacing. Spectra in no group, and masked ones, are left out.
+    grouping_file_name
+        Five-column calibration (``.cal``), HDF5 calibration or grouping XML.
+    grouping_workspace
+        Group of each detector as a workspace.
+    preserve_events
+        Whether events stay events or become a histogram.
+    d_min, d_max, delta
+        Bins of each group, or of all: limits and step, a negative one logarithmic. All groups must come to the same
+        number of bins.
+    """
+    if (grouping_file_name is None) == (grouping_workspace is None):
+        raise ValueError("give GroupingFileName or GroupingWorkspace, one of the two")
+    if grouping_workspace is not None:
+        of_detector = values_of(grouping_workspace, ws.spectra.ids).astype(np.int64)
+    else:
+        assert grouping_file_name is not None
+        of_detector = groups_in_file(grouping_file_name, ws)
+    groups = spectrum_groups(ws.spectra, of_detector)
+    edges = _bins_given(len(groups), d_min, d_max, delta)
+    return focused(ws, groups, edges, preserve_events=preserve_events)
+
+
+def spectrum_groups(spectra: Spectra, of_detector: I64) -> list[Group]:
+    """Groups in ascending order, from the group of each detector of the spectra; mixed spectra are in none."""
+    lengths = np.diff(spectra.start)
+    filled = np.flatnonzero(lengths)
+    least, greatest = (f.reduceat(of_detector, spectra.start[filled]) for f in (np.minimum, np.maximum))
+    mixed = least != greatest
+    if mixed.any():
+        log.warning("%d spectra have detectors of several groups: they are left out", np.count_nonzero(mixed))
+    used = (least > 0) & ~mixed
+    of_spectrum, index = least[used], filled[used]
+    order = np.argsort(of_spectrum, kind="stable")
+    numbers, first = np.unique(of_spectrum[order], return_index=True)
+    if not len(numbers):
+        raise ValueError("no detector of the workspace is in a group")
+    return [Group(int(n), m) for n, m in zip(numbers, np.split(index[order], first[1:]), strict=True)]
+
+
+def focused(
+    ws: MatrixWorkspace, groups: list[Group], edges: F64 | None = None, *, preserve_events: bool = True
+) -> MatrixWorkspace:
+    """Return one spectrum a group, in these bins (a row for all or one each) or in those said by the module."""
+    if isinstance(ws, EventWorkspace) and not any(
+        p.plan.factors and (p.plan.factors.per_bin or p.plan.factors.per_spectrum) for p in ws.parts
+    ):
+        joined = _joined_events(ws, groups, edges)
+        return joined if preserve_events else joined.to_histogram()
+    histogram = as_histogram(ws)
+    return _summed_histogram(histogram, groups, group_edges(histogram, groups) if edges is None else edges)
+
+
+def _joined_events(ws: EventWorkspace, groups: list[Group], edges: F64 | None) -> EventWorkspace:
+    if edges is None and not ws.default_binning:
+        edges = ws.edges if ws.edges.ndim == 1 else group_edges(ws, groups)
+    joined = grouped(ws.replaced(edges=None), groups)
+    assert isinstance(joined, EventWorkspace)
+    return joined.replaced(edges=edges)
+
+
+def group_edges(ws: MatrixWorkspace, groups: list[Group]) -> F64:
+    """Logarithmic bins of each group from its least to its greatest X, as many as the workspace has.
+
+    The step is the mean one in the logarithm, (ln max - ln min) / bins, taken as a relative step; so the last edge
+    falls a little short of the greatest X. A least X that is not positive becomes the greatest divided by the bins.
+    """
+    n = ws.n_bins
+    x = point_edges(np.atleast_2d(ws.x), ws.is_histogram)
+    low, high = (np.broadcast_to(end, ws.n_spectra) for end in (x[:, 0], x[:, -1]))
+    rows = []
+    for group in groups:
+        least, greatest = float(low[group.indices].min()), float(high[group.indices].max())
+        if least <= 0:
+            least = greatest / n
+        step = (np.log(greatest) - np.log(least)) / n
+        rows.append(least * (1 + step) ** np.arange(n + 1))
+    return np.array(rows) if any(not np.array_equal(row, rows[0]) for row in rows) else rows[0]
+
+
+def _bins_given(groups: int, d_min: Numbers, d_max: Numbers, delta: Numbers) -> F64 | None:
+    limits = {"DMin": d_min, "DMax": d_max, "Delta": delta}
+    columns = {name: np.atleast_1d(np.asarray(values, np.float64)) for name, values in limits.items()}
+    given = [name for name, values in columns.items() if len(values)]
+    if not given:
+        return None
+    if len(given) < 3:
+        raise ValueError(f"give all of DMin, DMax and Delta, or none; found only {', '.join(given)}")
+    for name, values in columns.items():
+        if len(values) not in (1, groups):
+            raise ValueError(f"{name}: {len(values)} values for {groups} groups; expected one, or one each")
+    params = zip(*(np.broadcast_to(columns[name], groups) for name in ("DMin", "Delta", "DMax")), strict=True)
+    rows = [edges_from(row) for row in params]
+    if len({len(row) for row in rows}) > 1:
+        counts = ", ".join(str(len(row) - 1) for row in rows)
+        raise ValueError(f"the groups come to different numbers of bins ({counts}); a workspace has the same in each")
+    return rows[0] if all(np.array_equal(row, rows[0]) for row in rows) else np.array(rows)
+
+
+def _summed_histogram(ws: HistogramWorkspace, groups: list[Group], edges: F64) -> HistogramWorkspace:
+    rows = np.broadcast_to(edges, (len(groups), edges.shape[-1]))
+    shape = (len(groups), edges.shape[-1] - 1)
+    y, e2 = np.zeros(shape), np.zeros(shape)
+    for i, group in enumerate(groups):
+        members = group.indices[~ws.spectra.masked[group.indices]]
+        if len(members):
+            y[i], e2[i] = _sum_of(ws, members, np.ascontiguousarray(rows[i]))
+    of_groups = grouped(HistogramWorkspace(np.zeros(1), np.zeros((ws.n_spectra, 1)), spectra=ws.spectra), groups)
+    result: HistogramWorkspace = ws.replaced(
+        x=edges, y=y, e2=e2, e=None, dx=None, bin_mask=None, spectra=of_groups.spectra
+    )
+    return result
+
+
+def _sum_of(ws: HistogramWorkspace, members: I64, edges: F64) -> tuple[F64, F64]:
+    x = np.atleast_2d(point_edges(ws.x, ws.is_histogram))
+    x = np.ascontiguousarray(x if len(x) == 1 else x[members])
+
+    def shared_out(values: F64, variances: F64, distribution: bool) -> tuple[F64, F64]:
+        out = np.zeros((len(members), len(edges) - 1)), np.zeros((len(members), len(edges) - 1))
+        rebin_rows(x, values, variances, edges, distribution, *out)
+        return out
+
+    y, e2 = (rows.sum(axis=0) for rows in shared_out(ws.y[members], ws.e2[members], ws.distribution))
+    if ws.bin_mask is None or not ws.bin_mask[members].any():
+        return y, e2
+    # share of each new bin that is masked in a spectrum; the rest stands for all of it
+    masked = ws.bin_mask[members].astype(np.float64)
+    share = shared_out(masked, masked, True)[0].sum(axis=0) / len(members)
+    scale = np.divide(1.0, 1.0 - share, out=np.zeros_like(share), where=share < 1.0 - 1e-12)
+    return y * scale, e2 * scale**2

@@ -1,0 +1,210 @@
+"""Instruments for workspaces: LoadInstrument, LoadEmptyInstrument, EditInstrumentGeometry."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from livereduce.algorithms.declaration import Integers, Numbers, algorithm
+from livereduce.algorithms.files import check_exists
+from livereduce.geometry import GeometryError, Instrument, find_definition, load_idf
+from livereduce.workspaces import (
+    Detectors,
+    EventWorkspace,
+    HistogramWorkspace,
+    MatrixWorkspace,
+    Spectra,
+    SpectrumGeometry,
+)
+from livereduce.workspaces.arrays import F64
+
+log = logging.getLogger(__name__)
+
+# Folders with <NAME>_Definition*.xml, searched in this order; the first is where Mantid keeps what it downloads.
+definition_folders: list[Path] = [Path("~/.mantid/instrument")]
+
+
+def instrument_named(name: str, when: datetime | None = None) -> Instrument:
+    """Load the definition of an instrument that is valid now, or at a time, from the `definition_folders`.
+
+    Raises
+    ------
+    ValueError
+        No folder has one.
+    """
+    for folder in definition_folders:
+        try:
+            return load_idf(find_definition(folder.expanduser(), name, when or datetime.now(UTC)))
+        except GeometryError as error:
+            log.debug("%s", error)
+    looked = ", ".join(map(str, definition_folders))
+    raise ValueError(f"InstrumentName: no {name}_Definition*.xml in {looked}; put it there, or give Filename")
+
+
+def loaded_instrument(filename: Path | None, name: str, xml: str = "") -> Instrument:
+    """Load an instrument from whichever is given: a definition's text, its file, or the instrument's name."""
+    if xml:
+        return load_idf(xml)
+    if filename is not None:
+        check_exists(filename)
+        return load_idf(filename)
+    if not name:
+        raise ValueError("give Filename or InstrumentName")
+    return instrument_named(name)
+
+
+@algorithm("LoadInstrument", names={"instrument_xml": "InstrumentXML"}, in_place=["workspace"])
+def load_instrument(
+    workspace: MatrixWorkspace,
+    filename: Path | None = None,
+    instrument_name: str = "",
+    instrument_xml: str = "",
+    rewrite_spectra_map: bool = False,
+) -> MatrixWorkspace:
+    """Give a workspace the geometry of an instrument definition.
+
+    Parameters
+    ----------
+    workspace
+        The workspace, which is changed.
+    filename, instrument_name, instrument_xml
+        The definition: a file, the instrument's name, or the text itself.
+    rewrite_spectra_map
+        Whether spectra get the instrument's detectors one by one in the order of their IDs. Events keep their
+        detectors, and spectra without any always get them so.
+    """
+    instrument = loaded_instrument(filename, instrument_name, instrument_xml)
+    spectra = workspace.spectra
+    if not isinstance(workspace, EventWorkspace) and (rewrite_spectra_map or not len(spectra.ids)):
+        order = np.argsort(instrument.ids, kind="stable")[: workspace.n_spectra]
+        start = np.minimum(np.arange(len(spectra) + 1), len(order))
+        spectra = Spectra(spectra.numbers, instrument.ids[order], start, masked=spectra.masked)
+    ids = workspace.detectors.ids if len(workspace.detectors) else instrument.ids
+    detectors = detectors_in(instrument, ids)
+    unknown = np.setdiff1d(spectra.ids, instrument.ids)
+    if len(unknown):
+        log.warning(
+            "LoadInstrument: %d detectors are not in %s, the first is %d", len(unknown), instrument.name, unknown[0]
+        )
+    plain = Spectra(spectra.numbers, spectra.ids, spectra.start, masked=spectra.masked)  # without edited geometry
+    result: MatrixWorkspace = workspace.replaced(detectors=detectors, spectra=plain)
+    return result
+
+
+def detectors_in(instrument: Instrument, ids: npt.NDArray[np.int64]) -> Detectors:
+    """Place detectors by their IDs; those the instrument does not know have no place."""
+    rows = instrument.rows_of(ids)
+    if np.array_equal(rows, np.arange(len(instrument))):
+        return Detectors.from_instrument(instrument)
+    known = rows >= 0
+    return Detectors(
+        ids,
+        known & instrument.monitor[rows],
+        l1=instrument.l1,
+        l2=np.where(known, instrument.l2[rows], np.nan),
+        two_theta=np.where(known, instrument.two_theta[rows], np.nan),
+        positions=np.where(known[:, None], instrument.positions[rows], np.nan),
+        instrument=instrument,
+    )
+
+
+@algorithm("LoadEmptyInstrument")
+def load_empty_instrument(
+    filename: Path | None = None,
+    instrument_name: str = "",
+    detector_value: float = 1.0,
+    monitor_value: float = 2.0,
+) -> HistogramWorkspace:
+    """Make a workspace with one spectrum, of one value, for every detector of an instrument definition.
+
+    Parameters
+    ----------
+    filename, instrument_name
+        The definition: a file, or the instrument's name.
+    detector_value, monitor_value
+        Values of detectors and of monitors; the errors are zero.
+    """
+    instrument = loaded_instrument(filename, instrument_name)
+    detectors = Detectors.from_instrument(instrument)
+    y = np.where(instrument.monitor, monitor_value, detector_value).reshape(-1, 1)
+    spectra = Spectra(np.arange(1, len(detectors) + 1), detectors.ids)
+    return HistogramWorkspace(np.array([0.0, 1.0]), y, detectors=detectors, spectra=spectra, title=instrument.name)
+
+
+@algorithm(
+    "EditInstrumentGeometry",
+    names={"spectrum_ids": "SpectrumIDs", "detector_ids": "DetectorIDs"},
+    in_place=["workspace"],
+)
+def edit_instrument_geometry(
+    workspace: MatrixWorkspace,
+    primary_flight_path: float | None = None,
+    spectrum_ids: Integers = (),
+    l2: Numbers = (),
+    polar: Numbers = (),
+    azimuthal: Numbers = (),
+    detector_ids: Integers = (),
+    instrument_name: str = "",
+) -> MatrixWorkspace:
+    """Say what flight paths and angle spectra have, whatever their detectors: for spectra that are sums of many.
+
+    Parameters
+    ----------
+    workspace
+        The workspace, which is changed.
+    primary_flight_path
+        Source to sample, m; by default it stays.
+    spectrum_ids
+        Spectrum numbers of those to change; by default all.
+    l2
+        Sample to detector of each of these spectra, m.
+    polar
+        Scattering angle of each, degrees.
+    azimuthal
+        Accepted for scripts that give it; nothing here depends on it.
+    detector_ids
+        New detector ID of each of these spectra, in place of those it has.
+    instrument_name
+        Accepted for scripts that give it; the instrument keeps its name.
+    """
+    indices = np.arange(workspace.n_spectra)
+    if len(np.atleast_1d(spectrum_ids)):
+        indices = workspace.spectra.index_of_numbers(spectrum_ids)
+        if np.any(indices < 0):
+            raise ValueError(f"SpectrumIDs: there is no spectrum number {np.asarray(spectrum_ids)[indices < 0][0]}")
+    old = workspace.spectra.geometry_from(workspace.detectors)
+    paths = _changed(old.l2, indices, l2, "L2")
+    angles = _changed(old.two_theta, indices, np.radians(polar), "Polar")
+    if np.any(paths[indices] <= 0):
+        raise ValueError(f"L2: must be positive, found {paths[indices].min():g}")
+    l1 = old.l1 if primary_flight_path is None else primary_flight_path
+    spectra = workspace.spectra
+    if len(np.atleast_1d(detector_ids)):
+        spectra = _with_detectors(spectra, indices, np.asarray(detector_ids, np.int64))
+    result: MatrixWorkspace = workspace.replaced(spectra=spectra.with_geometry(SpectrumGeometry(l1, paths, angles)))
+    return result
+
+
+def _changed(values: F64, indices: npt.NDArray[np.int64], new: Numbers, what: str) -> F64:
+    new = np.atleast_1d(np.asarray(new, np.float64))
+    result = np.array(values)
+    if not len(new):
+        return result
+    if len(new) != len(indices):
+        raise ValueError(f"{what}: {len(new)} values for {len(indices)} spectra")
+    result[indices] = new
+    return result
+
+
+def _with_detectors(spectra: Spectra, indices: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]) -> Spectra:
+    if len(ids) != len(indices):
+        raise ValueError(f"DetectorIDs: {len(ids)} values for {len(indices)} spectra")
+    groups = [spectra.detector_ids(i) for i in range(len(spectra))]
+    for index, detector in zip(indices.tolist(), ids, strict=True):
+        groups[index] = np.array([detector])
+    start = np.concatenate([[0], np.cumsum([len(group) for group in groups])])
+    return Spectra(spectra.numbers, np.concatenate(groups), start, masked=spectra.masked)

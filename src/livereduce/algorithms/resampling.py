@@ -1,0 +1,95 @@
+"""ResampleX: as many bins as asked for in each spectrum."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from livereduce.algorithms.binning import point_edges, rebinned
+from livereduce.algorithms.declaration import Numbers, algorithm
+from livereduce.algorithms.kernels import rebin_rows
+from livereduce.algorithms.operands import as_histogram
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
+from livereduce.workspaces.arrays import F64
+
+
+@algorithm("ResampleX", names={"x_min": "XMin", "x_max": "XMax"})
+def resample_x(
+    ws: MatrixWorkspace,
+    number_bins: int,
+    x_min: Numbers = (),
+    x_max: Numbers = (),
+    log_binning: bool = False,
+    preserve_events: bool = True,
+) -> MatrixWorkspace:
+    """Rebin every spectrum to a number of bins.
+
+    Parameters
+    ----------
+    number_bins
+        How many; negative for logarithmic bins.
+    x_min, x_max
+        Least and greatest edge of all spectra, or one of each; by default of the data of each spectrum (of events: of
+        all spectra).
+    log_binning
+        Whether the bins are logarithmic.
+    preserve_events
+        Whether events stay events or become a histogram.
+    """
+    if number_bins == 0:
+        raise ValueError("NumberBins: must not be 0")
+    return resampled(
+        ws, abs(number_bins), _numbers(x_min), _numbers(x_max), log_binning or number_bins < 0, preserve_events
+    )
+
+
+def _numbers(values: Numbers) -> F64:
+    return np.atleast_1d(np.asarray(values, np.float64))
+
+
+def resampled(
+    ws: MatrixWorkspace, bins: int, x_min: F64, x_max: F64, logarithmic: bool, preserve_events: bool = True
+) -> MatrixWorkspace:
+    """Return the workspace in so many bins between these limits, one for all spectra or one for each."""
+    low, high = _limits(ws, x_min, "XMin", 0), _limits(ws, x_max, "XMax", -1)
+    rows = _edges(low, high, bins, logarithmic)
+    if len(rows) == 1 or np.all(rows == rows[:1]):
+        return rebinned(ws, rows[0].copy(), preserve_events=preserve_events)
+    if isinstance(ws, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_bin for p in ws.parts):
+        binned = ws.replaced(edges=rows)
+        return binned if preserve_events else binned.to_histogram()
+    histogram = as_histogram(ws)
+    x = np.atleast_2d(point_edges(histogram.x, histogram.is_histogram))
+    y, e2 = np.zeros((ws.n_spectra, bins)), np.zeros((ws.n_spectra, bins))
+    for i in range(ws.n_spectra):
+        row = slice(i, i + 1)
+        own = np.ascontiguousarray(x if len(x) == 1 else x[row])
+        rebin_rows(own, histogram.y[row], histogram.e2[row], rows[i], histogram.distribution, y[row], e2[row])
+    result: HistogramWorkspace = histogram.replaced(x=rows, y=y, e2=e2, e=None, dx=None, bin_mask=None)
+    return result
+
+
+def _limits(ws: MatrixWorkspace, given: F64, name: str, end: int) -> F64:
+    if len(given):
+        if len(given) not in (1, ws.n_spectra):
+            raise ValueError(f"{name}: {len(given)} values for {ws.n_spectra} spectra; expected one, or one each")
+        return given
+    if isinstance(ws, EventWorkspace):
+        return np.array([ws.tof_range()[end]])
+    x = np.atleast_2d(point_edges(ws.x, ws.is_histogram))
+    column: F64 = x[:, end]
+    return column
+
+
+def _edges(low: F64, high: F64, bins: int, logarithmic: bool) -> F64:
+    low, high = np.broadcast_arrays(low, high)
+    if np.any(low >= high):
+        i = int(np.argmax(low >= high))
+        raise ValueError(f"XMin ({low[i]:g}) must be below XMax ({high[i]:g})")
+    share = np.arange(bins + 1) / bins
+    if not logarithmic:
+        return low[:, None] + (high - low)[:, None] * share
+    if np.any(low <= 0):
+        raise ValueError(f"XMin: logarithmic bins must start above 0, found {low.min():g}")
+    edges: F64 = low[:, None] * (high / low)[:, None] ** share
+    edges[:, -1] = high  # to the last digit, which a power does not keep
+    return edges

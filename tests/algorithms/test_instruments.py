@@ -1,0 +1,91 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from livereduce import algorithms
+from livereduce.algorithms import convert_units, create_workspace
+from livereduce.workspaces import Detectors, EventWorkspace, HistogramWorkspace
+
+edit: Any = algorithms.edit_instrument_geometry
+load: Any = algorithms.load_instrument
+XML = """<instrument name="PAIR" valid-from="2000-01-01 00:00:00">
+<defaults><length unit="meter"/><angle unit="degree"/></defaults>
+<component type="source"><location z="-20"/></component><type name="source" is="Source"/>
+<component type="sample"><location/></component><type name="sample" is="SamplePos"/>
+<component type="tube" idlist="ids"><location x="3"/><location z="4"/></component><type name="tube" is="detector"/>
+<component type="mon" idlist="m"><location z="-5"/></component><type name="mon" is="monitor"/>
+<idlist idname="ids"><id val="11"/><id val="10"/></idlist><idlist idname="m"><id val="-1"/></idlist></instrument>"""
+
+
+def two() -> HistogramWorkspace:
+    place = Detectors([10, 11], l1=10.0, l2=[1.0, 2.0], two_theta=[1.0, 2.0])
+    return HistogramWorkspace([1000.0, 2000.0], [[1.0], [2.0]], detectors=place, spectra=place.default_spectra)
+
+
+def test_flight_paths_and_angles_are_set_for_all_spectra() -> None:
+    result = edit(two(), 60.0, l2=[3.0, 4.0], polar=[90.0, 150.0])
+    info = result.spectrumInfo()
+    assert (info.l1(), info.l2(0), info.l2(1)) == (60.0, 3.0, 4.0)
+    assert info.twoTheta(1) == pytest.approx(np.radians(150))
+    in_d = convert_units(result, "dSpacing")
+    np.testing.assert_allclose(in_d.readX(0), np.array([1000, 2000]) / (252.778413 * 63 * np.sqrt(2)), rtol=1e-8)
+
+
+def test_only_some_spectra_are_changed_by_number_and_others_keep_what_they_have() -> None:
+    result = edit(two(), spectrum_ids=[2], l2=5.0)
+    info = result.spectrumInfo()
+    assert (info.l1(), info.l2(0), info.l2(1), info.twoTheta(1)) == (10.0, 1.0, 5.0, 2.0)
+
+
+def test_spectra_may_get_other_detector_ids() -> None:
+    result = edit(two(), l2=[1.0, 1.0], polar=[90.0, 90.0], detector_ids=[100, 200])
+    assert [result.getSpectrum(i).getDetectorIDs() for i in (0, 1)] == [[100], [200]]
+    assert edit(two(), spectrum_ids=[2], detector_ids=[200]).getSpectrum(0).getDetectorIDs() == [10]
+
+
+def test_lists_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="EditInstrumentGeometry: L2: 1 values for 2 spectra"):
+        edit(two(), l2=[1.0])
+    with pytest.raises(ValueError, match="there is no spectrum number 7"):
+        edit(two(), spectrum_ids=[7], l2=[1.0])
+    with pytest.raises(ValueError, match="must be positive, found -1"):
+        edit(two(), l2=[1.0, -1.0])
+    with pytest.raises(ValueError, match="DetectorIDs: 1 values for 2 spectra"):
+        edit(two(), detector_ids=[1])
+
+
+def test_spectra_without_detectors_get_those_of_the_instrument_by_id(tmp_path: Path) -> None:
+    (tmp_path / "pair.xml").write_text(XML)
+    ws = create_workspace([0, 1], [1, 2, 3], n_spec=3, unit_x="TOF")
+    result = load(ws, tmp_path / "pair.xml")
+    assert [result.getSpectrum(i).getDetectorIDs() for i in range(3)] == [[-1], [10], [11]]
+    info = result.spectrumInfo()
+    assert (info.l1(), info.l2(1), info.l2(2), info.isMonitor(0)) == (20.0, 4.0, 3.0, True)
+    assert result.getInstrument().getName() == "PAIR"
+
+
+def test_events_keep_their_detectors_and_get_their_places(random_events: EventWorkspace) -> None:
+    before = random_events.y
+    result = load(random_events, instrument_xml=XML, rewrite_spectra_map=True)
+    assert result.spectra.ids.tolist() == [10, 11, 12, 13]
+    np.testing.assert_array_equal(result.y, before)
+    assert [result.spectrumInfo().l2(i) for i in (0, 1)] == [4.0, 3.0]
+    assert np.isnan(result.spectrumInfo().l2(2))
+
+
+def test_an_instrument_is_found_by_name_where_definitions_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "PAIR_Definition.xml").write_text(XML)
+    monkeypatch.setattr("livereduce.algorithms.instruments.definition_folders", [tmp_path / "none", tmp_path])
+    result = algorithms.load_empty_instrument(instrument_name="pair")
+    assert result.y[:, 0].tolist() == [1, 1, 2]  # two tubes, then the monitor
+    assert result.spectra.ids.tolist() == [11, 10, -1]
+    with pytest.raises(ValueError, match=r"LoadEmptyInstrument: InstrumentName: no OTHER_Definition"):
+        algorithms.load_empty_instrument(instrument_name="OTHER")
+    with pytest.raises(ValueError, match="give Filename or InstrumentName"):
+        algorithms.load_empty_instrument()
+    with pytest.raises(ValueError, match="there is no file"):
+        algorithms.load_empty_instrument(tmp_path / "nothing.xml")

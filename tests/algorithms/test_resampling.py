@@ -1,0 +1,61 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from livereduce import algorithms
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace
+
+resample_x: Any = algorithms.resample_x
+Make = Callable[..., Any]
+
+
+def test_there_are_as_many_bins_as_asked_for_between_the_ends_of_the_data(make_histogram: Make) -> None:
+    result = resample_x(make_histogram([0.0, 1.0, 2.0, 4.0], [[4, 8, 16]]), 2)
+    assert result.x.tolist() == [0, 2, 4]
+    assert result.y.tolist() == [[12, 16]]
+
+
+@pytest.mark.parametrize("options", [{"number_bins": -3}, {"number_bins": 3, "log_binning": True}])
+def test_logarithmic_bins_grow_by_one_factor(make_histogram: Make, options: dict[str, Any]) -> None:
+    result = resample_x(make_histogram([1.0, 5.0], [[16]]), **options, x_min=1, x_max=8)
+    np.testing.assert_allclose(result.x, [1, 2, 4, 8])
+    np.testing.assert_allclose(result.y, [[4, 8, 4]])
+
+
+def test_each_spectrum_may_have_limits_of_its_own(random_events: EventWorkspace) -> None:
+    low, high = [0, 10, 20, 30], [40, 50, 60, 70]
+    by_events = resample_x(random_events, 2, low, high)
+    assert isinstance(by_events, EventWorkspace)
+    assert by_events.x.tolist() == [[a, a + 20, a + 40] for a in low]
+    by_histogram = resample_x(random_events.to_histogram(), 2, low, high)
+    np.testing.assert_array_equal(by_events.x, by_histogram.x)
+    np.testing.assert_array_equal(by_events.y, by_histogram.y)  # old edges are among the new
+    np.testing.assert_array_equal(by_events.e2, by_histogram.e2)
+    dense = resample_x(random_events, 2, low, high, preserve_events=False)
+    assert isinstance(dense, HistogramWorkspace)
+    np.testing.assert_array_equal(dense.y, by_events.y)
+
+
+def test_spectra_of_a_histogram_are_resampled_over_their_own_data(make_histogram: Make) -> None:
+    result = resample_x(make_histogram([[0, 1, 2], [10, 12, 14]], [[1, 3], [5, 7]]), 1)
+    assert result.x.tolist() == [[0, 2], [10, 14]]
+    assert result.y.tolist() == [[4], [12]]
+
+
+def test_events_without_limits_are_resampled_over_all_of_them(make_events: Make) -> None:
+    result = resample_x(make_events([10.0, 30.0], [50.0]), 4)
+    assert result.x.tolist() == [10, 20, 30, 40, 50]
+
+
+def test_what_is_wrong_is_said(make_histogram: Make) -> None:
+    ws = make_histogram([0.0, 1.0, 2.0], [[1, 2], [3, 4]])
+    with pytest.raises(ValueError, match="ResampleX: NumberBins: must not be 0"):
+        resample_x(ws, 0)
+    with pytest.raises(ValueError, match=r"XMin \(3\) must be below XMax \(2\)"):
+        resample_x(ws, 5, 3)
+    with pytest.raises(ValueError, match="must start above 0, found 0"):
+        resample_x(ws, -5)
+    with pytest.raises(ValueError, match="XMin: 3 values for 2 spectra"):
+        resample_x(ws, 5, [1, 2, 3])
