@@ -7,7 +7,6 @@ that publish do so as an afterthought. Plots are HTML ``<div>`` texts that plotl
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from livereduce.algorithms.plotting import plotly_div
 
 KEPT = 20
 
@@ -89,15 +90,6 @@ def plot_heatmap(
     return publish_plot(instrument, run_number, {"file": div}) if publish else div
 
 
-def plotly_div(traces: Sequence[Mapping[str, Any]], layout: Mapping[str, Any]) -> str:
-    """HTML ``<div>`` that plotly.js, if the page has it, fills with the traces; the numbers are in it as JSON."""
-    data = json.dumps([traces, layout], default=_plain).replace("</", "<\\/")
-    script = (
-        f"(function(e){{var p={data};Plotly.newPlot(e.previousElementSibling,p[0],p[1]);}})(document.currentScript)"
-    )
-    return f'<div><div class="plotly-graph-div"></div><script>{script}</script></div>'
-
-
 def _trace(curve: Sequence[Any], name: str, show_dx: bool) -> dict[str, Any]:
     trace: dict[str, Any] = {"type": "scatter", "name": name, "x": curve[0], "y": curve[1]}
     if len(curve) > 2:
@@ -114,16 +106,6 @@ def _layout(title: str, x_title: str, y_title: str, x_log: bool, y_log: bool, *,
         "xaxis": {"title": {"text": x_title}, "type": "log" if x_log else "linear"},
         "yaxis": {"title": {"text": y_title}, "type": "log" if y_log else "linear"},
     }
-
-
-def _plain(value: Any) -> Any:
-    """Numpy arrays as lists, with what JSON cannot say (NaN, infinity) as null."""
-    array = np.asarray(value)
-    if array.dtype.kind == "f":
-        plain = array.astype(object)
-        plain[~np.isfinite(array)] = None
-        return plain.tolist()
-    return array.tolist()
 
 
 class _Callable(ModuleType):
