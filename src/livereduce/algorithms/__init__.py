@@ -39,6 +39,7 @@ from livereduce.algorithms.fitting import evaluate_function, fit
 from livereduce.algorithms.fitting_peak import fit_peak
 from livereduce.algorithms.focusing import diffraction_focussing
 from livereduce.algorithms.grouping import group_detectors
+from livereduce.algorithms.gss import save_gss
 from livereduce.algorithms.instruments import edit_instrument_geometry, load_empty_instrument, load_instrument
 from livereduce.algorithms.logs import add_time_series_log
 from livereduce.algorithms.masking import mask_bins, mask_detectors
@@ -66,6 +67,7 @@ from livereduce.algorithms.stacking import append_spectra, conjoin_workspaces
 from livereduce.algorithms.units import convert_units
 from livereduce.algorithms.values_of_bins import logarithm, replace_special_values, smooth_data
 from livereduce.algorithms.weighting import set_uncertainties, weighted_mean
+from livereduce.algorithms.xye import save_focused_xye
 
 __all__ = [
     "add_sample_log",
@@ -130,6 +132,8 @@ __all__ = [
     "replace_special_values",
     "resample_x",
     "save_ascii",
+    "save_focused_xye",
+    "save_gss",
     "save_nexus",
     "save_plot_1d",
     "scale",

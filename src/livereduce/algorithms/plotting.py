@@ -13,6 +13,7 @@ import numpy as np
 
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.files import check_folder, replacing
+from livereduce.algorithms.writing import members_of
 from livereduce.workspaces import MatrixWorkspace, WorkspaceGroup
 from livereduce.workspaces.arrays import F64
 from livereduce.workspaces.axes import Axis
@@ -69,14 +70,10 @@ def save_plot_1d(
     pop_canvas
         Accepted for scripts that give it; no window is opened.
     """
-    members = list(ws) if isinstance(ws, WorkspaceGroup) else [ws]
-    matrices = [member for member in members if isinstance(member, MatrixWorkspace)]
-    if len(matrices) < len(members) or not members:
-        raise ValueError("InputWorkspace: expected spectra, or a group of workspaces with spectra")
     panels, names = [], list(spectra_names)
-    for matrix in matrices:
-        panels.append(_panel(matrix, names, np.asarray(spectra_list, np.int64), x_label, y_label))
-        names = names[matrix.n_spectra :]
+    for member in members_of(ws):
+        panels.append(_panel(member, names, np.asarray(spectra_list, np.int64), x_label, y_label))
+        names = names[member.n_spectra :]
     if output_type == "plotly":
         return _plotly(panels)
     if not output_filename.strip():
