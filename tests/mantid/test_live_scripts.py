@@ -64,6 +64,6 @@ def test_an_error_names_the_algorithm_and_the_users_line(chunk: HistogramWorkspa
 
 
 def test_an_algorithm_we_lack_fails_at_its_line_only_when_it_is_reached(chunk: HistogramWorkspace) -> None:
-    run("from mantid.simpleapi import RefRoi\nif False:\n    RefRoi(input)", chunk)
-    with pytest.raises(ScriptError, match=r":2: NotImplementedError: RefRoi is not available in livereduce"):
-        run("from mantid.simpleapi import RefRoi\nRefRoi(input)", chunk)
+    run("from mantid.simpleapi import SofQW3\nif False:\n    SofQW3(input)", chunk)
+    with pytest.raises(ScriptError, match=r":2: NotImplementedError: SofQW3 is not available in livereduce"):
+        run("from mantid.simpleapi import SofQW3\nSofQW3(input)", chunk)
