@@ -308,7 +308,7 @@ class ChunkBuilder:
         events, wrong_period = self._of_known_periods(events)
         if self._book.cover(events) or events.tick_ns != self._tables.tick_ns:
             self._tick_ns = events.tick_ns
-            self._new_tables()
+            self._tables.begin_detectors(self._book.n_detectors, events.tick_ns)
         mapped = self._book.map(events)
         unknown = (("unknown detector", mapped.unmapped), ("unknown period", wrong_period))
         for reason, count in (*rejected.items(), *unknown):

@@ -112,13 +112,18 @@ class DetectorBook:
         return self._detectors is not None
 
     @property
+    def n_detectors(self) -> int:
+        """How many detectors are known."""
+        return 0 if self._detectors is None else len(self._detectors)
+
+    @property
     def n_monitors(self) -> int:
         """How many monitors are known."""
         return 0 if self._monitors is None else len(self._monitors)
 
     def new_tables(self, periods: int, tick_ns: int) -> ChunkTables:
         """Make tables for what is known now."""
-        return ChunkTables(0 if self._detectors is None else len(self._detectors), self.n_monitors, periods, tick_ns)
+        return ChunkTables(self.n_detectors, self.n_monitors, periods, tick_ns)
 
     # -- workspaces ---------------------------------------------------------------------------------------------------
 

@@ -57,12 +57,16 @@ class ChunkTables:
     """
 
     def __init__(self, n_pixels: int, n_monitors: int, periods: int = 1, tick_ns: int = 100) -> None:
-        self.tick_ns = tick_ns
         self.monitor_counts: dict[int, int] = {}
-        self._n_pixels = n_pixels
         self._periods: list[_Open] = []
+        self.begin_detectors(n_pixels, tick_ns)
         self.add_periods(periods)
         self.begin_monitors(n_monitors)
+
+    def begin_detectors(self, n_pixels: int, tick_ns: int) -> None:
+        """Have so many pixels and this tick, and none of their events, in as many periods as before."""
+        self._n_pixels, self.tick_ns = n_pixels, tick_ns
+        self._periods = [_Open(n_pixels, tick_ns) for _ in self._periods]
 
     def add_periods(self, total: int) -> None:
         """Have `total` periods from now on."""
