@@ -244,8 +244,8 @@ def _edges(name: str, channels: int) -> Conversation[NDArray[np.float64]]:
     return edges
 
 
-def read_totals(selection: Selection, known: Tables | None) -> Conversation[Totals]:
-    """Read what is wanted; `known` tables are used again while shape and run stay the same.
+def read_totals(selection: Selection, known: Totals | None) -> Conversation[Totals]:
+    """Read what is wanted; the tables of `known` totals are used again where shape and run are the same.
 
     Raises
     ------
@@ -256,7 +256,8 @@ def read_totals(selection: Selection, known: Tables | None) -> Conversation[Tota
     """
     before = yield from read_state()
     for _ in range(3):
-        tables = known if known is not None and known.shape == before.shape else (yield from read_tables(before.shape))
+        same = known is not None and (known.state.shape, known.state.run) == (before.shape, before.run)
+        tables = known.tables if known is not None and same else (yield from read_tables(before.shape))
         found = yield from _read_counts(selection, before, tables)
         after = yield from read_state()
         if (after.shape, after.run) == (before.shape, before.run):

@@ -1,0 +1,133 @@
+"""Packets of a byte source in order: across blocks, segments and connections, each with the place behind it."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from livereduce.errors import ProtocolError
+from livereduce.listeners.base import Connected, Rejected
+from livereduce.sources import Block, ByteSource, Position
+
+log = logging.getLogger(__name__)
+
+BLOCK_BYTES = 8 << 20
+
+P = TypeVar("P")
+P_co = TypeVar("P_co", covariant=True)
+
+
+class PacketDecoder(Protocol[P_co]):
+    """What every stream's decoder can do; `consumed` is the place behind the packet given last."""
+
+    consumed: int
+
+    def feed(self, data: bytes) -> Iterator[P_co]:
+        """Give the packets that are complete with `data`; `ProtocolError` where their boundaries are lost."""
+
+
+class PacketReader(Generic[P]):
+    """Reads a byte source through a decoder, a new one wherever bytes do not follow those before.
+
+    Parameters
+    ----------
+    new_decoder
+        Makes a decoder.
+    skipped
+        Counts, by reason, what a decoder has skipped so far.
+    start
+        Where to begin.
+    """
+
+    def __init__(
+        self,
+        source: ByteSource,
+        new_decoder: Callable[[], PacketDecoder[P]],
+        skipped: Callable[[PacketDecoder[P]], Counter[str]],
+        start: Position,
+    ) -> None:
+        self._source = source
+        self._new_decoder = new_decoder
+        self._skipped = skipped
+        self._decoder = new_decoder()
+        self._told = Counter[str]()
+        self._packets: Iterator[P] = iter(())
+        self._notes: deque[Connected | Rejected] = deque()
+        self._segment, self._base = start
+        self._read_to = start
+        self._connection: int | None = None
+        self._framing_lost = False
+        source.seek(start)
+
+    @property
+    def position(self) -> Position:
+        """Behind what was given last."""
+        return Position(self._segment, self._base + self._decoder.consumed)
+
+    @property
+    def ended(self) -> bool:
+        """Whether a recorded stream is over."""
+        return self._source.ended
+
+    def receive(self, until: Position | None) -> P | Connected | Rejected | None:
+        """Give the next packet or note, none of which ends beyond `until`; None when nothing more has arrived."""
+        while True:
+            if self._notes:
+                return self._notes.popleft()
+            packet = self._next_packet()
+            if packet is not None:
+                return packet
+            if not self._notes and not self._read(until):
+                return None
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+    def _next_packet(self) -> P | None:
+        try:
+            return next(self._packets, None)
+        except ProtocolError as error:
+            # Nothing behind this can be trusted; the recorder has reconnected, which begins a new segment.
+            log.error("segment %d: %s", self._segment, error)
+            self._framing_lost = True
+            self._notes.append(Rejected("packet boundaries lost", 1))
+            return None
+
+    def _read(self, until: Position | None) -> bool:
+        if until is not None and self._read_to >= until:
+            return False
+        block = self._source.read(BLOCK_BYTES)
+        if block is None:
+            return False
+        data = block.data
+        if until is not None and block.segment == until.segment and block.offset + len(data) > until.offset:
+            data = data[: until.offset - block.offset]
+            self._source.seek(until)
+        self._begin_block(block)
+        self._read_to = Position(block.segment, block.offset + len(data))
+        if not self._framing_lost:
+            self._packets = self._decoder.feed(data)
+            self._tell_of_skipped()
+        return True
+
+    def _begin_block(self, block: Block) -> None:
+        left_out = block.offset != (self._read_to.offset if block.segment == self._segment else 0)
+        if block.segment != self._segment or left_out:
+            self._decoder, self._told = self._new_decoder(), Counter()
+            self._segment, self._base = block.segment, block.offset
+        if left_out:
+            self._notes.append(Rejected("record that ended the process", 1))
+        if block.connection != self._connection:
+            self._framing_lost = False
+            self._connection = block.connection
+            self._notes.append(Connected(block.connection))
+
+    def _tell_of_skipped(self) -> None:
+        """Pass on what the decoder has skipped since the last time."""
+        skipped = self._skipped(self._decoder)
+        for reason, count in (skipped - self._told).items():
+            self._notes.append(Rejected(reason, count))
+        self._told = skipped
