@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from livereduce.supervisor.watcher import WatchedScript, tree_digest
+from livereduce.supervisor.watcher import WatchedFile, WatchedScript, tree_digest
 
 
 @pytest.fixture
@@ -17,70 +17,126 @@ def script(tmp_path: Path) -> WatchedScript:
     return watched
 
 
-def save(script: WatchedScript, text: str) -> None:
+def save(path: Path, text: str) -> None:
     """As an editor does: a new file put in place by rename."""
-    new = script.path.with_name("save.tmp")
+    new = path.with_name("save.tmp")
     new.write_text(text)
-    os.replace(new, script.path)
+    os.replace(new, path)
+
+
+def in_use(script: WatchedScript) -> str:
+    assert script.accepted is not None
+    return script.accepted.read_text()
 
 
 def test_the_first_version_is_accepted_as_it_is(script: WatchedScript) -> None:
-    assert script.accepted.read_text() == "output = 1\n"
+    assert in_use(script) == "output = 1\n"
     assert script.look() is False
 
 
 def test_a_save_counts_when_it_is_read_the_same_twice(script: WatchedScript) -> None:
-    save(script, "output = 2\n")
-    assert script.look() is False
-    assert script.look() is True
-    assert script.accepted.read_text() == "output = 2\n"
+    save(script.path, "output = 2\n")
+    assert (script.look(), script.settling) == (False, True)
+    assert (script.look(), script.settling) == (True, False)
+    assert in_use(script) == "output = 1\n"
+    script.accept()
+    assert in_use(script) == "output = 2\n"
     assert script.look() is False
 
 
 def test_a_half_written_save_is_waited_for(script: WatchedScript) -> None:
-    save(script, "output = 3\nx = 1")
+    save(script.path, "output = 3\nx = 1")
     assert script.look() is False
-    save(script, "output = 3\nx = 1\ny = 2\n")
+    save(script.path, "output = 3\nx = 1\ny = 2\n")
     assert script.look() is False
     assert script.look() is True
-    assert script.accepted.read_text().endswith("y = 2\n")
+    assert script.candidate is not None
+    assert script.candidate.text.endswith("y = 2\n")
 
 
 def test_a_change_of_comments_is_no_change(script: WatchedScript) -> None:
-    save(script, "# why\noutput = 1\n")
+    save(script.path, "# why\noutput = 1\n")
     assert not any(script.look() for _ in range(4))
-    assert script.accepted.read_text() == "output = 1\n"
+    assert in_use(script) == "output = 1\n"
 
 
 def test_a_broken_edit_is_refused_with_its_line_and_the_old_version_stays(script: WatchedScript) -> None:
-    save(script, "output = 1\noutput = (\n")
+    save(script.path, "output = 1\noutput = (\n")
     assert not any(script.look() for _ in range(3))
     assert script.refused is not None
     assert (script.refused.line, script.refused.stage) == (2, "proc")
-    assert script.accepted.read_text() == "output = 1\n"
-    save(script, "output = 4\n")
+    assert in_use(script) == "output = 1\n"
+    save(script.path, "output = 4\n")
     assert [script.look() for _ in range(2)] == [False, True]
     assert script.refused is None
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "empty"), (" \n", "empty"), ("x = " + "1+" * 5000 + "1", "nested too deeply"), ("\0", "null bytes")],
+)
+def test_whatever_else_is_saved_is_refused_too(script: WatchedScript, text: str, reason: str) -> None:
+    save(script.path, text)
+    assert not any(script.look() for _ in range(3))
+    assert script.refused is not None
+    assert reason in script.refused.message
+
+
 def test_mending_a_broken_edit_back_to_the_old_text_clears_the_error(script: WatchedScript) -> None:
-    save(script, "output = (\n")
+    save(script.path, "output = (\n")
     for _ in range(3):
         script.look()
-    save(script, "output = 1\n")
+    save(script.path, "output = 1\n")
     assert not any(script.look() for _ in range(3))
     assert script.refused is None
 
 
-def test_a_deleted_script_stays_in_use_and_one_that_appears_is_accepted(script: WatchedScript, tmp_path: Path) -> None:
+def test_a_refused_candidate_can_be_offered_again(script: WatchedScript) -> None:
+    save(script.path, "output = 5\n")
+    assert [script.look() for _ in range(2)] == [False, True]
+    script.refuse(1, "NameError: tried on the last chunk")
+    assert script.refused is not None
+    assert script.candidate is None
+    script.reconsider()
+    assert script.candidate is not None
+    script.accept()
+    assert (in_use(script), script.refused) == ("output = 5\n", None)
+
+
+def test_a_new_version_of_a_banned_script_lifts_the_ban(script: WatchedScript) -> None:
+    script.ban("died twice")
+    save(script.path, "output = 1  # the same\n")
+    assert not any(script.look() for _ in range(3))
+    assert script.banned is not None
+    save(script.path, "output = 6\n")
+    assert [script.look() for _ in range(2)] == [False, True]
+    script.accept()
+    assert script.banned is None
+
+
+def test_a_deleted_script_stays_in_use_and_one_that_appears_is_a_candidate(
+    script: WatchedScript, tmp_path: Path
+) -> None:
     script.path.unlink()
     assert script.look() is False
-    assert script.accepted.exists()
+    assert in_use(script) == "output = 1\n"
     late = WatchedScript("post", tmp_path / "late.py", tmp_path / "state" / "post.py")
     late.first_look()
-    assert not late.accepted.exists()
+    assert late.digest is None
     late.path.write_text("x = 1\n")
     assert [late.look() for _ in range(2)] == [False, True]
+
+
+def test_a_file_that_comes_back_as_it_was_is_no_news(tmp_path: Path) -> None:
+    file = WatchedFile(tmp_path / "conf")
+    file.path.write_text("a")
+    assert file.read() == b"a"
+    file.path.unlink()
+    assert file.look() is None
+    file.path.write_text("a")
+    assert [file.look() for _ in range(3)] == [None] * 3
+    file.path.write_text("b")
+    assert [file.look() for _ in range(3)] == [None, b"b", None]
 
 
 def test_the_digest_is_of_the_syntax_tree() -> None:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from livereduce.errors import ConfigError
+
+if TYPE_CHECKING:
+    from livereduce.config import Config
+    from livereduce.supervisor.daemon import Outcome, Supervisor
 
 
 @click.command(epilog="Example: livereduce run /etc/livereduce.conf --port 8080")
@@ -19,31 +29,43 @@ def run(conf: Path | None, exit_after_runs: int | None, port: int | None) -> Non
     CONF is the configuration (JSON); without it /etc/livereduce.conf. With --exit-after-runs the last line on stdout
     is the ledger as JSON.
     """
-    from livereduce.config import load, resolve_scripts
+    from livereduce.config import Config, load, resolve_scripts
     from livereduce.config.logs import configure_logging
-    from livereduce.errors import ConfigError
     from livereduce.supervisor.daemon import Supervisor
 
-    problems: list[str] = []
-    try:
+    def read() -> Config:
         config = load(conf)
         resolve_scripts(config)
-    except ConfigError as error:
-        problems = error.problems
-    for problem in problems:
-        click.echo(f"livereduce: {problem}", err=True)
-    if problems:
-        sys.exit(2)
-    if port is not None:
-        config = config.model_copy(update={"web": config.web.model_copy(update={"port": port})})
-    configure_logging(config, "livereduce")
-    try:
-        supervisor = Supervisor(config, exit_after_runs=exit_after_runs)
-    except ConfigError as error:
-        click.echo(f"livereduce: {error}", err=True)
-        sys.exit(2)
-    click.echo(f"livereduce: {config.instrument} from {config.address}; the page is at {supervisor.page.url}", err=True)
-    outcome = supervisor.run()
+        chosen = config.web if port is None else config.web.model_copy(update={"port": port})
+        return config.model_copy(update={"web": chosen})
+
+    stopping, started_ns = threading.Event(), time.time_ns()
+
+    def supervise(config: Config) -> Supervisor:
+        configure_logging(config, "livereduce")
+        supervisor = Supervisor(
+            config, exit_after_runs=exit_after_runs, counting_from_ns=started_ns, reload=read, stopping=stopping
+        )
+        click.echo(
+            f"livereduce: {config.instrument} from {config.address}; the page is at {supervisor.page.url}", err=True
+        )
+        return supervisor
+
+    outcome = _run(read(), supervise)
     if exit_after_runs is not None:
         click.echo(json.dumps(outcome.ledger))
     sys.exit(outcome.exit_code)
+
+
+def _run(config: Config, supervise: Callable[[Config], Supervisor]) -> Outcome:
+    """Run with one configuration after the other; one that turns out to be unusable leaves the one before it in use."""
+    outcome = supervise(config).run()
+    while outcome.changed is not None:
+        try:
+            supervisor = supervise(outcome.changed)
+            config = outcome.changed
+        except ConfigError as error:
+            supervisor = supervise(config)
+            supervisor.refuse(error.problems)
+        outcome = supervisor.run()
+    return outcome

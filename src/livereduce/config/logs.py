@@ -9,6 +9,7 @@ import time
 from livereduce.config.settings import Config
 
 FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
+OURS = "livereduce"
 
 
 def configure_logging(config: Config, process: str) -> None:
@@ -28,7 +29,11 @@ def configure_logging(config: Config, process: str) -> None:
         trouble: OSError | None = error
     else:
         trouble = None
+    for old in [handler for handler in root.handlers if handler.name == OURS]:  # of an earlier configuration
+        root.removeHandler(old)
+        old.close()
     for handler in handlers:
+        handler.name = OURS
         handler.setFormatter(formatter)
         root.addHandler(handler)
     if trouble is not None:

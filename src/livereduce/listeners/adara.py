@@ -81,7 +81,7 @@ class AdaraListener:
         self._decoder = self._new_decoder()
         self._segment = start.segment
         self._base = start.offset
-        self._position = start
+        self._position = self._read_to = start
         self._connection: int | None = None
         self._framing_lost = False
         self._told = Counter[str]()
@@ -132,7 +132,7 @@ class AdaraListener:
             return None
 
     def _read(self, until: Position | None) -> bool:
-        if until is not None and self._read_end() >= until:
+        if until is not None and self._read_to >= until:
             return False
         block = self._source.read(BLOCK_BYTES)
         if block is None:
@@ -142,20 +142,19 @@ class AdaraListener:
             data = data[: until.offset - block.offset]
             self._source.seek(until)
         self._begin_block(block)
+        self._read_to = Position(block.segment, block.offset + len(data))
         if not self._framing_lost:
             self._packets = self._decoder.feed(data)
             self._told_of_skipped()
         return True
 
-    def _read_end(self) -> Position:
-        return Position(self._segment, self._base + self._decoder.consumed + self._decoder.pending)
-
     def _begin_block(self, block: Block) -> None:
-        if block.segment == self._segment and self._connection is not None:
-            return
-        if block.segment != self._segment or block.offset != self._base:
+        left_out = block.offset != (self._read_to.offset if block.segment == self._segment else 0)
+        if block.segment != self._segment or left_out:
             self._decoder = self._new_decoder()
             self._segment, self._base = block.segment, block.offset
+        if left_out:
+            self._queue.append(Rejected("record that ended the process", 1))
         if block.connection != self._connection:
             self._framing_lost = False
             self._connection = block.connection

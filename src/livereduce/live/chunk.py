@@ -178,6 +178,12 @@ class ChunkBuilder:
         self.account.pending += chunk.events
         self._leave(chunk)
 
+    def discard(self, chunk: Chunk, reason: str) -> None:
+        """Drop a chunk that is not wanted; the next one begins at its end."""
+        if chunk.events:
+            self.account.dropped[reason] += chunk.events
+        self._leave(chunk)
+
     def _leave(self, chunk: Chunk) -> None:
         self.account.pending -= chunk.events
         self._begin = chunk.resume

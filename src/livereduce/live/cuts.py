@@ -7,10 +7,10 @@ state of a reducer is a function of the journal, these cuts, the scripts and the
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from livereduce.live.lines import LineFile, rewrite
 from livereduce.live.state import RunIdentity, Transition
 from livereduce.sources import Position
 
@@ -53,10 +53,12 @@ class CutLog:
     resume_at
         Where reading has to begin: the start of that run, or the end of the last run processed; None for a journal
         of which nothing has been processed.
+    clear_until
+        What lies before this is dropped without being processed; None = nothing.
     """
 
     def __init__(self, path: Path) -> None:
-        records, done = _read(path)
+        records, done, self.clear_until = _read(path)
         last = records[-1] if records else None
         ended = last is not None and last.transition is not Transition.NONE and done == last.end
         self.to_replay = [] if ended else _tail_of_one_run(records)
@@ -66,18 +68,30 @@ class CutLog:
         # What is behind the present run is not needed again: the file stays small for ever.
         kept = [last] if last is not None and ended else self.to_replay
         lines = [record.as_line() for record in kept] + ([_done_line(done)] if ended and done else [])
-        fresh = path.with_suffix(".new")
-        fresh.write_text("".join(f"{line}\n" for line in lines))
-        os.replace(fresh, path)
-        self._file = path.open("a", buffering=1)
+        if self.clear_until is not None and self.resume_at is not None and self.clear_until <= self.resume_at:
+            self.clear_until = None
+        lines += [_clear_line(self.clear_until)] if self.clear_until else []
+        rewrite(path, lines)
+        self._file = LineFile(path)
+
+    @property
+    def trouble(self) -> str:
+        """Why cuts are not on disk yet; empty when they are. Asking tries again."""
+        self._file.retry()
+        return self._file.trouble
 
     def append(self, record: CutRecord) -> None:
         """Note a chunk that is about to be processed."""
-        self._file.write(record.as_line() + "\n")
+        self._file.append(record.as_line())
 
     def done(self, record: CutRecord) -> None:
         """Note that a chunk with a transition at its end has been processed: its run need not be read again."""
-        self._file.write(_done_line(record.end) + "\n")
+        self._file.append(_done_line(record.end))
+
+    def clear(self, position: Position) -> None:
+        """Note that what lies before `position` is to be forgotten, now and whenever the run is read again."""
+        self.clear_until = position
+        self._file.append(_clear_line(position))
 
     def close(self) -> None:
         """Close the file."""
@@ -88,21 +102,25 @@ def _done_line(position: Position) -> str:
     return json.dumps({"done": list(position)})
 
 
-def _read(path: Path) -> tuple[list[CutRecord], Position | None]:
+def _clear_line(position: Position) -> str:
+    return json.dumps({"clear": list(position)})
+
+
+def _read(path: Path) -> tuple[list[CutRecord], Position | None, Position | None]:
     """Read all whole lines; the last one may be torn by a crash. A cut that begins where another did replaces it."""
     by_begin: dict[Position, CutRecord] = {}
-    done: Position | None = None
+    marks: dict[str, Position] = {}
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
             if line.startswith("{"):
-                done = Position(*json.loads(line)["done"])
+                marks |= {name: Position(*place) for name, place in json.loads(line).items()}
                 continue
             record = CutRecord.from_line(line)
         except (ValueError, TypeError, KeyError):
             continue  # torn: the chunk it would have named was not processed either
         by_begin.pop(record.begin, None)
         by_begin[record.begin] = record
-    return list(by_begin.values()), done
+    return list(by_begin.values()), marks.get("done"), marks.get("clear")
 
 
 def _tail_of_one_run(records: list[CutRecord]) -> list[CutRecord]:

@@ -120,6 +120,8 @@ class Monitor:
         self._post_on_trial = self._post_refused = False
         self._proven_post: Stage | None = None
         self.last_run = 0
+        self.last_chunk: Workspace | None = None
+        self._clear_until = cuts.clear_until if cuts else None
 
     @property
     def reprocessing(self) -> bool:
@@ -145,6 +147,8 @@ class Monitor:
             return self._next_due - now
         self._next_due = now + self.cadence.update_every_s
         self.observer.stage("reprocessing" if self.reprocessing else "extract")
+        if self._clear_until is not None:
+            return self._clear(self._clear_until, now)
         chunk = self.builder.extract(self._replay_until())
         if chunk is None:
             return self._nothing_new(now)
@@ -154,6 +158,29 @@ class Monitor:
             self._next_due = now
             return 0.0
         return self.cadence.update_every_s
+
+    def clear_until(self, place: Position) -> None:
+        """Drop what lies before `place` instead of processing it, now and whenever it is read again."""
+        self._clear_until = place
+        if self._cuts is not None:
+            self._cuts.clear(place)
+
+    def _clear(self, until: Position, now: float) -> float:
+        """Drop what lies before the place at which somebody asked for a new beginning."""
+        self._next_due = now
+        limit = min(until, self._replay_end or until)
+        chunk = self.builder.extract(limit)
+        if chunk is not None:
+            record = self._note_cut(chunk)
+            self.builder.discard(chunk, "cleared")
+            if chunk.transition is not Transition.NONE:
+                self._after_transition(chunk)
+            self._settled(record)
+        elif limit == until:
+            self._clear_until = None
+        else:
+            self._caught_up()
+        return 0.0
 
     def _nothing_new(self, now: float) -> float:
         if self.reprocessing:
@@ -232,6 +259,7 @@ class Monitor:
     def _processed(self, workspace: Workspace) -> bool:
         """Run chunk script and accumulation; on failure the chunk stays where it is."""
         try:
+            self.last_chunk = workspace
             method = Method.REPLACE if self._replace_next else self.cadence.method
             self.step.load(workspace, method, self.observer.stage)
         except ScriptError as error:

@@ -8,11 +8,11 @@ finds its account written already.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from livereduce.live.ledger import Ledger
+from livereduce.live.lines import LineFile, rewrite
 from livereduce.sources import Position
 
 KEPT = 1000
@@ -30,15 +30,13 @@ class Accounts:
     """
 
     def __init__(self, path: Path, resume_at: Position | None, counting_from_ns: int) -> None:
-        self._path = path
         self._counting_from_ns = counting_from_ns
         self._runs: dict[tuple[int, str], dict[str, Any]] = {}
         self._between: dict[str, Any] | None = None
         for text in path.read_text().splitlines() if path.exists() else []:
             self._read(text, resume_at)
-        fresh = path.with_suffix(".new")
-        fresh.write_text("".join(json.dumps(line) + "\n" for line in self._lines()))
-        os.replace(fresh, path)
+        rewrite(path, (json.dumps(line) for line in self._lines()))
+        self._file = LineFile(path)
 
     @property
     def finished(self) -> int:
@@ -56,8 +54,17 @@ class Accounts:
         new = [{"written_ns": now_ns, "account": a} for a in accounts["runs"] if a["finished"] and self._is_news(a)]
         self._runs |= {_key(line["account"]): line for line in new}
         self._between = {"resume": resume, "between_runs": accounts["between_runs"]}
-        with self._path.open("a") as file:
-            file.writelines(json.dumps(line) + "\n" for line in (*new, self._between))
+        self._file.append(*(json.dumps(line) for line in (*new, self._between)))
+
+    @property
+    def trouble(self) -> str:
+        """Why accounts are not on disk yet; empty when they are. Asking tries again."""
+        self._file.retry()
+        return self._file.trouble
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
     def _is_news(self, account: dict[str, Any]) -> bool:
         known = self._runs.get(_key(account))

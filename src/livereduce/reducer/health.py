@@ -13,10 +13,12 @@ from pathlib import Path
 import psutil
 
 from livereduce import status
+from livereduce.config.files import replace_file
 from livereduce.errors import ScriptError
 from livereduce.live.chunk import ChunkBuilder
 from livereduce.live.monitor import Monitor
-from livereduce.status import LogValue, ReducerHealth, ScriptProblem, Stage
+from livereduce.sources import BEGIN, Position
+from livereduce.status import LogValue, ReducerHealth, ScriptProblem, ScriptUse, Stage
 
 log = logging.getLogger(__name__)
 
@@ -33,20 +35,37 @@ class Reporter:
         self._printed: deque[str] = deque()
         self._problems: dict[str, ScriptProblem] = {}
         self._rates = _Rates()
+        self._troubles: dict[str, str] = {}
+        self._mute = False
         self.health = ReducerHealth(pid=os.getpid(), written_ns=0, stage_since_ns=time.time_ns())
 
     def update(self, **changes: object) -> None:
         """Change fields and write the file."""
         self.health = replace(self.health, **changes, written_ns=time.time_ns())  # type: ignore[arg-type]
-        beside = self._path.with_suffix(".tmp")
-        beside.write_bytes(status.REDUCER.dump_json(self.health))
-        os.replace(beside, self._path)
+        try:
+            replace_file(self._path, status.REDUCER.dump_json(self.health))
+        except OSError as error:
+            if not self._mute:  # once: it is written several times a second
+                log.error("the health of the reducer cannot be written: %s", error)
+            self._mute = True
+        else:
+            self._mute = False
 
-    def stage(self, name: str) -> None:
-        """Say what the process does from now on."""
+    def stage(self, name: str, position: Position = BEGIN, scripts: Mapping[str, ScriptUse] | None = None) -> None:
+        """Say what the process does from now on, up to where it has taken data in, and with which scripts."""
         stage = Stage(name)
         if stage is not self.health.stage:
-            self.update(stage=stage, stage_since_ns=time.time_ns())
+            self.update(stage=stage, stage_since_ns=time.time_ns(), position=position, scripts=scripts or {})
+
+    def trouble(self, what: str, why: object) -> None:
+        """Show that something cannot be done now, until it can be (empty `why`); the log has it once."""
+        before = self._troubles.pop(what, "")
+        if why:
+            self._troubles[what] = str(why)
+            if not before:
+                log.error("%s: %s", what, why)
+        elif before:
+            log.info("%s: possible again", what)
 
     def script_failed(self, stage: str, error: ScriptError) -> None:
         """Show what went wrong until that stage succeeds again; the log has it once."""
@@ -79,7 +98,13 @@ class Reporter:
             self._printed.popleft()
 
     def report(
-        self, monitor: Monitor, *, behind_bytes: int, reprocess_percent: float | None, last_words: bool = False
+        self,
+        monitor: Monitor,
+        *,
+        behind_bytes: int,
+        reprocess_percent: float | None,
+        last_words: bool = False,
+        **more: object,
     ) -> None:
         """Write the figures of the present moment; as `last_words` with the accounts of all runs."""
         builder, step = monitor.builder, monitor.step
@@ -104,13 +129,14 @@ class Reporter:
             source_lost_since_ns=builder.source.time_ns if builder.source.error else None,
             script_error=self._problem(),
             script_output="".join(self._printed)[-PRINTED_KEPT:],
-            warnings=_counted(step.warnings),
+            warnings=(*(f"{what}: {why}" for what, why in self._troubles.items()), *_counted(step.warnings)),
             latency=dict(step.latency),
             memory_bytes=_own_memory(),
             logs=_logs(builder),
             ledger=builder.ledger.as_json(None if last_words else RUNS_SHOWN),
             story=tuple(builder.state.story),
             finished_runs=monitor.finished_runs,
+            **more,
         )
 
 

@@ -6,13 +6,21 @@ from livereduce.config import Config
 from livereduce.errors import ConfigError
 from livereduce.listeners.adara import AdaraListener
 from livereduce.listeners.base import Listener
+from livereduce.protocols.adara import peek_header
+from livereduce.reducer.careful import HEADER_BYTES, NOTE, CarefulSource, read_skipped
 from livereduce.sources import Position
 from livereduce.sources.journal import JournalReader
 
 
-def open_listener(config: Config, start: Position) -> Listener:
-    """Return the listener of the configured stream, reading from `start`."""
+def open_listener(config: Config, start: Position, careful_until: Position | None = None) -> Listener:
+    """Return the listener of the configured stream, reading from `start`, up to `careful_until` record by record."""
     if config.listener == "adara":
-        source = JournalReader(config.state_dir / "journal")
+        source = CarefulSource(
+            JournalReader(config.state_dir / "journal"),
+            config.runtime_dir / NOTE,
+            lambda header: HEADER_BYTES + peek_header(header)[0],
+            read_skipped(config.state_dir / "skipped"),
+            careful_until,
+        )
         return AdaraListener(source, start=start, max_packet_bytes=config.stream.max_packet_bytes)
     raise ConfigError([f"listener: found {config.listener!r}; this version reads adara streams"])

@@ -79,6 +79,36 @@ class LogValue:
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptUse:
+    """A script as the reducer runs it."""
+
+    digest: str
+    """Digest of its syntax tree."""
+    limit_s: float | None = None
+    """Time after which it is interrupted; None = never."""
+    passed: tuple[int, int] | None = None
+    """Place in the journal (segment, offset) up to which it has run through; None = it has not yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptTrial:
+    """The `number`-th changed chunk script that was tried on the last chunk."""
+
+    number: int
+    verdict: Literal["running", "passed", "failed"]
+    problem: ScriptProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A workspace, or the events several of them share, and the memory it takes."""
+
+    name: str
+    kind: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReducerHealth:
     """What the reducer says about the run and its own work."""
 
@@ -126,6 +156,15 @@ class ReducerHealth:
     """The last events of the run state machine, oldest first."""
     finished_runs: int = 0
     """Numbered runs whose last post step is done."""
+    position: tuple[int, int] = (0, 0)
+    """Place in the journal (segment, offset) up to which data had been taken in when the stage began."""
+    scripts: Mapping[str, ScriptUse] = field(default_factory=dict)
+    """By stage: ``proc``, ``post``."""
+    helpers: Mapping[str, str] = field(default_factory=dict)
+    """Modules that scripts imported from the script folder: file -> digest of the syntax tree that is in use."""
+    trial: ScriptTrial | None = None
+    largest: tuple[Holding, ...] = ()
+    """What takes most memory, largest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The supervisor: parent of recorder and reducer, watcher of scripts, server of the page.
+"""The supervisor: parent of recorder and reducer, watcher of scripts and configuration, server of the page.
 
 Covers: what `livereduce run` does once the configuration is good. Never runs users' code, never unpickles; what the
 children say it reads from files, and what it says itself (`heartbeat.json`) is a file too.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 import signal
 import threading
 import time
@@ -18,40 +19,68 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import psutil
-
 from livereduce import status
-from livereduce.config import Config, script_names
-from livereduce.status import Heartbeat, ReducerHealth, ScriptProblem, Status
+from livereduce.config import Config
+from livereduce.config.files import replace_file
+from livereduce.errors import ConfigError
+from livereduce.status import Heartbeat, ReducerHealth, Stage, Status
+from livereduce.supervisor import memory
+from livereduce.supervisor.configuration import WatchedConfig
+from livereduce.supervisor.deaths import Ban, LookCloser
+from livereduce.supervisor.lifeguard import Lifeguard, where_it_died
+from livereduce.supervisor.memory import Forecast, Pressure, Relief
+from livereduce.supervisor.notify import notify
 from livereduce.supervisor.page import PageServer
-from livereduce.supervisor.processes import Child
-from livereduce.supervisor.watcher import WatchedScript
+from livereduce.supervisor.processes import Child, End, stop
+from livereduce.supervisor.scripts import Change, Scripts
 
 log = logging.getLogger(__name__)
 
 TURN_S = 0.25
 LOOK_S = 1.0
+GAVE_UP = 3
+"""Exit code when the restart budget is spent."""
+WRONG_CONFIGURATION = 2
 RECORDED_STREAMS = {"adara", "isis_events", "kafka"}
 """Streams that need a recorder; a histogram memory holds the total itself and is polled."""
+ROOM_WANTED = 1 << 30
+"""With less room on the disk of the journal than this, in bytes, the page says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a session ended: the exit code for the command line, and the reducer's last words."""
+    """How a session ended.
+
+    Attributes
+    ----------
+    exit_code
+        For the command line.
+    ledger
+        The reducer's last words.
+    changed
+        The new configuration because of which it ended; None for any other reason.
+    """
 
     exit_code: int
     ledger: dict[str, Any]
+    changed: Config | None = None
 
 
 class Supervisor:
-    """One running `livereduce run`.
+    """One running `livereduce run` with one configuration.
 
     Parameters
     ----------
     exit_after_runs
         End after so many numbered runs; None = never.
+    counting_from_ns
+        When to begin to count them, Unix ns; default: now.
     on_turn
-        Called every quarter of a second with the newest reducer health (the demo's status line).
+        Called every quarter of a second (the demo's status line).
+    reload
+        Reads the configuration's file again when it has changed; None = it is not watched.
+    stopping
+        Set to end the session; signals set it too.
     """
 
     def __init__(
@@ -59,37 +88,36 @@ class Supervisor:
         config: Config,
         *,
         exit_after_runs: int | None = None,
+        counting_from_ns: int | None = None,
         on_turn: Callable[[Supervisor], None] = lambda _: None,
+        reload: Callable[[], Config] | None = None,
+        stopping: threading.Event | None = None,
     ) -> None:
         self.config = config
         self._on_turn = on_turn
-        self._stop = threading.Event()
+        self._stop = stopping or threading.Event()
         self._started_ns = time.time_ns()
-        self._last_look = 0.0
-        config.runtime_dir.mkdir(parents=True, exist_ok=True)
-        config.state_dir.mkdir(parents=True, exist_ok=True)
+        self._next_look = self._next_memory = 0.0
+        self._hurry = False
+        self._exit_code: int | None = None
+        self._changed: Config | None = None
+        _make_folders(config)
         for stale in ("recorder.json", "reducer.json", "heartbeat.json"):
             (config.runtime_dir / stale).unlink(missing_ok=True)
         resolved = config.runtime_dir / "config.json"
-        resolved.write_text(config.model_dump_json())
-        self.recorder = Child("livereduce.recorder", resolved) if config.listener in RECORDED_STREAMS else None
-        counting = ("--counting-from", str(self._started_ns))
+        replace_file(resolved, config.model_dump_json().encode())
+        counting = ("--counting-from", str(counting_from_ns or self._started_ns))
         exit_arguments = () if exit_after_runs is None else ("--exit-after-runs", str(exit_after_runs), *counting)
+        self.recorder = Child("livereduce.recorder", resolved) if config.listener in RECORDED_STREAMS else None
         self.reducer = Child("livereduce.reducer", resolved, exit_arguments)
-        self.scripts = self._watched_scripts()
-        self.page = PageServer(config, token(config.state_dir, config.web.token), self._actions())
+        self.guard = Lifeguard(config.runtime_dir, config.state_dir)
+        self.scripts = Scripts(config)
+        self._file = WatchedConfig(config.source if reload else None, config, reload or (lambda: config))
+        self._forecast, self._pressure = Forecast(), Pressure()
+        self._memory_limit = memory.limit_bytes(config.system_mem_limit_perc)
+        self._memory, self._memory_trouble = 0, ""
         self._requested: set[str] = set()
-
-    def _watched_scripts(self) -> list[WatchedScript]:
-        config = self.config
-        proc, post = (config.script_dir / name for name in script_names(config.short_name))
-        accepted = config.state_dir / "scripts"
-        scripts = [] if config.post_process_only else [WatchedScript("proc", proc, accepted / "proc.py")]
-        if config.post_process:
-            scripts.append(WatchedScript("post", post, accepted / "post.py"))
-        for unused in {"proc", "post"} - {script.stage for script in scripts}:
-            (accepted / f"{unused}.py").unlink(missing_ok=True)
-        return scripts
+        self.page = PageServer(config, token(config.state_dir, config.web.token), self._actions())
 
     def _actions(self) -> dict[str, Callable[[], None]]:
         return {"restart": lambda: self._requested.add("restart"), "clear": lambda: self._requested.add("clear")}
@@ -97,7 +125,7 @@ class Supervisor:
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def run(self) -> Outcome:
-        """Work until a signal comes or the reducer has done what it was asked to."""
+        """Work until a signal comes, the reducer has done what it was asked to, or the configuration changes."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_hangup)
@@ -106,78 +134,159 @@ class Supervisor:
             now = time.monotonic()
             if self.recorder is not None:
                 self.recorder.start(now)
-            for script in self.scripts:
-                script.first_look()
-            if self._scripts_usable():
+            self.scripts.first_look()
+            if self.scripts.usable:
                 self.reducer.start(now)
-            while not self._stop.is_set() and self.reducer.exit_code != 0:
-                self._turn()
+            notify("READY=1")
+            while not self._over():
+                self._turn(time.monotonic())
                 self._stop.wait(TURN_S)
         finally:
             self._end()
-        health = self.reducer_health()
-        return Outcome(0, dict(health.ledger) if health else {})
+        health = self.guard.reducer_health()
+        return Outcome(self._exit_code or 0, dict(health.ledger) if health else {}, self._changed)
 
     def stop(self) -> None:
         """Ask for an orderly end."""
         self._stop.set()
 
+    def refuse(self, problems: list[str]) -> None:
+        """Show why the configuration file as it is now is not used."""
+        self._file.refuse(problems)
+
+    def _over(self) -> bool:
+        return self._stop.is_set() or self._exit_code is not None or self._changed is not None
+
     def _on_signal(self, _signal: int, _frame: FrameType | None) -> None:
         self._stop.set()
 
     def _on_hangup(self, _signal: int, _frame: FrameType | None) -> None:
-        self._last_look = 0.0
+        self._hurry = True
 
-    def _turn(self) -> None:
-        now = time.monotonic()
-        for child in self._children():
-            child.look_after(now)
-        if now - self._last_look >= LOOK_S:
-            self._last_look = now
-            self._look_at_scripts(now)
+    def _turn(self, now: float) -> None:
+        self._look_after_children(now)
+        self._obey(now)
+        if now >= self._next_memory:
+            self._next_memory = now + self.config.mem_check_interval_sec
+            self._look_at_memory(now)
+        if self._hurry:  # a hang-up says that a save is done: its second look is at once
+            self._look_at_files(now)
+        if now >= self._next_look or self._hurry:
+            self._next_look, self._hurry = now + LOOK_S, False
+            self._look_at_files(now)
+            self._kill_what_hangs(now)
             self._beat()
-        while self._requested:
-            self._requested.pop()
-            log.info("the reducer begins the run again, as asked")
-            self.reducer.restart(now)
         self._on_turn(self)
 
-    def _children(self) -> list[Child]:
-        return [child for child in (self.recorder, self.reducer) if child is not None]
-
     def _end(self) -> None:
-        self._beat(stopping=True)
-        self.reducer.stop()
-        if self.recorder is not None:
-            self.recorder.stop()
+        self._beat(stopping=self._changed is None)
+        notify("STOPPING=1" if self._changed is None else "STATUS=taking up the changed configuration")
+        stop([child for child in (self.reducer, self.recorder) if child is not None])
         self.page.stop()
 
-    # -- scripts ------------------------------------------------------------------------------------------------------
+    # -- the children -------------------------------------------------------------------------------------------------
 
-    def _look_at_scripts(self, now: float) -> None:
-        changed = {script.stage for script in self.scripts if script.look()}
-        if not changed or not self._scripts_usable():
-            return
-        if self.reducer.pid is None and self.reducer.exit_code is None:
-            self.reducer.start(now)
-        elif "proc" in changed:
-            log.info("the chunk script has changed: reading the run again")
-            self.reducer.restart(now)
+    def _look_after_children(self, now: float) -> None:
+        if self.recorder is not None and (end := self.recorder.look_after(now)) is not None:
+            self._recorder_ended(self.recorder, end, now)
+        if (end := self.reducer.look_after(now)) is not None:
+            self._reducer_ended(end, now)
+
+    def _recorder_ended(self, recorder: Child, end: End, now: float) -> None:
+        if end.code == WRONG_CONFIGURATION:
+            self._give_up("the recorder cannot work with this configuration", WRONG_CONFIGURATION)
+        elif self.guard.recorder_died(end, now):
+            self._give_up(f"the recorder ended again and again without receiving anything, lastly with {end.in_words}")
         else:
-            self.reducer.tell(do="swap post")
+            wait = recorder.start_later(now)
+            log.error("the recorder ended with %s; starting it again in %.0f s", end.in_words, wait)
 
-    def _scripts_usable(self) -> bool:
-        """Whether no script is broken from the start; without a good version of it no data may be processed."""
-        return not any(script.refused and script.digest is None for script in self.scripts)
+    def _reducer_ended(self, end: End, now: float) -> None:
+        if end.code == 0:
+            self._exit_code = 0
+            return
+        where = where_it_died(self.guard.reducer_health(end.pid))
+        if end.code == WRONG_CONFIGURATION:
+            self._give_up("the reducer cannot work with this configuration", WRONG_CONFIGURATION)
+            return
+        verdict, spent = self.guard.reducer_died(end, now)
+        if spent:
+            self._give_up(f"the reducer ended again and again without getting further, lastly {where} ({end.in_words})")
+            return
+        if isinstance(verdict, Ban):
+            self.scripts.ban(verdict.stage, f"with {end.in_words}")
+            if verdict.stage is Stage.PROC:
+                return
+        more = ("--careful", str(verdict.end)) if isinstance(verdict, LookCloser) else ()
+        wait = self.reducer.start_later(now, *more)
+        log.error("the reducer ended with %s %s; starting it again in %.0f s", end.in_words, where, wait)
 
-    def refused(self) -> ScriptProblem | None:
-        """Return the edit that is not used, if there is one."""
-        for script in self.scripts:
-            if script.refused is not None:
-                r = script.refused
-                kept = "; the version before it stays in use" if script.digest else "; data are recorded meanwhile"
-                return ScriptProblem(r.stage, r.file, r.line, r.message + kept)
-        return None
+    def _give_up(self, why: str, exit_code: int = GAVE_UP) -> None:
+        log.critical("giving up: %s; what went wrong is in the lines above", why)
+        self._exit_code = exit_code
+
+    def _kill_what_hangs(self, now: float) -> None:
+        if self.reducer.pid is not None and (why := self.guard.reducer_hangs(now, self.reducer.pid)):
+            self.reducer.kill(why)
+        if self.recorder is not None and self.recorder.pid is not None:
+            why = self.guard.recorder_hangs(now, self.recorder.pid)
+            if why:
+                self.recorder.kill(why)
+
+    def _obey(self, now: float) -> None:
+        """Do what was asked for through the page."""
+        while self._requested:
+            wish = self._requested.pop()
+            self.guard.rules.forget()
+            self.scripts.lift_bans()
+            if not self.scripts.usable:
+                log.warning("%s was asked for, but no data can be processed before the script is mended", wish)
+            elif wish == "clear":
+                log.info("beginning with the data that come now, as asked")
+                self._begin_again(now, "--clear")
+            else:
+                log.info("beginning the run again, as asked")
+                self._begin_again(now)
+
+    def _begin_again(self, now: float, *more: str) -> None:
+        self.reducer.restart(now, *more)
+        self._forecast.restart()
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def _look_at_files(self, now: float) -> None:
+        running = self.guard.reducer_health(self.reducer.pid) if self.reducer.pid is not None else None
+        changes = self.scripts.look(now, running)
+        if self.scripts.usable:
+            if Change.RESTART in changes or (self.reducer.pid is None and changes):
+                self._begin_again(now)
+            elif Change.SWAP_POST in changes:
+                self.reducer.tell(do=Change.SWAP_POST.value)
+        if Change.TRY_PROC in changes:
+            self.reducer.tell(do=Change.TRY_PROC.value, number=self.scripts.trial_number)
+        self._changed = self._file.look()
+        if self._changed is not None:
+            log.info("%s has changed: taking it up", self.config.source)
+
+    # -- memory -------------------------------------------------------------------------------------------------------
+
+    def _look_at_memory(self, now: float) -> None:
+        pids = [os.getpid(), *(child.pid for child in (self.recorder, self.reducer) if child and child.pid)]
+        self._memory = sum(memory.own_bytes(pid) for pid in pids)
+        self._forecast.add(now, self._memory)
+        if self._memory_limit is None or self.reducer.pid is None:
+            return
+        health = self.guard.reducer_health(self.reducer.pid)
+        largest = health.largest if health else ()
+        relief = self._pressure.judge(now, self._memory, self._memory_limit, largest)
+        words = memory.in_words(self._memory, self._memory_limit, largest)
+        self._memory_trouble = f"memory: {words}: {relief.value}" if relief in memory.ONLY_SAID else ""
+        if relief is Relief.DROP_CACHES:
+            self.reducer.tell(do=Relief.DROP_CACHES.value)
+        elif relief is Relief.RESTART:
+            log.error("memory: %s; beginning the run again with a fresh reducer", words)
+            self.reducer.restarts += 1
+            self._begin_again(now)
 
     # -- what is said -------------------------------------------------------------------------------------------------
 
@@ -187,42 +296,56 @@ class Supervisor:
 
     def reducer_health(self) -> ReducerHealth | None:
         """Return what the reducer wrote last."""
-        try:
-            return status.REDUCER.validate_json((self.config.runtime_dir / "reducer.json").read_bytes())
-        except FileNotFoundError:
-            return None
+        return self.guard.reducer_health()
+
+    def _warnings(self) -> tuple[str, ...]:
+        own = (self.scripts.trouble, self._memory_trouble, _room(self.config.state_dir))
+        return (*self._file.refused, *(text for text in own if text), *self.config.warnings)
 
     def _beat(self, *, stopping: bool = False) -> None:
+        children = [child for child in (self.recorder, self.reducer) if child is not None]
         heartbeat = Heartbeat(
             pid=os.getpid(),
             written_ns=time.time_ns(),
             started_ns=self._started_ns,
             stopping=stopping,
-            restarts=sum(child.restarts for child in self._children()),
+            restarts=sum(child.restarts for child in children),
             recorder_pid=self.recorder.pid if self.recorder else None,
             reducer_pid=self.reducer.pid,
-            memory_bytes=sum(_own_memory(child.pid) for child in self._children()) + _own_memory(os.getpid()),
-            script_refused=self.refused(),
-            warnings=self.config.warnings,
+            memory_bytes=self._memory,
+            memory_limit_bytes=self._memory_limit,
+            memory_full_s=self._forecast.seconds_until(self._memory_limit) if self._memory_limit else None,
+            script_refused=self.scripts.problem(),
+            warnings=self._warnings(),
         )
-        path = self.config.runtime_dir / "heartbeat.json"
-        beside = path.with_suffix(".tmp")
-        beside.write_bytes(status.HEARTBEAT.dump_json(heartbeat))
-        os.replace(beside, path)
-        # Watchdogs of older installations look at the age of the log file.
-        if self.config.log.file.exists():
-            os.utime(self.config.log.file)
+        notify("WATCHDOG=1")
+        try:
+            replace_file(self.config.runtime_dir / "heartbeat.json", status.HEARTBEAT.dump_json(heartbeat))
+            # Watchdogs of older installations look at the age of the log file.
+            if self.config.log.file.exists():
+                os.utime(self.config.log.file)
+        except OSError as error:
+            log.error("the heartbeat cannot be written: %s", error)
 
 
-def _own_memory(pid: int | None) -> int:
-    """Anonymous and shared memory of a process; the journal's page cache is not ours to count."""
-    if pid is None:
-        return 0
+def _make_folders(config: Config) -> None:
+    problems = []
+    for key, folder in (("runtime_dir", config.runtime_dir), ("state_dir", config.state_dir)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            problems.append(f"{key}: {folder} cannot be made ({error.strerror}); choose another")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _room(folder: Path) -> str:
+    """Say that a disk is nearly full; empty while it is not."""
     try:
-        memory = psutil.Process(pid).memory_info()
-    except psutil.Error:  # it has just ended
-        return 0
-    return int(memory.rss - memory.shared)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return f"{folder} cannot be looked at: {error.strerror}"
+    return "" if free >= ROOM_WANTED else f"{free / 2**20:,.0f} MiB of room left on the disk of {folder}"
 
 
 def token(state_dir: Path, configured: str | None) -> str:

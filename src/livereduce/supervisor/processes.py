@@ -1,6 +1,7 @@
 """The children: started by exec, told to stop through a pipe, restarted with a back-off when they die.
 
 A child runs in a session of its own and ends when its standard input closes, so nothing survives the supervisor.
+Does not cover: why one died and what follows from that (`deaths`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +22,10 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 1.0
-LONGEST_DELAY_S = 60.0
+LONGEST_DELAY_S = 30.0
 HEALTHY_AFTER_S = 60.0
-STOP_S = 5.0
+STOP_S = 1.5
+"""Ctrl-C ends everything within 2 s; what a kill interrupts is read again from the journal."""
 
 
 @dataclass(slots=True)
@@ -39,8 +44,48 @@ class BackOff:
 
 
 @dataclass(slots=True)
+class RestartBudget:
+    """How many deaths without any progress between them are too many."""
+
+    limit: int = 20
+    window_s: float = 600.0
+    _deaths: deque[float] = field(default_factory=deque)
+
+    def spent(self, now: float, *, progress: bool) -> bool:
+        """Take note of a death; tell whether that was one too many."""
+        if progress:
+            self._deaths.clear()
+        self._deaths.append(now)
+        while now - self._deaths[0] > self.window_s:
+            self._deaths.popleft()
+        return len(self._deaths) >= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A child that has ended without being asked to."""
+
+    pid: int
+    code: int
+    lived_s: float
+    killed_for: str = ""
+    """Why we killed it; empty when we did not."""
+
+    @property
+    def in_words(self) -> str:
+        """How it ended, for people."""
+        how = f"signal {signal.Signals(-self.code).name}" if self.code < 0 else f"exit code {self.code}"
+        return f"{how} ({self.killed_for})" if self.killed_for else how
+
+    @property
+    def by_someone_else(self) -> bool:
+        """Whether somebody from outside ended it: a person, or the kernel for want of memory."""
+        return not self.killed_for and self.code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+
+
+@dataclass(slots=True)
 class Child:
-    """One child process, kept alive.
+    """One child process; whoever owns it calls `look_after` again and again.
 
     Parameters
     ----------
@@ -56,10 +101,11 @@ class Child:
     config: Path
     arguments: tuple[str, ...] = ()
     restarts: int = 0
-    exit_code: int | None = None
     _process: subprocess.Popen[bytes] | None = None
     _started: float = 0.0
-    _next_start: float = 0.0
+    _next_start: float | None = None
+    _next_arguments: tuple[str, ...] = ()
+    _killed_for: str = ""
     _back_off: BackOff = field(default_factory=BackOff)
 
     @property
@@ -72,30 +118,38 @@ class Child:
         """Process ID while it runs."""
         return self._process.pid if self._process else None
 
-    def start(self, now: float) -> None:
-        """Start the child."""
-        self.exit_code = None
-        self._started = now
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", self.module, "--config", str(self.config), *self.arguments],
-            stdin=subprocess.PIPE,
-            stdout=sys.stderr.fileno(),
-            start_new_session=True,
-            # numpy and scipy would start a pool of threads each that nothing here uses
-            env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ},
-        )
+    def start(self, now: float, *more: str) -> None:
+        """Start the child, this once with `more` arguments; a machine that cannot is asked again later."""
+        self._started, self._next_start, self._next_arguments, self._killed_for = now, None, (), ""
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self.module, "--config", str(self.config), *self.arguments, *more],
+                stdin=subprocess.PIPE,
+                stdout=sys.stderr.fileno(),
+                start_new_session=True,
+                # numpy and scipy would start a pool of threads each that nothing here uses
+                env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ},
+            )
+        except OSError as error:  # no memory, no process left
+            wait = self.start_later(now, *more)
+            log.error("%s cannot be started: %s; trying again in %.0f s", self.name, error, wait)
 
-    def look_after(self, now: float) -> None:
-        """Notice a death and start the child again when its time has come."""
+    def look_after(self, now: float) -> End | None:
+        """Start the child when its time has come; tell when it has ended without being asked to."""
         if self._process is not None and (code := self._process.poll()) is not None:
-            self._bury(code)
-            if code != 0:
-                wait = self._back_off.after_death(now - self._started)
-                self._next_start = now + wait
-                log.error("%s ended with %s; starting it again in %.0f s", self.name, _in_words(code), wait)
-        if self._process is None and self.exit_code not in (None, 0) and now >= self._next_start:
+            end = End(self._process.pid, code, now - self._started, self._killed_for)
+            self._bury()
+            return end
+        if self._next_start is not None and now >= self._next_start:
             self.restarts += 1
-            self.start(now)
+            self.start(now, *self._next_arguments)
+        return None
+
+    def start_later(self, now: float, *more: str) -> float:
+        """Start it again after a rest that grows with each quick death; gives that rest in s."""
+        wait = self._back_off.after_death(now - self._started)
+        self._next_start, self._next_arguments = now + wait, more
+        return wait
 
     def tell(self, **message: Any) -> None:
         """Send the child one line of JSON; a child that is just dying learns it at its next start."""
@@ -107,45 +161,56 @@ class Child:
         except BrokenPipeError:
             log.warning("%s was ending when told %s", self.name, message)
 
-    def stop(self, patience_s: float = STOP_S) -> None:
-        """End the child: close its pipe, ask, then insist."""
-        if self._process is None:
-            return
-        process = self._process
-        if process.stdin is not None:
-            try:
-                process.stdin.close()
-            except BrokenPipeError:
-                log.debug("%s had closed its pipe", self.name)
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            code = process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            log.warning("%s did not stop within %.0f s; killing it", self.name, patience_s)
-            process.kill()
-            code = process.wait()
-        self._bury(code)
-
-    def restart(self, now: float) -> None:
+    def restart(self, now: float, *more: str) -> None:
         """Begin again at once, on purpose."""
-        self.stop()
-        self.start(now)
+        stop([self])
+        self.start(now, *more)
 
-    def kill(self) -> None:
-        """End the child now; it is started again like after any other death."""
-        if self._process is not None:
+    def kill(self, why: str) -> None:
+        """End the child now; `look_after` will tell of it."""
+        if self._process is not None and not self._killed_for:
+            log.error("killing %s: %s", self.name, why)
+            self._killed_for = why
             self._process.kill()
 
-    def _bury(self, code: int) -> None:
-        self.exit_code = code
+    def ask_to_stop(self) -> None:
+        """Close its pipe and ask; it is not started again."""
+        self._next_start = None
+        if self._process is None:
+            return
+        self._close_pipe()
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def wait_stopped(self, patience_s: float) -> None:
+        """Wait for its end, then insist."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            log.warning("%s was busy when asked to stop; killing it", self.name)
+            self._process.kill()
+            self._process.wait()
+        self._bury()
+
+    def _bury(self) -> None:
+        self._close_pipe()
+        self._process = None
+
+    def _close_pipe(self) -> None:
         if self._process is not None and self._process.stdin is not None:
             try:
                 self._process.stdin.close()
             except BrokenPipeError:
                 log.debug("%s left unread lines", self.name)
-        self._process = None
 
 
-def _in_words(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+def stop(children: Iterable[Child], patience_s: float = STOP_S) -> None:
+    """End children together, within `patience_s` altogether."""
+    ending = list(children)
+    deadline = time.monotonic() + patience_s
+    for child in ending:
+        child.ask_to_stop()
+    for child in ending:
+        child.wait_stopped(max(deadline - time.monotonic(), 0.0))

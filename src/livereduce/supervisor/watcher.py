@@ -1,4 +1,4 @@
-"""Which version of the user's scripts is in use: changes found by looking, broken edits refused.
+"""Which version of the user's files is in use: changes found by looking, broken edits refused.
 
 Looks at size, time and contents at every turn, because file notifications are blind on network file systems and to
 saves by rename. A new version counts when it is read the same twice (a save may be half done), parses, and differs
@@ -11,16 +11,17 @@ from __future__ import annotations
 import ast
 import hashlib
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from livereduce.config.files import replace_file
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An edit that is not used, and why."""
+    """A version of a script that is not used, and why."""
 
     stage: str
     file: str
@@ -28,88 +29,164 @@ class Refused:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A version of a script that parses and is not the one in use."""
+
+    text: str
+    digest: str
+
+
 def tree_digest(text: str) -> str:
     """Digest of the syntax tree: blind to comments and blank lines. Raises `SyntaxError` or `ValueError`."""
     return hashlib.sha256(ast.dump(ast.parse(text)).encode()).hexdigest()
 
 
+class WatchedFile:
+    """A file whose new contents are told once they have settled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._unsettled: bytes | None = None
+        self._told: bytes | None = None
+
+    def read(self) -> bytes | None:
+        """Give the contents as they are now, settled or not; None when there is no readable file."""
+        try:
+            self._told = self.path.read_bytes()
+        except OSError:
+            return None
+        return self._told
+
+    def look(self) -> bytes | None:
+        """Give contents that are new and were the same at the last look."""
+        try:
+            stat = self.path.stat()
+            seen = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            if seen == self._seen and self._unsettled is None:
+                return None
+            data = self.path.read_bytes()
+        except OSError:
+            if self._seen is not None:
+                log.warning("%s is gone; its last version stays in use", self.path)
+            self._seen = self._unsettled = None
+            return None
+        self._seen = seen
+        settled = data == self._unsettled
+        self._unsettled = None if settled or data == self._told else data
+        if not settled or data == self._told:
+            return None
+        self._told = data
+        return data
+
+    @property
+    def settling(self) -> bool:
+        """Whether a save was seen that may be half done."""
+        return self._unsettled is not None
+
+
 class WatchedScript:
-    """One script and its last good version.
+    """One script, its version in use and what became of newer ones.
+
+    Attributes
+    ----------
+    digest
+        Of the version in use; None = there is none.
+    candidate
+        A newer version that parses, to be accepted or refused by the owner.
+    refused
+        A newer version that is not used.
+    banned
+        Why the version in use is not run any more.
 
     Parameters
     ----------
     stage
-        ``"proc"`` or ``"post"``.
+        ``"proc"``, ``"post"`` or ``"helper"``.
     path
         The user's file.
     accepted
-        Where the last good version is kept.
+        Where the version in use is kept; None = nowhere.
     """
 
-    def __init__(self, stage: str, path: Path, accepted: Path) -> None:
+    def __init__(self, stage: str, path: Path, accepted: Path | None, digest: str | None = None) -> None:
         self.stage = stage
         self.path = path
         self.accepted = accepted
+        self.digest = digest
+        self.candidate: Candidate | None = None
         self.refused: Refused | None = None
-        self.digest: str | None = None
-        self._seen: tuple[int, int, int] | None = None
-        self._unsettled: str | None = None
-        self._text: str | None = None
+        self.banned: Refused | None = None
+        self._refused_candidate: Candidate | None = None
+        self._file = WatchedFile(path)
 
     def first_look(self) -> None:
         """Accept what is there at start, if it parses; what an earlier start accepted is not used any more."""
-        self.accepted.unlink(missing_ok=True)
-        text = self._read()
-        if text is not None:
-            self._consider(text)
+        if self.accepted is not None:
+            self.accepted.unlink(missing_ok=True)
+        data = self._file.read()
+        if data is not None:
+            self._consider(data)
+        if self.candidate is not None:
+            self.accept()
 
     def look(self) -> bool:
-        """Return whether a new version was accepted."""
-        try:
-            stat = self.path.stat()
-        except OSError:
-            if self._seen is not None:
-                log.warning("%s is gone; its last version stays in use", self.path)
-            self._seen = None
+        """Return whether there is a new `candidate`."""
+        data = self._file.look()
+        if data is None:
             return False
-        seen = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-        if seen == self._seen and self._unsettled is None:
-            return False
-        self._seen = seen
-        text = self._read()
-        if text is None or text == self._text:
-            self._unsettled = None
-            return False
-        if text != self._unsettled:
-            self._unsettled = text
-            return False
-        self._unsettled = None
-        return self._consider(text)
+        self._consider(data)
+        return self.candidate is not None
 
-    def _read(self) -> str | None:
-        try:
-            return self.path.read_text(encoding="utf-8")
-        except OSError:
-            return None
-        except UnicodeDecodeError as error:
-            self.refused = Refused(self.stage, str(self.path), None, f"is not UTF-8 text: byte {error.start}")
-            return None
+    @property
+    def settling(self) -> bool:
+        """Whether a save was seen that may be half done."""
+        return self._file.settling
 
-    def _consider(self, text: str) -> bool:
-        self._text = text
+    def accept(self) -> None:
+        """Take the candidate into use."""
+        assert self.candidate is not None
+        if self.accepted is not None:
+            self.accepted.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self.accepted, self.candidate.text.encode())
+        self.digest = self.candidate.digest
+        self.candidate = self.refused = self.banned = self._refused_candidate = None
+
+    def refuse(self, line: int | None, message: str) -> None:
+        """Leave the candidate aside until the next save."""
+        self._refused_candidate, self.candidate = self.candidate, None
+        self._refuse(line, message)
+
+    def reconsider(self) -> None:
+        """Make what was refused a candidate again, because what it depends on has changed."""
+        if self.candidate is None and self._refused_candidate is not None:
+            self.candidate, self._refused_candidate = self._refused_candidate, None
+
+    def ban(self, message: str) -> None:
+        """Do not run the version in use any more."""
+        self.banned = Refused(self.stage, str(self.path), None, message)
+        log.error("%s: %s", self.path, message)
+
+    def _consider(self, data: bytes) -> None:
+        self.candidate = self._refused_candidate = None
         try:
+            text = data.decode()
+            if not text.strip():
+                raise ValueError("found an empty file, expected a Python script")
             digest = tree_digest(text)
+        except UnicodeDecodeError as error:
+            self._refuse(None, f"is not UTF-8 text: byte {error.start}")
+        except (RecursionError, MemoryError):
+            self._refuse(None, "is nested too deeply for Python")
         except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", None)
-            self.refused = Refused(self.stage, str(self.path), line, f"{type(error).__name__}: {error}")
-            log.error("%s:%s is not used: %s", self.path, line, error)
-            return False
-        self.refused = None
-        if digest == self.digest:
-            return False
-        self.digest = digest
-        self.accepted.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.accepted.with_suffix(".new")
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, self.accepted)
-        return True
+            name = f"{type(error).__name__}: " if isinstance(error, SyntaxError) else ""
+            self._refuse(getattr(error, "lineno", None), f"{name}{error}")
+        else:
+            self.refused = None
+            if digest != self.digest:
+                self.candidate = Candidate(text, digest)
+
+    def _refuse(self, line: int | None, message: str) -> None:
+        self.refused = Refused(self.stage, str(self.path), line, message)
+        log.error("%s:%s is not used: %s", self.path, line, message)
