@@ -350,3 +350,18 @@ def test_leaving_no_script_to_run_is_a_contradiction() -> None:
     assert problems({"instrument": "POWGEN", "post_process": False, "post_process_only": True}) == [
         "post_process: found false with post_process_only true, which leaves no script; remove one"
     ]
+
+
+def test_a_replayed_file_is_named_under_stream_and_its_absence_is_said() -> None:
+    wanted = {"instrument": "ADARA_FileReader", "stream": {"file": "~/run.nxs", "file_chunks": "3"}}
+    found = config.from_mapping(wanted, environ={"HOME": "/home/me"}, now=NOW)
+    assert (found.listener, found.stream.file, found.stream.file_chunks) == ("file", Path("/home/me/run.nxs"), 3)
+    missing = "stream.file: missing; FileEventDataListener needs the NeXus file to replay"
+    assert problems({"instrument": "ADARA_FileReader"}) == [missing]
+    assert problems({"instrument": "POWGEN", "listener": "file", "stream": {"file_chunks": 2}}) == [missing]
+
+
+def test_the_made_up_stream_has_a_rate_and_a_length_of_runs() -> None:
+    found = resolved(instrument="ADARA_FakeEvent", stream={"fake_rate": "1e3", "fake_end_run_every": 5})
+    assert (found.listener, found.stream.fake_rate, found.stream.fake_end_run_every) == ("fake", 1000.0, 5)
+    assert problems({"instrument": "ADARA_FakeEvent", "stream": {"fake_rate": 0}})[0].startswith("stream.fake_rate: ")

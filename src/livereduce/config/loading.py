@@ -171,6 +171,8 @@ def _connection_problems(
     listener = found.get("listener") or (c.listener if instrument and (c := instrument.connection(connection)) else "")
     if facilities.kind_of(str(listener)) == "isis_histogram" and str(found.get("accum_method")).casefold() == "add":
         return ['accum_method: found "Add" with a histogram source, whose reads are totals; expected "Replace"']
+    if facilities.kind_of(str(listener)) == "file" and not _in_section(found, "stream", "file"):
+        return ["stream.file: missing; FileEventDataListener needs the NeXus file to replay"]
     missing = [key for key in ("listener", "address") if not found.get(key)]
     if not missing or (instrument and instrument.connections):
         return []
@@ -179,6 +181,11 @@ def _connection_problems(
     near = facilities.nearest(name)
     hint = f"did you mean {near}? If not, give" if near else "give"
     return [f"instrument: found {_shown(name)}, which is not in the table; {hint} {' and '.join(missing)}"]
+
+
+def _in_section(found: Mapping[str, Any], section: str, key: str) -> object:
+    group = found.get(section)
+    return group.get(key) if isinstance(group, dict) else None
 
 
 def _starts_after(settings: Settings, now: datetime) -> bool:
@@ -203,11 +210,16 @@ def _resolve(settings: Settings, source: Path | None, warnings: tuple[str, ...],
         "address": settings.address or (connection.address if connection else None),
         "script_dir": _absolute(settings.script_dir or Path(f"/SNS/{row.short_name}/shared/livereduce"), environ),
         "accum_method": "Replace" if by_default_replace else settings.accum_method,
+        "stream": settings.stream.model_dump() | _file(settings.stream, environ),
         "web": settings.web,  # as it is, since model_dump leaves the token out
         "source": source,
         "warnings": warnings,
     }
     return Config.model_validate(settings.model_dump() | known | folders)
+
+
+def _file(stream: Stream, environ: Mapping[str, str]) -> dict[str, Path]:
+    return {} if stream.file is None else {"file": _absolute(stream.file, environ)}
 
 
 def _folders(settings: Settings, name: str, environ: Mapping[str, str]) -> dict[str, Any]:

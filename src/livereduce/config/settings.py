@@ -144,6 +144,14 @@ class Stream(Section):
     """Process events that arrive while the run is paused."""
     max_packet_bytes: Annotated[WholeNumber, Field(ge=1 << 16)] = 64 << 20
     """Largest packet accepted from the network, in bytes; larger ones are skipped and counted."""
+    file: Path | None = None
+    """NeXus file that FileEventDataListener replays (what Mantid calls fileeventdatalistener.filename)."""
+    file_chunks: Annotated[WholeNumber, Field(ge=1)] = 10
+    """In how many parts that file is replayed, one an update (fileeventdatalistener.chunks)."""
+    fake_rate: Annotated[Number, Field(gt=0, le=1e8)] = 200
+    """Events a second that FakeEventDataListener makes up (fakeeventdatalistener.datarate)."""
+    fake_end_run_every: Annotated[WholeNumber, Field(ge=0)] = 0
+    """After so many updates a made-up run ends; 0 = never (fakeeventdatalistener.endrunevery)."""
 
 
 class Settings(Section):
