@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from livereduce.config import Config
 from livereduce.errors import ConfigError
 from livereduce.listeners.adara import AdaraListener
 from livereduce.listeners.base import Listener
+from livereduce.listeners.fake import FakeListener
+from livereduce.listeners.nexus_file import NexusFileListener
 from livereduce.protocols.adara import peek_header
 from livereduce.reducer.careful import HEADER_BYTES, NOTE, CarefulSource, read_skipped
 from livereduce.sources import Position
@@ -23,4 +27,9 @@ def open_listener(config: Config, start: Position, careful_until: Position | Non
             careful_until,
         )
         return AdaraListener(source, start=start, max_packet_bytes=config.stream.max_packet_bytes)
-    raise ConfigError([f"listener: found {config.listener!r}; this version reads adara streams"])
+    if config.listener == "fake":
+        stream = config.stream
+        return FakeListener(time.time_ns, rate=stream.fake_rate, end_run_every=stream.fake_end_run_every)
+    if config.listener == "file" and config.stream.file is not None:
+        return NexusFileListener(config.stream.file, config.stream.file_chunks, start=start)
+    raise ConfigError([f"listener: found {config.listener!r}; this version reads adara, file and fake streams"])
