@@ -119,6 +119,12 @@ class _Facts:
         return age_s(time_ns, self.now_ns) or 0.0
 
     @property
+    def held(self) -> bool:
+        """Whether there is no reducer because it has no script it may run; what the last one said is over."""
+        heartbeat = self.heartbeat
+        return heartbeat is not None and heartbeat.reducer_pid is None and heartbeat.script_refused is not None
+
+    @property
     def in_run(self) -> bool:
         return self.reducer is not None and self.reducer.run_state in RUN_STATES_IN_RUN
 
@@ -219,10 +225,10 @@ def _stopping(facts: _Facts) -> tuple[State, str] | None:
 
 
 def _starting(facts: _Facts) -> tuple[State, str] | None:
+    if facts.held:
+        return None
     if facts.reducer is None:
-        # a script that cannot be used from the start is the reason why there is no reducer
-        refused = facts.heartbeat is not None and facts.heartbeat.script_refused is not None
-        return None if refused else (State.STARTING, "The reduction is starting.")
+        return State.STARTING, "The reduction is starting."
     if facts.reducer.stage in {Stage.STARTING, Stage.COMPILING} and facts.reducer.reprocess_percent is None:
         what = "compiling for this machine" if facts.reducer.stage is Stage.COMPILING else "starting"
         return State.STARTING, f"The reduction is {what}, for {duration(facts.age(facts.reducer.stage_since_ns))} now."
@@ -271,7 +277,7 @@ def _script_error(facts: _Facts) -> tuple[State, str] | None:
 
 
 def _reprocessing(facts: _Facts) -> tuple[State, str] | None:
-    if facts.reducer is None or facts.reducer.reprocess_percent is None:
+    if facts.reducer is None or facts.reducer.reprocess_percent is None or facts.held:
         return None
     done = facts.reducer.reprocess_percent
     return State.REPROCESSING, f"Reading run {facts.reducer.run} again from its start: {done:.0f} % done."
@@ -279,7 +285,7 @@ def _reprocessing(facts: _Facts) -> tuple[State, str] | None:
 
 def _script_slow(facts: _Facts) -> tuple[State, str] | None:
     reducer = facts.reducer
-    if reducer is None:
+    if reducer is None or facts.held:
         return None
     limit = max(facts.update_every_s, SLOW_FLOOR_S)
     running = facts.age(reducer.stage_since_ns) if reducer.stage in {Stage.PROC, Stage.POST} else 0.0
