@@ -172,8 +172,7 @@ def evaluate_function(
     """
     model = parse(function)
     spectrum = _selected(_read(ws, workspace_index), start_x, end_x)
-    with np.errstate(all="ignore"):
-        calculated = model(spectrum.x, model.start)
+    calculated = model(spectrum.x, model.start)
     rows = [spectrum.y, calculated, spectrum.y - calculated]
     return _spectra(spectrum, rows, [spectrum.e, *np.zeros((2, len(spectrum.x)))], ws)
 

@@ -77,9 +77,11 @@ class Function:
 
     def tied(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return all values, those of tied parameters computed from the others."""
-        result = dict(values)
-        for tie in self.ties:
-            result[tie.target] = tie.value(result)
+        # numbers of numpy's: a division by 0 is infinite, and an expression of fixed numbers too
+        result = {name: np.asarray(value)[()] for name, value in values.items()}
+        with np.errstate(all="ignore"):
+            for tie in self.ties:
+                result[tie.target] = np.asarray(tie.value(result))[()]
         return result
 
     def member_values(self, x: F64, values: Mapping[str, Any]) -> Iterator[F64]:
@@ -88,8 +90,9 @@ class Function:
             yield member.profile.function(x, *(values[member.prefix + name] for name in member.profile.defaults))
 
     def __call__(self, x: F64, values: Mapping[str, Any]) -> F64:
-        """Values at `x` for values of all parameters."""
-        result: F64 = np.sum(list(self.member_values(x, values)), axis=0)
+        """Values at `x` for values of all parameters (as `tied` gives them)."""
+        with np.errstate(all="ignore"):
+            result: F64 = np.sum(list(self.member_values(x, values)), axis=0)
         return result
 
 

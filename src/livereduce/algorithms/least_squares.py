@@ -111,12 +111,11 @@ def fit(function: Function, points: Points, max_iterations: int = 500) -> Fitted
     if not np.all(np.isfinite(function(x, values))):
         start = ", ".join(f"{name}={value:g}" for name, value in values.items())
         raise ValueError(f"Function: its values are not finite where the fit begins ({start})")
-    status = "success"
-    if free and max_iterations > 0:
-        values, status = _minimised(function, x, y, weight, values, max_iterations)
-    elif free:
-        status = "Failed to converge after 0 iterations."
-    return _assessed(function, x, y, weight, values, status)
+    status = "success" if not free else f"Failed to converge after {max_iterations} iterations."
+    with np.errstate(all="ignore"):
+        if free and max_iterations > 0:
+            values, status = _minimised(function, x, y, weight, values, max_iterations)
+        return _assessed(function, x, y, weight, values, status)
 
 
 def _inside_limits(function: Function) -> dict[str, float]:
@@ -143,19 +142,18 @@ def _minimised(
 
     low, high = zip(*(limits.get(name, (-np.inf, np.inf)) for name in free), strict=True)
     limited = bool(np.any(np.isfinite(low)) or np.any(np.isfinite(high)))
-    with np.errstate(all="ignore"):
-        found = optimize.least_squares(
-            deviations,
-            [start[name] for name in free],
-            slopes,
-            bounds=(low, high) if limited else (-np.inf, np.inf),
-            method="trf" if limited else "lm",
-            x_scale="jac",
-            ftol=_PRECISION,
-            xtol=_PRECISION,
-            gtol=_PRECISION,
-            max_nfev=max_iterations,
-        )
+    found = optimize.least_squares(
+        deviations,
+        [start[name] for name in free],
+        slopes,
+        bounds=(low, high) if limited else (-np.inf, np.inf),
+        method="trf" if limited else "lm",
+        x_scale="jac",
+        ftol=_PRECISION,
+        xtol=_PRECISION,
+        gtol=_PRECISION,
+        max_nfev=max_iterations,
+    )
     status = "success" if found.status > 0 else f"Failed to converge after {max_iterations} iterations."
     parameters = [abs(v) if name in function.even else v for name, v in zip(free, found.x.tolist(), strict=True)]
     return values_of(np.array(parameters)), status

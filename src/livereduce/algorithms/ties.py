@@ -176,7 +176,7 @@ def _names(node: ast.expr) -> list[str]:
 def _evaluated(node: ast.expr, values: Mapping[str, Any]) -> Any:
     match node:
         case ast.Constant(value=int() | float() as number):
-            return float(number)
+            return np.float64(number)
         case ast.Name() | ast.Attribute():
             return values[ast.unparse(node)]
         case ast.BinOp(left=left, op=op, right=right):

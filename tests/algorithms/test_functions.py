@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from livereduce.algorithms.functions import evaluated, parse
+from livereduce.algorithms.ties import Bound
+
+TWO = "name=Gaussian,Height=2,PeakCentre=5;name=LinearBackground,A0=1"
+
+
+def test_a_single_function_has_its_own_parameter_names_several_have_prefixes() -> None:
+    assert parse("name=Gaussian").names == ["Height", "PeakCentre", "Sigma"]
+    assert parse(TWO).names == ["f0.Height", "f0.PeakCentre", "f0.Sigma", "f1.A0", "f1.A1"]
+
+
+def test_parameters_that_are_not_given_have_defaults() -> None:
+    assert parse(TWO).start == {"f0.Height": 2, "f0.PeakCentre": 5, "f0.Sigma": 1, "f1.A0": 1, "f1.A1": 0}
+
+
+def test_members_are_added() -> None:
+    x = np.array([5.0, 6.0])
+    assert evaluated(f"{TWO},A1=0.5", x) == pytest.approx([2 + 1 + 2.5, 2 * np.exp(-0.5) + 1 + 3])
+
+
+def test_ties_and_limits_may_stand_in_the_text_or_beside_it() -> None:
+    function = parse(
+        "name=Gaussian,Height=4,ties=(Sigma=Height/2),constraints=(0<Height<9);"
+        "name=Gaussian,PeakCentre=3;ties=(f1.Sigma=f0.Sigma);constraints=(f1.PeakCentre>1)",
+        ties="f1.Height=7",
+        constraints="f0.PeakCentre<2",
+    )
+    assert function.start["f0.Sigma"] == function.start["f1.Sigma"] == 2
+    assert function.start["f1.Height"] == 7
+    assert function.free == ["f0.Height", "f0.PeakCentre", "f1.PeakCentre"]
+    assert set(function.bounds) == {
+        Bound("f0.Height", 0, 9), Bound("f1.PeakCentre", 1), Bound("f0.PeakCentre", -np.inf, 2),
+    }  # fmt: skip
+
+
+def test_a_functions_own_limits_are_kept() -> None:
+    assert parse("name=PseudoVoigt").limits() == {"Mixing": (0, 1)}
+    assert parse("name=PseudoVoigt", constraints="Mixing<0.5").limits() == {"Mixing": (0, 0.5)}
+
+
+def test_a_polynomial_is_of_the_degree_given() -> None:
+    assert parse("name=Polynomial,n=3,A3=2").names == ["A0", "A1", "A2", "A3"]
+    assert evaluated("name=Polynomial,n=3,A3=2,A0=1", np.array([2.0])).tolist() == [17]
+
+
+def test_what_other_programs_write_around_a_plain_sum_is_read() -> None:
+    assert parse(f"composite=CompositeFunction,NumDeriv=false;{TWO}").names == parse(TWO).names
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the function is empty"),
+        ("name=Gauss", "there is no function 'Gauss'"),
+        ("name=Gaussian,Width=3", "Gaussian has no parameter 'Width'; it has Height, PeakCentre, Sigma"),
+        ("name=Gaussian,Height=high", "Gaussian: expected a number, found 'high'"),
+        ("name=Gaussian,Height", "'Height' in 'name=Gaussian,Height' is no setting"),
+        ("Height=3", "names no function"),
+        ("composite=Convolution;name=Gaussian;name=Gaussian", "only plain sums .* found Convolution"),
+        ("(name=Gaussian;name=Gaussian);name=Gaussian", "only plain sums"),
+        ("name=Polynomial,n=99", "n of Polynomial is 99; expected 0 to 20"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse(text)
