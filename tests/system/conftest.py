@@ -225,7 +225,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         finally:
             for process in made.started:
                 for path in (process.out, process.err):
-                    print(f"--- {path} ---\n{path.read_text(errors='replace')[-4000:]}")
+                    sys.stdout.write(f"--- {path} ---\n{path.read_text(errors='replace')[-4000:]}\n")
 
 
 Agree = Callable[[Json, Json], None]

@@ -249,10 +249,11 @@ class Monitor:
         self.builder.ledger.check()
         self.chunks += 1
         self.last_run = chunk.identity.run
-        if self._is_to_be_shown(chunk, now):
-            self._show(now)
+        made = self._is_to_be_shown(chunk, now) and self._result_made(now)
         if chunk.transition is not Transition.NONE:
             self._after_transition(chunk)
+        if made:  # what is shown has the copy kept of an ended run in it
+            self.observer.shown(self.last_run)
         self._settled(record)
         return (chunk.more or self.reprocessing) and not self.stopped
 
@@ -297,18 +298,22 @@ class Monitor:
             self._show(now)
 
     def _show(self, now: float) -> None:
+        if self._result_made(now):
+            self.observer.shown(self.last_run)
+
+    def _result_made(self, now: float) -> bool:
         self._last_shown = now
         self._result_stale = False
         if not self._post_ran():
             if not self._post_on_trial:
-                return
+                return False
             self.step.post_stage = self._proven_post
             self._post_on_trial, self._post_refused = False, True
             log.warning("the changed post-processing script failed; the one before it stays in use")
             if not self._post_ran():
-                return
+                return False
         self._post_on_trial = False
-        self.observer.shown(self.last_run)
+        return True
 
     def _post_ran(self) -> bool:
         try:
