@@ -196,6 +196,28 @@ def test_any_other_output_is_an_error_that_says_what_was_found(step: MakeStep, w
     assert live.accumulation is None
 
 
+def test_a_scipp_array_may_be_the_output_of_both_stages(step: MakeStep) -> None:
+    pytest.importorskip("scipp")
+    live = step(
+        proc="import scipp as sc\nbins = sc.arange('tof', 0.0, 21.0, 10.0, unit='us')\n"
+        "output = input.to_scipp(events=True).hist(tof=bins)",
+        post="output = 2.0 * input.to_scipp()",
+        preserve_events=False,
+    )
+    result = take(live, chunk(*THREE), chunk(*THREE))
+    assert y_of(live.accumulation) == [[2.0, 2.0], [0.0, 2.0]]
+    assert result.y.tolist() == [[4.0, 4.0], [0.0, 4.0]]
+    assert result.e2.tolist() == [[8.0, 8.0], [0.0, 8.0]]
+    assert (result.unit, result.y_unit, result.x.tolist()) == ("TOF", "Counts", [0.0, 10.0, 20.0])
+
+
+def test_a_scipp_array_that_cannot_become_a_workspace_is_the_scripts_error(step: MakeStep) -> None:
+    pytest.importorskip("scipp")
+    live = step(proc="import scipp as sc\noutput = sc.DataArray(sc.scalar(1.0))")
+    with pytest.raises(ScriptError, match=r"^proc.py: output cannot become a workspace: .*single value"):
+        live.load(chunk(*THREE), Method.ADD, lambda _: None)
+
+
 def test_a_table_may_be_the_result(step: MakeStep) -> None:
     live = step(post="output = CreateEmptyTableWorkspace()")
     live.load(chunk(*THREE), Method.ADD, lambda _: None)

@@ -17,7 +17,7 @@ from livereduce.errors import ScriptError
 from livereduce.live.accumulate import Method, accumulate, without_events
 from livereduce.live.scripts import ScriptOutcome
 from livereduce.live.stages import Stage
-from livereduce.workspaces import Workspace, WorkspaceGroup, WorkspaceStore
+from livereduce.workspaces import Workspace, WorkspaceGroup, WorkspaceStore, from_scipp, is_data_array
 
 __all__ = ["LiveStep", "Method", "Names"]
 
@@ -158,7 +158,7 @@ class LiveStep:
         return outcome
 
     def _result(self, outcome: ScriptOutcome, stage: Stage, name: str) -> Workspace | None:
-        """Read the final value of ``output``: a workspace, a name in the store, or nothing.
+        """Read the final value of ``output``: a workspace, a name in the store, a scipp DataArray, or nothing.
 
         `name` is what it was at first; nothing has to be stored under that one.
         """
@@ -167,9 +167,14 @@ class LiveStep:
             return final
         if isinstance(final, str) and (final == name or final in self.store):
             return self._stored(final)
+        if is_data_array(final):
+            try:
+                return from_scipp(final)
+            except (ValueError, RuntimeError) as error:
+                raise ScriptError(f"output cannot become a workspace: {error}", file=stage.path, line=None) from error
         raise ScriptError(
             f"output is {type(final).__name__} ({final!r:.60}) at the end of the script; expected a workspace, the "
-            "name of one, or nothing",
+            "name of one, a scipp DataArray, or nothing",
             file=stage.path,
             line=None,
         )

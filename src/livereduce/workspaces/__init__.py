@@ -13,6 +13,7 @@ from livereduce.workspaces.matrix import MatrixWorkspace
 from livereduce.workspaces.operators import install_operator
 from livereduce.workspaces.plan import LINEAR, Curve, Factors, Part, Plan
 from livereduce.workspaces.run import Run
+from livereduce.workspaces.scipp_exchange import from_scipp, is_data_array
 from livereduce.workspaces.series import Property, TimeSeries
 from livereduce.workspaces.spectrum_view import SpectrumInfo
 from livereduce.workspaces.store import WorkspaceStore
@@ -42,5 +43,7 @@ __all__ = [
     "Workspace",
     "WorkspaceGroup",
     "WorkspaceStore",
+    "from_scipp",
     "install_operator",
+    "is_data_array",
 ]

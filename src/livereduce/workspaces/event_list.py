@@ -93,12 +93,16 @@ class TermEvents:
 
     def of_spectrum(self, index: int) -> SpectrumEvents:
         """Return the events of one spectrum, pixel by pixel, in the order they came."""
-        _, x, pulse = self.places(index, index + 1)
-        weight, variance = self._weights(index, len(x))
-        return SpectrumEvents(x, self._term.table.pulses.time[pulse], weight, variance)
+        return self.of_spectra(index, index + 1)[1]
 
-    def _weights(self, index: int, n: int) -> tuple[F64, F64]:
-        plan = self._term.plan
+    def of_spectra(self, first: int, last: int) -> tuple[I64, SpectrumEvents]:
+        """Return the events of spectra [first, last), spectrum by spectrum, and the spectrum of each."""
+        spectrum, x, pulse = self.places(first, last)
+        weight, variance = self._weights(spectrum)
+        return spectrum, SpectrumEvents(x, self._term.table.pulses.time[pulse], weight, variance)
+
+    def _weights(self, spectrum: I64) -> tuple[F64, F64]:
+        plan, n = self._term.plan, len(spectrum)
         weight, variance = np.full(n, plan.scale), np.full(n, plan.scale**2)
         if plan.factors is None:
             return weight, variance
@@ -106,7 +110,7 @@ class TermEvents:
             raise RuntimeError(
                 "these events are weighted by bin; their single weights are not kept: use readY and readE"
             )
-        row = min(index, len(plan.factors.values.values) - 1)
+        row = spectrum if plan.factors.per_spectrum else np.zeros(n, np.int64)
         f, v = plan.factors.values.values[row, 0], plan.factors.variances.values[row, 0]
         return weight * f, variance * (f**2 + v)
 

@@ -5,7 +5,7 @@ The subclasses say where x, y and e2 come from.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from livereduce.workspaces.detectors import Detectors, Spectra
 from livereduce.workspaces.instrument_view import DetectorView, InstrumentView
 from livereduce.workspaces.operators import Arithmetic
 from livereduce.workspaces.run import Run
+from livereduce.workspaces.scipp_exchange import to_scipp
 from livereduce.workspaces.spectrum_view import SpectrumInfo, SpectrumView
 from livereduce.workspaces.workspace import Workspace
+
+if TYPE_CHECKING:
+    import scipp as sc
 
 
 class MatrixWorkspace(Arithmetic, Workspace):
@@ -137,6 +141,27 @@ class MatrixWorkspace(Arithmetic, Workspace):
         new = type(self)(**(self._arguments() | changes))
         new.comment = self.comment
         return new
+
+    def to_scipp(self, *, events: bool = False) -> sc.DataArray:
+        """Return the values, with variances, as a scipp DataArray; needs the extra ``scipp``.
+
+        Dimensions are ``spectrum`` and that of X, by scippneutron's names: ``tof`` in us, ``wavelength`` in angstrom,
+        ``energy`` in meV and so on. Coordinates besides X: ``spectrum`` (numbers), ``detector_id``, ``L1``, ``L2``,
+        ``two_theta``, and every log; masked spectra and bins are masks. Counts in a distribution are counts per X.
+
+        Parameters
+        ----------
+        events
+            Return the events of every spectrum as binned data instead: X, ``pulse_time``, weight.
+
+        Raises
+        ------
+        ValueError
+            There are no events to return.
+        ImportError
+            scipp is not installed.
+        """
+        return to_scipp(self, events=events)
 
     def _checked(self, index: int) -> int:
         if not 0 <= index < self.n_spectra:
