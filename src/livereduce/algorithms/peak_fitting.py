@@ -21,6 +21,8 @@ _PEAK_PREFIX, _BACKGROUND_PREFIX = "f0.", "f1."
 # windows end where a neighbour may begin: at this part of the way to it
 _TO_NEIGHBOUR = 0.66
 _WINDOW_PER_FWHM = 5
+# a peak that is there takes about ten steps; without one the search wanders
+_STEPS = 50
 
 
 class Range(NamedTuple):
@@ -120,7 +122,7 @@ def fit_peak(
         function = Function((replace(start, prefix=_PEAK_PREFIX), replace(background, prefix=_BACKGROUND_PREFIX)))
         if len(points.x) < len(function.names):
             return None
-        fitted = least_squares.fit(function, points)
+        fitted = least_squares.fit(function, points, _STEPS)
         if fitted.status == "success" and _can_be_a_peak(fitted, points, where, min_height):
             return fitted
     return None
