@@ -6,11 +6,12 @@ import logging
 import signal
 import sys
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from livereduce.cli.simulate_isis import isis_events, isis_histogram
+from livereduce.cli.times import epoch_ns
 from livereduce.errors import LiveReduceError
 from livereduce.simulators.chaos import HELP as CHAOS_HELP
 
@@ -18,20 +19,6 @@ from livereduce.simulators.chaos import HELP as CHAOS_HELP
 @click.group()
 def simulate() -> None:
     """Stand in for a facility: a stream with real physics, for demos, tests and training."""
-
-
-def _epoch_ns(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        when = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not ISO 8601 such as 2026-11-23T12:00:00Z") from error
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    if when.year < 1991:
-        raise click.BadParameter(f"{value} is before 1991; ADARA counts from 1990")
-    return round(when.timestamp()) * 1_000_000_000
 
 
 _CHAOS_TEXT = "\n".join(["\b", "Faults for --chaos:", *(f"  {name:20} {text}" for name, text in CHAOS_HELP.items())])
@@ -74,7 +61,7 @@ _CHAOS_TEXT = "\n".join(["\b", "Faults for --chaos:", *(f"  {name:20} {text}" fo
 @click.option("--ramp-rate", default=6.0, show_default=True, help="K/min of the heating of NaCl.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the first client.")
 @click.option("--linger", default=10.0, show_default=True, help="Seconds to go on after the last run.")
-@click.option("--epoch", callback=_epoch_ns, metavar="ISO", help="Simulated time at the start. [default: now]")
+@click.option("--epoch", callback=epoch_ns, metavar="ISO", help="Simulated time at the start. [default: now]")
 @click.option("--speed", default=1.0, show_default=True, help="Simulated seconds a second.")
 @click.option("--chaos", multiple=True, metavar="FAULT", help="Commit a fault; may be repeated. See below.")
 def adara(
@@ -122,6 +109,9 @@ def adara(
             pass
     click.echo(server.truth_json())
 
+
+simulate.add_command(isis_histogram)
+simulate.add_command(isis_events)
 
 if __name__ == "__main__":
     simulate()

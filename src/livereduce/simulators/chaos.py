@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from livereduce.errors import LiveReduceError
 from livereduce.protocols.adara import EPICS_EPOCH_S, DeviceDescriptor, Geometry, PacketType, PulseFlag, RunInfo, encode
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 OVERSIZE_BYTES = 72 << 20
 SHORT_RUN_S = 0.2
@@ -53,26 +59,38 @@ HELP = {
 
 
 def chaos_from(switches: tuple[str, ...]) -> Chaos:
+    """Read switches of the ADARA server; see `read_switches`."""
+    return read_switches(Chaos, HELP, switches)
+
+
+def read_switches(kind: type[T], texts: Mapping[str, str], switches: tuple[str, ...]) -> T:
     """Read switches as given on the command line, such as ``split-writes`` or ``stall=2``.
+
+    Parameters
+    ----------
+    kind
+        The dataclass of what can be chosen.
+    texts
+        What each switch does, by how it is written.
 
     Raises
     ------
     LiveReduceError
         A switch that does not exist, or whose number is missing, wrong or not wanted.
     """
-    types = {field.name: type(field.default) for field in fields(Chaos)}
+    types = {field.name: type(field.default) for field in fields(kind)}
     chosen: dict[str, Any] = {}
     for switch in switches:
         name, equals, value = switch.partition("=")
         key = name.replace("-", "_")
         if key not in types:
-            raise LiveReduceError(f"--chaos {switch}: no such switch; there are {', '.join(HELP)}")
+            raise LiveReduceError(f"--chaos {switch}: no such switch; there are {', '.join(texts)}")
         wants_number = types[key] is not bool
         if wants_number != bool(equals):
-            wanted = next(text for text in HELP if text.partition("=")[0] == name)
+            wanted = next(text for text in texts if text.partition("=")[0] == name)
             raise LiveReduceError(f"--chaos {switch}: write it as {wanted}")
         chosen[key] = _number(switch, value, types[key]) if wants_number else True
-    return Chaos(**chosen)
+    return kind(**chosen)
 
 
 def _number(switch: str, value: str, kind: type) -> float:

@@ -50,8 +50,8 @@ class Ticks:
         return (self._first[channel] + within).astype(np.uint32)
 
 
-class _Supply:
-    """What of one histogram is still to be sent."""
+class Supply:
+    """What of one histogram is still to be sent, as events at ticks of 100 ns below `limit`."""
 
     def __init__(self, histogram: Histogram, limit: int) -> None:
         self._all = histogram.counts
@@ -59,6 +59,7 @@ class _Supply:
         self._ticks = Ticks(histogram, limit)
 
     def refill(self) -> None:
+        """Have everything to send again."""
         self._left = self._all.copy()
 
     def share(self, rng: np.random.Generator, part: float) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
@@ -78,8 +79,8 @@ class FileSource:
         self._layout = layout
         self._ids = measurement.ids.astype(np.uint32)
         self._rng = np.random.default_rng([seed, 5])
-        self._detectors = _Supply(measurement.detectors, 1 << 32)
-        self._monitors = [_Supply(monitor.histogram, MONITOR_TOF_LIMIT) for monitor in measurement.monitors]
+        self._detectors = Supply(measurement.detectors, 1 << 32)
+        self._monitors = [Supply(monitor.histogram, MONITOR_TOF_LIMIT) for monitor in measurement.monitors]
         self._ready: deque[Body] = deque()
         self._pulses_left = self._block = 0
 
