@@ -127,3 +127,25 @@ def test_a_missing_or_binary_script_is_a_script_error(tmp_path: Path) -> None:
     (tmp_path / "binary.py").write_bytes(b"\xff\xfe")
     with pytest.raises(ScriptError, match="is not UTF-8 text"):
         load_script(tmp_path / "binary.py")
+
+
+def test_ctrl_c_in_a_script_is_for_the_process_unless_the_process_ignores_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, "raise KeyboardInterrupt\n")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(ScriptError, match="KeyboardInterrupt"):
+            run(tmp_path, "raise KeyboardInterrupt\n")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_in_a_thread_streams_and_folder_are_left_to_the_others(tmp_path: Path) -> None:
+    """A notebook's own cell may be printing meanwhile."""
+    seen: list[object] = []
+    thread = threading.Thread(
+        target=lambda: run(tmp_path, "import sys\nsee(sys.stdout)\n", see=seen.append), name="live"
+    )
+    thread.start()
+    thread.join()
+    assert seen == [sys.stdout]

@@ -100,6 +100,11 @@ def bind(
     given, options = _by_keyword(declaration, keywords)
     store_results = values.to_boolean(options.get("StoreInADS", True))
     outputs = [p for p in declaration.outputs if p.kind in (Kind.WORKSPACE, Kind.NAME)]
+    if any(targets) and not declaration.assignable:
+        raise RuntimeError(
+            f"{declaration.name}: its result cannot be assigned to a variable; name it with OutputWorkspace='...' and"
+            " find it by that name in mtd"
+        )
     if store_results:
         given = _named_by(declaration, targets) | given
     supplied = set(given) | (set() if store_results else {p.name for p in outputs})

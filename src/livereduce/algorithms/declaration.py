@@ -58,6 +58,7 @@ class Declaration:
     summary: str = ""
     wants_store: str = ""
     lenient: bool = False
+    assignable: bool = True
 
     @property
     def inputs(self) -> tuple[Property, ...]:
@@ -85,7 +86,7 @@ class Declaration:
             "aliases": list(self.aliases),
             "version": self.version,
             "summary": self.summary,
-            "python": f"livereduce.algorithms.{self.function.__name__}",
+            "python": f"{_home(self.function)}.{self.function.__name__}",
             "properties": [
                 {
                     "name": p.name,
@@ -101,6 +102,12 @@ class Declaration:
         }
 
 
+def _home(function: Callable[..., Any]) -> str:
+    """Module to import from: those of this package are all in the package itself."""
+    module = function.__module__
+    return "livereduce.algorithms" if module.startswith("livereduce.algorithms.") else module
+
+
 _registry: dict[str, Declaration] = {}
 
 
@@ -113,6 +120,8 @@ def algorithm(
     in_place: Sequence[str] = (),
     outputs_after: str | None = None,
     lenient: bool = False,
+    assignable: bool = True,
+    with_results: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Register the decorated function as the algorithm scripts call `name`.
 
@@ -128,6 +137,10 @@ def algorithm(
         The parameter after which the output properties come; by default after the leading input workspaces.
     lenient
         Warn about unknown keywords, and drop them, where other algorithms raise (StartLiveData does).
+    assignable
+        Whether the names a script's call is assigned to name its outputs; without, assigning is a RuntimeError.
+    with_results
+        Whether the result's fields are properties even of an algorithm that puts its workspaces into the store itself.
 
     Returns
     -------
@@ -138,9 +151,17 @@ def algorithm(
     def register(function: Callable[P, R]) -> Callable[P, R]:
         from livereduce.algorithms.calling import run  # calling needs Declaration
 
-        read = read_signature(function, names or {}, in_place, outputs_after)
+        read = read_signature(function, names or {}, in_place, outputs_after, with_results=with_results)
         declaration = Declaration(
-            name, function, read.properties, tuple(aliases), version, read.summary, read.wants_store, lenient
+            name,
+            function,
+            read.properties,
+            tuple(aliases),
+            version,
+            read.summary,
+            read.wants_store,
+            lenient,
+            assignable,
         )
         for key in (name, *aliases):
             if (other := _registry.get(key.lower())) and other.function.__module__ != function.__module__:

@@ -23,7 +23,12 @@ class Signature(NamedTuple):
 
 
 def read_signature(
-    function: Callable[..., Any], renamed: Mapping[str, str], in_place: Sequence[str], outputs_after: str | None
+    function: Callable[..., Any],
+    renamed: Mapping[str, str],
+    in_place: Sequence[str],
+    outputs_after: str | None,
+    *,
+    with_results: bool = False,
 ) -> Signature:
     """Turn a function into properties; the arguments are those of `declaration.algorithm`."""
     hints = typing.get_type_hints(function)
@@ -39,7 +44,8 @@ def read_signature(
         leading = after == len(properties) - 1 and properties[-1].mandatory and properties[-1].kind in WORKSPACE_KINDS
         if parameter.name == outputs_after or (outputs_after is None and leading):
             after = len(properties)
-    if not in_place and not any(p.kind is Kind.NAME for p in properties):
+    stores_itself = any(p.kind is Kind.NAME for p in properties)
+    if not in_place and (with_results or not stores_itself):
         properties[after:after] = _results(hints["return"], renamed, documented)
     summary = (inspect.getdoc(function) or "").split("\n", 1)[0]
     return Signature(tuple(properties), store, summary)

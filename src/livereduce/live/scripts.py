@@ -159,7 +159,7 @@ def run_script(
         exec(script.code, namespace)  # noqa: S102  running users' code is what this module is for
         with _time_limit(limit_s):
             namespace[_FUNCTION](input_workspace, output, accumulation)
-    left = tuple(t.name for t in threading.enumerate() if t not in before and t.is_alive())
+    left = tuple(t.name for t in threading.enumerate() if t not in before and t.is_alive() and _in_main_thread())
     return ScriptOutcome(final.get("input"), final.get("output"), printed.getvalue(), left)
 
 
@@ -192,17 +192,35 @@ class _Tee(io.TextIOBase):
 def _contained(script: Script, echo: Callable[[str], None]) -> Iterator[_Tee]:
     """Turn whatever the script raises into a `ScriptError` and put back what it may have changed."""
     tee = _Tee(echo)
+    # in a thread of a notebook, streams, folder and figures are the notebook's as much as the script's
+    with _put_back(tee) if _in_main_thread() else contextlib.nullcontext():
+        try:
+            yield tee
+        except BaseException as error:
+            if _is_for_the_process(error):
+                raise
+            raise script_error(error, script.path, tee.getvalue()) from error
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _is_for_the_process(error: BaseException) -> bool:
+    """Whether somebody wants the process to stop, by signal or by Ctrl-C where that is not ignored."""
+    if isinstance(error, KeyboardInterrupt):
+        return _in_main_thread() and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    return isinstance(error, ScriptInterrupted) and error.final
+
+
+@contextlib.contextmanager
+def _put_back(tee: _Tee) -> Iterator[None]:
     cwd = os.getcwd()
-    in_main = threading.current_thread() is threading.main_thread()
-    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)} if in_main else {}
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     streams = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = tee
     try:
-        yield tee
-    except BaseException as error:
-        if isinstance(error, ScriptInterrupted) and error.final:
-            raise
-        raise script_error(error, script.path, tee.getvalue()) from error
+        yield
     finally:
         sys.stdout, sys.stderr = streams
         os.chdir(cwd)
@@ -222,7 +240,7 @@ class ScriptInterrupted(BaseException):
 
 @contextlib.contextmanager
 def _time_limit(limit_s: float | None) -> Iterator[None]:
-    if limit_s is None or threading.current_thread() is not threading.main_thread():
+    if limit_s is None or not _in_main_thread():
         yield
         return
 
