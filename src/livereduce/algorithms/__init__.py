@@ -40,6 +40,7 @@ from livereduce.algorithms.fitting_peak import fit_peak
 from livereduce.algorithms.focusing import diffraction_focussing
 from livereduce.algorithms.grouping import group_detectors
 from livereduce.algorithms.gss import save_gss
+from livereduce.algorithms.incident_energy import get_ei
 from livereduce.algorithms.instruments import edit_instrument_geometry, load_empty_instrument, load_instrument
 from livereduce.algorithms.logs import add_time_series_log
 from livereduce.algorithms.masking import mask_bins, mask_detectors
@@ -57,6 +58,7 @@ from livereduce.algorithms.nexus_saving import save_nexus
 from livereduce.algorithms.normalise import normalise_by_current
 from livereduce.algorithms.peaks import find_peaks, strip_peaks, strip_vanadium_peaks
 from livereduce.algorithms.plotting import save_plot_1d
+from livereduce.algorithms.prompt_pulse import remove_prompt_pulse
 from livereduce.algorithms.reflectometry import ref_roi
 from livereduce.algorithms.resampling import resample_x
 from livereduce.algorithms.sample import create_sample_workspace
@@ -105,6 +107,7 @@ __all__ = [
     "find_peaks",
     "fit",
     "fit_peak",
+    "get_ei",
     "group_detectors",
     "group_workspaces",
     "integration",
@@ -128,6 +131,7 @@ __all__ = [
     "rebin",
     "rebin_to_workspace",
     "ref_roi",
+    "remove_prompt_pulse",
     "rename_workspace",
     "replace_special_values",
     "resample_x",

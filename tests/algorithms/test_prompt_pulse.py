@@ -1,0 +1,81 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from livereduce import algorithms
+from livereduce.algorithms import change_bin_offset, convert_units, plus
+from livereduce.workspaces import Detectors, EventTable, EventWorkspace, Part, Plan, Run, SpectrumGeometry
+
+remove_prompt_pulse: Any = algorithms.remove_prompt_pulse
+Make = Callable[..., Any]
+
+
+def test_events_after_every_period_are_dropped(make_events: Make) -> None:
+    # 1 kHz: cuts at 0, 1000, 2000, ... for 50 µs
+    ws = make_events([0.0, 49.9, 50.0, 999.9, 1000.0, 1049.9, 1050.0, 5020.0, 5060.0], edges=[0, 6000])
+    result = remove_prompt_pulse(ws, 50, 1000)
+    assert result.getSpectrum(0).getTofs().tolist() == pytest.approx([50.0, 999.9, 1050.0, 5060.0])
+    assert result.y.tolist() == [[4]]
+
+
+def test_bins_of_a_histogram_that_overlap_are_masked(make_histogram: Make) -> None:
+    ws = make_histogram(np.arange(0, 2300, 100), np.ones(22))
+    result = remove_prompt_pulse(ws, 150, 1000)
+    assert np.flatnonzero(result.y[0] == 0).tolist() == [0, 1, 10, 11, 20, 21]
+    assert np.flatnonzero(result.bin_mask[0]).tolist() == [0, 1, 10, 11, 20, 21]
+    assert ws.y.sum() == 22
+
+
+def test_the_frequency_comes_from_the_logs(make_events: Make) -> None:
+    ws = make_events([10.0, 60.0], edges=[0, 100], run=Run({"frequency": 1000.0}))
+    assert remove_prompt_pulse(ws, 50).number_events() == 1
+    with pytest.raises(ValueError, match="RemovePromptPulse: Frequency: must be given"):
+        remove_prompt_pulse(make_events([10.0]), 50)
+
+
+def test_times_moved_before_are_cut_where_they_are_now(make_events: Make) -> None:
+    moved = change_bin_offset(make_events([970.0, 1010.0, 1060.0], edges=[0, 2000]), 40.0)
+    result = remove_prompt_pulse(moved, 50, 1000)
+    assert result.getSpectrum(0).getTofs().tolist() == pytest.approx([1050.0, 1100.0])
+
+
+def test_times_of_another_geometry_are_cut_too() -> None:
+    table = EventTable(2)
+    table.append([9_000, 10_000, 10_800, 9_000, 10_000, 10_800], [0, 0, 0, 1, 1, 1], [0], [0, 6], [1.0])
+    place = Detectors([1, 2], l1=10.0, l2=[1.0, 2.0], two_theta=[1.0, 1.0])
+    ws: Any = convert_units(EventWorkspace([Part(table, 0, 6, Plan(2))], place, Run()), "dSpacing")
+    # as if both were at 12 m: times of the first are longer by 12/11
+    same_place = SpectrumGeometry(10.0, np.array([2.0, 2.0]), np.array([1.0, 1.0]))
+    elsewhere = ws.replaced(spectra=ws.spectra.with_geometry(same_place))
+    times = convert_units(elsewhere, "TOF")
+    result = remove_prompt_pulse(times, 50, 1000)
+    kept = [result.getSpectrum(i).getTofs() for i in (0, 1)]
+    np.testing.assert_allclose(np.sort(kept[0]), np.array([900, 1000, 1080]) * 12 / 11)  # 982, 1091, 1178
+    np.testing.assert_allclose(np.sort(kept[1]), [900, 1080])
+
+
+def test_chunks_with_different_times_have_one_plan() -> None:
+    table = EventTable(1)
+    total: Any = None
+    for tofs in ([10_000], [35_000], [20_000]):
+        a, b = table.append(tofs, [0], [0], [0, 1], [1.0])
+        ws = EventWorkspace([Part(table, a, b, Plan(1))], Detectors([1]), Run())
+        new = remove_prompt_pulse(ws, 50, 1000)
+        total = new if total is None else plus(total, new)
+    assert len(total.parts) == 1
+
+
+def test_what_is_wrong_is_said(make_events: Make) -> None:
+    ws = make_events([10.0, 60.0], edges=[0, 100])
+    with pytest.raises(ValueError, match="Width: must be positive, found 0"):
+        remove_prompt_pulse(ws, 0, 60)
+    with pytest.raises(ValueError, match="nothing would be left"):
+        remove_prompt_pulse(ws, 20_000, 60)
+    with pytest.raises(ValueError, match="found -60 Hz"):
+        remove_prompt_pulse(ws, 20, -60)
+    with pytest.raises(ValueError, match="X must be TOF"):
+        remove_prompt_pulse(ws.planned(lambda plan: plan.in_unit("dSpacing", 1.0)), 20, 60)
+    with pytest.raises(ValueError, match="periods of the source"):
+        remove_prompt_pulse(make_events([10.0, 50_000.0]), 0.1, 900_000)
