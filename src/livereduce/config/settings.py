@@ -144,6 +144,8 @@ class Stream(Section):
     """Process events that arrive while the run is paused."""
     max_packet_bytes: Annotated[WholeNumber, Field(ge=1 << 16)] = 64 << 20
     """Largest packet accepted from the network, in bytes; larger ones are skipped and counted."""
+    isis_first_spectrum: Annotated[WholeNumber, Field(ge=0, le=1)] = 0
+    """What the ISIS event stream calls the first spectrum; others read it as 0, its documents can be read as 1."""
     file: Path | None = None
     """NeXus file that FileEventDataListener replays (what Mantid calls fileeventdatalistener.filename)."""
     file_chunks: Annotated[WholeNumber, Field(ge=1)] = 10

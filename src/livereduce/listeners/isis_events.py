@@ -57,15 +57,8 @@ class IsisEventListener:
     supports_history = False
     buffers_events = True
 
-    def __init__(
-        self,
-        source: ByteSource,
-        *,
-        start: Position = BEGIN,
-        spectrum_base: int = 0,
-        max_packet_bytes: int = 64 << 20,
-    ) -> None:
-        self._reader = PacketReader[Item](source, lambda: isis.Decoder(max_packet_bytes), _skipped, start)
+    def __init__(self, source: ByteSource, *, start: Position = BEGIN, spectrum_base: int = 0) -> None:
+        self._reader = PacketReader[Item](source, isis.Decoder, _skipped, start)
         self._queue: deque[Message] = deque()
         self._position = start
         self._spectrum_base = np.uint32(spectrum_base)

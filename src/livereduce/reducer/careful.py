@@ -14,7 +14,6 @@ from pathlib import Path
 
 from livereduce.sources import BEGIN, Block, ByteSource, Position
 
-HEADER_BYTES = 16
 CAREFUL_BYTES = 64 << 10
 NOTE = "decoding"
 
@@ -45,7 +44,7 @@ class CarefulSource:
     note
         File for the note.
     length_of
-        Length of a record, header included, from its first `HEADER_BYTES` bytes.
+        Length of the record that bytes begin with, header included; None while there are too few to tell.
     skipped
         Where the records begin that are left out.
     careful_until
@@ -56,7 +55,7 @@ class CarefulSource:
         self,
         source: ByteSource,
         note: Path,
-        length_of: Callable[[bytes], int],
+        length_of: Callable[[bytes], int | None],
         skipped: frozenset[Position] = frozenset(),
         careful_until: Position | None = None,
     ) -> None:
@@ -91,20 +90,18 @@ class CarefulSource:
 
     def _skip(self, block: Block) -> bool:
         """Go behind the record at the block's beginning; False while its header has not arrived."""
-        begin = Position(block.segment, block.offset)
-        if len(block.data) < HEADER_BYTES:
-            self._source.seek(begin)
-            return False
-        self._source.seek(Position(block.segment, block.offset + self._length_of(block.data[:HEADER_BYTES])))
-        return True
+        length = self._length_of(block.data)
+        self._source.seek(Position(block.segment, block.offset + (length or 0)))
+        return length is not None
 
     def _one_record(self, block: Block) -> Block:
         begin = Position(block.segment, block.offset)
         if begin >= self._record_end:
-            if len(block.data) < HEADER_BYTES:  # the end of a connection that was cut off: no record
+            length = self._length_of(block.data)
+            if length is None:  # the end of a connection that was cut off: no record
                 self._careful_until = None
                 return block
-            self._record_end = Position(block.segment, block.offset + self._length_of(block.data[:HEADER_BYTES]))
+            self._record_end = Position(block.segment, block.offset + length)
             self._write_note(begin, exact=True)
         return self._cut(block, self._record_end)
 

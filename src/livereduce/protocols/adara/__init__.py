@@ -62,6 +62,7 @@ from livereduce.protocols.adara.wire import (
     FramingError,
     PacketType,
     epics_seconds,
+    packet_size,
     peek_header,
     unix_ns,
 )
@@ -126,6 +127,7 @@ __all__ = [
     "VariableU32Array",
     "encode",
     "epics_seconds",
+    "packet_size",
     "peek_header",
     "unix_ns",
 ]

@@ -83,6 +83,11 @@ def peek_header(buffer: BytesLike, offset: int = 0) -> tuple[int, int, int, int,
     return length, form >> 8, form & 0xFF, seconds, nanoseconds
 
 
+def packet_size(data: BytesLike) -> int | None:
+    """Give the size of the packet that `data` begin with, header included; None while they do not tell."""
+    return HEADER_BYTES + peek_header(data)[0] if len(data) >= HEADER_BYTES else None
+
+
 def pack_header(length: int, type_: int, version: int, time_ns: int) -> bytes:
     """Write a header; `time_ns` is Unix time and must lie in the 136 years from 1990 that the wire can say."""
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)

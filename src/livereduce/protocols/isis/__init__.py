@@ -25,7 +25,7 @@ from livereduce.protocols.isis.events import (
     Setup,
     encode,
 )
-from livereduce.protocols.isis.wire import FramingError, PacketType
+from livereduce.protocols.isis.wire import FramingError, PacketType, packet_size
 
 __all__ = [
     "TICK_NS",
@@ -47,4 +47,5 @@ __all__ = [
     "encode",
     "encode_block",
     "encode_open",
+    "packet_size",
 ]

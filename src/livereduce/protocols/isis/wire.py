@@ -110,6 +110,18 @@ def peek(buffer: BytesLike, at: int = 0, max_packet_bytes: int = MAX_PACKET_BYTE
     return Head(kind, body, 0, size)
 
 
+def packet_size(data: BytesLike) -> int | None:
+    """Give the size of the packet that `data` begin with; None while they do not tell.
+
+    Where no packet begins (behind one of unknown type) it is all there is.
+    """
+    try:
+        head = peek(data)
+    except FramingError:
+        return len(data)
+    return None if head is None or head.need else head.size
+
+
 def _body_bytes(buffer: BytesLike, body: int, kind: int) -> int:
     (first,) = _U32.unpack_from(buffer, body)
     if kind == PacketType.SETUP:
