@@ -64,7 +64,7 @@ def _merged(workspaces: list[MatrixWorkspace]) -> MatrixWorkspace:
         workspaces = [
             ws if np.array_equal(x, common) else rebinned(ws, common) for ws, x in zip(workspaces, edges, strict=True)
         ]
-    total = workspaces[0]
+    total: MatrixWorkspace = workspaces[0].clone()
     for ws in workspaces[1:]:
         total = plus(total, ws)
     return total

@@ -1,0 +1,51 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from livereduce.algorithms import add_time_series_log
+from livereduce.workspaces import HistogramWorkspace, TimeSeries
+
+
+@pytest.fixture
+def ws(make_histogram: Callable[..., HistogramWorkspace]) -> HistogramWorkspace:
+    return make_histogram([0, 1], [1])
+
+
+def add(ws: HistogramWorkspace, time: str, value: Any, **options: Any) -> None:
+    add_time_series_log(ws, "my_log", time, value, **options)
+
+
+def test_entries_are_added_as_in_mantids_documentation(ws: HistogramWorkspace) -> None:
+    add(ws, "2010-01-01T00:00:00", 100)
+    add(ws, "2010-01-01T00:30:00", "15")
+    add(ws, "2010-01-01T00:50:00", 100.2)
+    log = ws.run()["my_log"]
+    assert isinstance(log, TimeSeries)
+    assert log.value.tolist() == [100, 15, 100.2]
+    assert str(log.times[1]) == "2010-01-01T00:30:00.000000000"
+    add(ws, "2010-01-01T00:00:00", 12, type="int", delete_existing=True)
+    add(ws, "2010-01-01T00:50:00", 34, type="int")
+    log = ws.run()["my_log"]
+    assert isinstance(log, TimeSeries)
+    assert log.value.tolist() == [12, 34]
+    assert log.value.dtype.kind == "i"
+
+
+def test_an_earlier_entry_finds_its_place(ws: HistogramWorkspace) -> None:
+    add(ws, "2010-01-01T00:30:00", 2)
+    add(ws, "2010-01-01T00:10:00", 1)
+    assert ws.run()["my_log"].value.tolist() == [1, 2]
+
+
+def test_what_does_not_fit_the_log_is_an_error(ws: HistogramWorkspace) -> None:
+    add(ws, "2010-01-01T00:00:00", 12)
+    with pytest.raises(ValueError, match="AddTimeSeriesLog: Type: log 'my_log' holds float64, found int"):
+        add(ws, "2010-01-01T00:00:01", 13, type="int")
+    with pytest.raises(ValueError, match=r"AddTimeSeriesLog: expected a whole number, found '1\.5'"):
+        add(ws, "2010-01-01T00:00:01", 1.5, type="int")
+    with pytest.raises(ValueError, match="AddTimeSeriesLog: 'noon' is not a time"):
+        add(ws, "noon", 1)
+    ws.run().set("my_log", 3.0)
+    with pytest.raises(ValueError, match="AddTimeSeriesLog: Name: log 'my_log' is no series"):
+        add(ws, "2010-01-01T00:00:01", 13)

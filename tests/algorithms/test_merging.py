@@ -1,0 +1,89 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from livereduce.algorithms import merge_runs
+from livereduce.workspaces import (
+    EventWorkspace,
+    HistogramWorkspace,
+    MatrixWorkspace,
+    Run,
+    TableWorkspace,
+    WorkspaceGroup,
+)
+
+Make = Callable[..., HistogramWorkspace]
+X, Y = [1, 2, 3, 4, 5], [6, 15, 21, 9]
+
+
+def y_of(ws: Any) -> list[list[float]]:
+    assert isinstance(ws, MatrixWorkspace)
+    return [list(row) for row in ws.y.tolist()]
+
+
+def test_runs_are_added_as_in_mantids_documentation(make_histogram: Make) -> None:
+    a, b = make_histogram(X, Y), make_histogram(X, Y)
+    merged = merge_runs([a, b])
+    assert y_of(merged) == [[12, 30, 42, 18]]
+    assert isinstance(merged, MatrixWorkspace)
+    assert merged.e2.tolist() == [pytest.approx([12, 30, 42, 18])]
+
+
+def test_groups_are_taken_as_their_members(make_histogram: Make) -> None:
+    groups = [WorkspaceGroup([make_histogram(X, Y), make_histogram(X, Y)]) for _ in range(2)]
+    assert y_of(merge_runs(groups)) == [[24, 60, 84, 36]]
+
+
+def test_groups_of_periods_are_added_period_by_period(make_histogram: Make) -> None:
+    def group(first: float, second: float) -> WorkspaceGroup:
+        return WorkspaceGroup([make_histogram([0, 1], [y], run=Run({"nperiods": 2})) for y in (first, second)])
+
+    merged = merge_runs([group(1, 2), group(10, 20)])
+    assert isinstance(merged, WorkspaceGroup)
+    assert [y_of(member) for member in merged] == [[[11]], [[22]]]
+    with pytest.raises(ValueError, match=r"MergeRuns: .*different numbers of periods: \[1, 2\]"):
+        merge_runs([group(1, 2), WorkspaceGroup([group(1, 2)[0]])])
+
+
+def test_different_bins_are_rebinned_to_cover_all(make_histogram: Make) -> None:
+    fine, coarse = make_histogram([0, 1, 2, 3, 4], [1, 2, 3, 4]), make_histogram([2, 4, 6], [10, 20])
+    for order in ([fine, coarse], [coarse, fine]):
+        merged = merge_runs(order)
+        assert isinstance(merged, MatrixWorkspace)
+        assert merged.x.tolist() == [0, 1, 2, 4, 6]
+        assert merged.y.tolist() == [[1, 2, 17, 20]]
+
+
+def test_a_gap_becomes_a_bin(make_histogram: Make) -> None:
+    merged = merge_runs([make_histogram([5, 6], [7]), make_histogram([0, 1, 2], [1, 2])])
+    assert isinstance(merged, MatrixWorkspace)
+    assert merged.x.tolist() == [0, 1, 2, 5, 6]
+    assert merged.y.tolist() == [[1, 2, 0, 7]]
+
+
+def test_events_are_joined_in_the_bins_of_the_first(make_events: Callable[..., EventWorkspace]) -> None:
+    merged = merge_runs([make_events([0.5, 1.5], edges=[0, 1, 2]), make_events([0.2], edges=[0, 9])])
+    assert isinstance(merged, EventWorkspace)
+    assert merged.y.tolist() == [[2, 1]]
+
+
+def test_totals_in_the_logs_are_added(make_histogram: Make) -> None:
+    runs = [make_histogram([0, 1], [1], run=Run({"gd_prtn_chrg": charge})) for charge in (1.5, 2.0)]
+    merged = merge_runs(runs)
+    assert isinstance(merged, MatrixWorkspace)
+    assert merged.run().getProtonCharge() == pytest.approx(3.5)
+    assert runs[0].run().getProtonCharge() == pytest.approx(1.5)
+
+
+def test_what_cannot_be_merged_is_an_error(make_histogram: Make) -> None:
+    with pytest.raises(ValueError, match="MergeRuns: InputWorkspaces: names no workspace"):
+        merge_runs([])
+    with pytest.raises(ValueError, match="MergeRuns: InputWorkspaces: expected workspaces with spectra"):
+        merge_runs([TableWorkspace()])
+    with pytest.raises(ValueError, match=r"MergeRuns: InputWorkspaces: .* has points or different bins"):
+        merge_runs([make_histogram([1, 2], [1, 2]), make_histogram([1, 2], [1, 2])])
+    with pytest.raises(ValueError, match=r"MergeRuns: .*spectra"):
+        merge_runs([make_histogram([0, 1], [[1], [2]]), make_histogram([0, 1], [[1], [2], [3]])])
+    np.testing.assert_array_equal(merge_runs([make_histogram([0, 1], [5])]).y, [[5]])  # type: ignore[union-attr]

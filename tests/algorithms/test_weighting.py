@@ -1,0 +1,66 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from livereduce.algorithms import set_uncertainties, weighted_mean
+from livereduce.workspaces import HistogramWorkspace, Spectra
+
+Make = Callable[..., HistogramWorkspace]
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("zero", [0, 0, 0, 0]),
+        ("sqrt", [2, 3, 0, 0]),
+        ("sqrtOrOne", [2, 3, 1, 1]),
+        ("oneIfZero", [5, 1, 7, 1]),
+        ("ONEIFZERO", [5, 1, 7, 1]),
+    ],
+)
+def test_errors_are_set(make_histogram: Make, how: Any, expected: list[float]) -> None:
+    ws = make_histogram(range(5), [4, -9, 0, 1e-11], [5, 0, 7, 1e-11])
+    result = set_uncertainties(ws, how)
+    assert result.e.tolist() == [pytest.approx(expected)]
+    assert result.y.tolist() == ws.y.tolist()
+
+
+def test_errors_of_a_given_size_are_replaced(make_histogram: Make) -> None:
+    ws = make_histogram(range(6), [1] * 5, [0.025123, 0.02599999, 0.02499, 0.026, 0.025])
+    result = set_uncertainties(ws, "custom", set_error_to=1, if_equal_to=0.025, precision=3)
+    assert result.e.tolist() == [pytest.approx([1, 1, 0.02499, 0.026, 1])]
+    with pytest.raises(ValueError, match="SetUncertainties: Precision: expected 0 or more, found -1"):
+        set_uncertainties(ws, "custom", precision=-1)
+
+
+def test_masked_spectra_get_no_error(make_histogram: Make) -> None:
+    ws = make_histogram([0, 1], [[4], [4]], [[3], [0]], spectra=Spectra([1, 2], [10, 11], masked=[True, True]))
+    assert set_uncertainties(ws, "sqrt").e.tolist() == [[0], [0]]
+    assert set_uncertainties(ws, "oneIfZero").e.tolist() == [[3], [0]]
+
+
+def test_the_weighted_mean_of_mantids_documentation_comes_out(make_histogram: Make) -> None:
+    first = make_histogram(range(10), range(9), np.ones(9))
+    second = make_histogram(np.ones(10), np.full(9, 2), np.full(9, 3))
+    result = weighted_mean(first, second)
+    assert result.x.tolist() == list(range(10))
+    assert result.y[0] == pytest.approx([0.2, 1.1, 2.0, 2.9, 3.8, 4.7, 5.6, 6.5, 7.4])
+    assert result.e[0] == pytest.approx([0.9486833] * 9)
+
+
+def test_a_value_without_error_does_not_count(make_histogram: Make) -> None:
+    first = make_histogram(range(5), [1, 2, np.nan, 4], [0, 2, 0, 0])
+    second = make_histogram(range(5), [5, np.nan, 7, 8], [3, 0, 1, 0])
+    result = weighted_mean(first, second)
+    assert result.y.tolist() == [pytest.approx([5, 2, 7, 0])]
+    assert result.e.tolist() == [pytest.approx([3, 2, 1, 0])]
+
+
+def test_different_workspaces_have_no_mean(make_histogram: Make) -> None:
+    ws = make_histogram([0, 1, 2], [1, 2])
+    with pytest.raises(ValueError, match="WeightedMean: InputWorkspace2: has 1 spectra of 1 values; expected 1 of 2"):
+        weighted_mean(ws, make_histogram([0, 1], [1]))
+    with pytest.raises(ValueError, match=r"different .*'TOF', 'Counts' and 'TOF', 'Counts', a distribution"):
+        weighted_mean(ws, make_histogram([0, 1, 2], [1, 2], distribution=True))
