@@ -26,7 +26,7 @@ from livereduce.errors import ConfigError
 from livereduce.status import Heartbeat, ReducerHealth, Stage, Status
 from livereduce.supervisor import memory
 from livereduce.supervisor.configuration import WatchedConfig
-from livereduce.supervisor.deaths import Ban, LookCloser
+from livereduce.supervisor.deaths import Ban, LookCloser, Skip
 from livereduce.supervisor.lifeguard import Lifeguard, where_it_died
 from livereduce.supervisor.memory import Forecast, Pressure, Relief
 from livereduce.supervisor.notify import notify
@@ -218,7 +218,7 @@ class Supervisor:
             if verdict.stage is Stage.PROC:
                 return
         more = ("--careful", str(verdict.end)) if isinstance(verdict, LookCloser) else ()
-        wait = self.reducer.start_later(now, *more)
+        wait = self.reducer.start_later(now, *more, at_once=isinstance(verdict, Ban | Skip))
         log.error("the reducer ended with %s %s; starting it again in %.0f s", end.in_words, where, wait)
 
     def _give_up(self, why: str, exit_code: int = GAVE_UP) -> None:

@@ -44,6 +44,7 @@ class PageServer:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
+            listening.listen()  # whoever reads the address and comes before the server is up waits
         except OSError as error:
             listening.close()
             raise ConfigError(

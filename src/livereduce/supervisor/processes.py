@@ -145,9 +145,9 @@ class Child:
             self.start(now, *self._next_arguments)
         return None
 
-    def start_later(self, now: float, *more: str) -> float:
-        """Start it again after a rest that grows with each quick death; gives that rest in s."""
-        wait = self._back_off.after_death(now - self._started)
+    def start_later(self, now: float, *more: str, at_once: bool = False) -> float:
+        """Start it again after a rest that grows with each quick death, or without; gives that rest in s."""
+        wait = 0.0 if at_once else self._back_off.after_death(now - self._started)
         self._next_start, self._next_arguments = now + wait, more
         return wait
 
