@@ -125,6 +125,20 @@ def fit(
         How the function is taken in a bin.
     x_column, y_column, err_column
         With a table: its columns; by default the first three.
+
+    Returns
+    -------
+    output_status
+        "success", or why not.
+    output_chi2_over_dof
+        chi² divided by the number of points used less that of free parameters.
+    output_normalised_covariance_matrix
+        Table of correlations of the free parameters, percent; this and the next two only with outputs.
+    output_parameters
+        Table of names, values and errors; the last row is chi² per degree of freedom. The error of a tied parameter
+        follows from those it is tied to.
+    output_workspace
+        Data, calculated values (with the error that follows from those of the parameters), difference.
     """
     model = parse(function, ties, constraints)
     spectrum = _selected(_read(ws, workspace_index, x_column, y_column, err_column), start_x, end_x)

@@ -85,6 +85,17 @@ def fit_peak(
         What is made least.
     minimizer
         Accepted for scripts that give it; the method is always Levenberg-Marquardt.
+
+    Returns
+    -------
+    output_workspace
+        Data, calculated values and difference in the window.
+    parameter_table_workspace
+        Names, values and errors.
+    fitted_peak_parameter_values, fitted_background_parameter_values
+        Values in the order of the functions' parameters.
+    cost_function_value
+        chi² per degree of freedom, the greatest number there is if the fit failed.
     """
     window = _range("FitWindow", fit_window)
     where = _range("PeakRange", peak_range) if np.size(peak_range) else _middle(window)
