@@ -213,8 +213,17 @@ class Lab:
             process.end()
 
 
+@pytest.fixture(scope="session")
+def kernels_compiled() -> None:
+    """Compile the kernels once, in a process of its own: a fresh checkout's first daemon takes 10 s for it, too long
+    to meet a run of a fast simulated clock while it lasts."""
+    subprocess.run(
+        [sys.executable, "-c", "from livereduce.reducer.warm import compile_kernels; compile_kernels()"], check=True
+    )
+
+
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path, kernels_compiled: None) -> Iterator[Lab]:
     """A place to start simulators and daemons in; where a test fails, their last lines are shown."""
     made = Lab(tmp_path)
     try:
