@@ -18,10 +18,11 @@ class Modulo:
     def __init__(self) -> None:
         self.asked: list[tuple[int, int, bool]] = []
 
-    def __call__(self, a: int, b: int, subtract: bool, out: np.ndarray) -> None:
-        self.asked.append((a, b, subtract))
-        n = np.bincount(np.arange(a, b) % BINS, minlength=BINS).astype(np.uint32)
-        out += np.uint32(0xFFFFFFFF) * n if subtract else n
+    def __call__(self, ranges: np.ndarray, subtract: bool, out: np.ndarray) -> None:
+        for a, b in ranges.tolist():
+            self.asked.append((a, b, subtract))
+            n = np.bincount(np.arange(a, b) % BINS, minlength=BINS).astype(np.uint32)
+            out += np.uint32(0xFFFFFFFF) * n if subtract else n
 
 
 def array(ranges: Any) -> np.ndarray:
@@ -79,9 +80,10 @@ def test_counts_that_may_exceed_32_bits_are_kept_in_64() -> None:
     class Many:
         shape = (1, 1)
 
-        def __call__(self, a: int, b: int, subtract: bool, out: np.ndarray) -> None:
-            assert b - a < 1 << 32
-            out += np.array((b - a) * (0xFFFFFFFF if subtract else 1)).astype(np.uint32)
+        def __call__(self, ranges: np.ndarray, subtract: bool, out: np.ndarray) -> None:
+            n = int((ranges[:, 1] - ranges[:, 0]).sum())
+            assert n < 1 << 32
+            out += np.array(n * (0xFFFFFFFF if subtract else 1)).astype(np.uint32)
 
     cache = CountCache()
     assert cache.counts("k", array([0, 3_000_000_000]), Many()).tolist() == [[3_000_000_000]]
@@ -109,11 +111,12 @@ def test_counts_handed_out_cannot_be_written_to() -> None:
 
 
 def test_an_extent_measures_new_events_only_and_all_again_when_some_went_out() -> None:
-    cache, asked = CountCache(), []
+    cache = CountCache()
+    asked: list[tuple[int, ...]] = []
 
-    def measure(a: int, b: int) -> tuple[float, float]:
-        asked.append((a, b))
-        return float(a), float(b - 1)
+    def measure(ranges: np.ndarray) -> tuple[float, float]:
+        asked.extend(map(tuple, ranges.tolist()))
+        return float(ranges[0, 0]), float(ranges[-1, 1] - 1)
 
     assert cache.extent("k", array([5, 10]), measure) == (5.0, 9.0)
     assert cache.extent("k", array([5, 20]), measure) == (5.0, 19.0)
@@ -121,6 +124,19 @@ def test_an_extent_measures_new_events_only_and_all_again_when_some_went_out() -
     assert cache.extent("k", array([7, 20]), measure) == (7.0, 19.0)
     assert asked[2:] == [(7, 20)]
     assert cache.extent("none", array([]), measure) == (np.inf, -np.inf)
+
+
+def test_counts_whose_counting_was_interrupted_are_forgotten() -> None:
+    class Interrupted(Modulo):
+        def __call__(self, ranges: np.ndarray, subtract: bool, out: np.ndarray) -> None:
+            super().__call__(ranges, subtract, out)
+            raise TimeoutError
+
+    cache = CountCache()
+    cache.counts("k", array([0, 70]), Modulo())
+    with pytest.raises(TimeoutError):
+        cache.counts("k", array([0, 140]), Interrupted())
+    assert cache.counts("k", array([0, 140]), Modulo())[0].tolist() == [20] * 7
 
 
 def test_clearing_forgets_everything() -> None:

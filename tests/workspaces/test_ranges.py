@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livereduce.workspaces import EventTable
-from livereduce.workspaces.ranges import difference, intersection, layers, merged_intervals, selected_ranges, total
+from livereduce.workspaces.ranges import (
+    difference,
+    intersection,
+    layers,
+    merged_intervals,
+    selected_ranges,
+    split,
+    total,
+)
 
 intervals = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), max_size=8)
 
@@ -62,3 +70,12 @@ def test_selected_ranges_are_the_events_whose_pulse_is_in_an_interval_even_when_
         if a <= i < b and any(t0 <= t < t1 for t0, t1 in select)
     }
     assert inside(selected_ranges(table.pulses, a, b, merged_intervals(select))) == sorted(expected)
+
+
+@given(disjoint(), st.integers(1, 5))
+def test_ranges_are_split_into_equal_numbers_in_order(ranges: np.ndarray, n: int) -> None:
+    pieces = split(ranges, n)
+    assert len(pieces) == n
+    assert [i for piece in pieces for i in inside(piece)] == inside(ranges)
+    sizes = [total(piece) for piece in pieces]
+    assert max(sizes) - min(sizes) <= 1

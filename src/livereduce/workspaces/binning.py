@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
-from livereduce.workspaces import kernels
+from livereduce.workspaces import kernels, parallel
 from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, Bool, Column, frozen, read_only
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.lookup import (
@@ -23,13 +24,18 @@ from livereduce.workspaces.lookup import (
     tick_thresholds,
 )
 from livereduce.workspaces.plan import Plan, y_edges
-from livereduce.workspaces.ranges import merged_intervals
+from livereduce.workspaces.ranges import merged_intervals, split, total
 
 _FILTER_BLOCK = 1 << 16
+_EVENTS_PER_VALUE = 4
+_PRIVATE_VALUES = 1 << 26
 
 
 Kernel = Callable[[U32, I32, int, AnyArray], None]
 """``kernel(tof, pix, step, out)`` adds `step`, modulo 2**32, to the counts of events."""
+KernelOf = Callable[[U32, slice], Kernel]
+"""Makes the kernel for some rows from the row of each pixel among them (what is no row is none of them)."""
+YColumns = tuple[F64, F64, int, float, float]
 
 
 class EventFilter:
@@ -99,22 +105,44 @@ class Counter:
                 f"{self.shape[0]} spectra of {self.shape[1]} bins are more than 2**32 values: use fewer bins"
             )
         self.reversed = edges is not None and not plan.curve.rising
-        self._kernel: Kernel = (
-            partial(kernels.count_rows, self.group) if edges is None else self._choose(plan, edges.values)
-        )
+        self._kernel: KernelOf = _count_rows if edges is None else self._choose(plan, edges.values)
 
-    def __call__(self, a: int, b: int, subtract: bool, out: AnyArray) -> None:
-        """Add events [a, b) to a uint32 array of our shape, or take them away modulo 2**32."""
-        step = 0xFFFFFFFF if subtract else 1
-        for tof, pix in self._table.pieces(a, b):
-            for some_tof, some_pix in self._filter.kept(tof, pix):
-                self._kernel(some_tof, some_pix, step, out)
+    def __call__(self, ranges: I64, subtract: bool, out: AnyArray) -> None:
+        """Add the events of ranges [a, b) to a uint32 array of our shape, or take them away modulo 2**32.
+
+        On several cores, where the result is small beside the number of events each thread counts into one of its own;
+        else each counts into some rows, which all see all events: it is then the access to memory that takes the time.
+        """
+        events, rows = total(ranges), self.shape[0]
+        threads = parallel.threads_for(events)
+        if threads == 1:
+            self._count(ranges, subtract, out, slice(0, rows))
+        elif rows < threads or out.size * (threads - 1) <= min(events // _EVENTS_PER_VALUE, _PRIVATE_VALUES):
+            outs = [out, *(np.zeros(out.shape, np.uint32) for _ in range(threads - 1))]
+            jobs = zip(split(ranges, threads), outs, strict=True)
+            parallel.all_of([partial(self._count, some, subtract, into, slice(0, rows)) for some, into in jobs])
+            for one in outs[1:]:
+                out += one
+        else:
+            borders = [rows * k // threads for k in range(threads + 1)]
+            parallel.all_of(
+                [partial(self._count, ranges, subtract, out[a:b], slice(a, b)) for a, b in pairwise(borders)]
+            )
+
+    def _count(self, ranges: I64, subtract: bool, out: AnyArray, rows: slice) -> None:
+        """Count into some rows. A pixel of none of them comes out past the last, as one of no spectrum does."""
+        group = self.group if rows.stop - rows.start == self.shape[0] else frozen(self.group - np.uint32(rows.start))
+        kernel, step = self._kernel(group, rows), 0xFFFFFFFF if subtract else 1
+        for a, b in ranges.tolist():
+            for tof, pix in self._table.pieces(a, b):
+                for some_tof, some_pix in self._filter.kept(tof, pix):
+                    kernel(some_tof, some_pix, step, out)
 
     def in_order(self, counts: AnyArray) -> AnyArray:
         """Return counts in the order of the edges: they are kept in the order of y."""
         return counts[:, ::-1] if self.reversed else counts
 
-    def _choose(self, plan: Plan, edges: F64) -> Kernel:
+    def _choose(self, plan: Plan, edges: F64) -> KernelOf:
         if edges.ndim == 2:
             return self._search_kernel(plan, np.stack([y_edges(plan.curve, row) for row in edges]))
         in_y = y_edges(plan.curve, edges)
@@ -126,53 +154,66 @@ class Counter:
                 return kernel
         return self._y_kernel(plan, in_y)
 
-    def _tick_kernel(self, ticks: I64) -> Kernel | None:
+    def _tick_kernel(self, ticks: I64) -> KernelOf | None:
         lo, span = int(ticks[0]), int(ticks[-1] - ticks[0])
         if not span:  # the bins lie between two ticks: no event is in them
-            return lambda tof, pix, step, out: None
+            return lambda group, rows: lambda tof, pix, step, out: None
         everything_in_one = self.shape[0] == 1 and not self.group.any()
         reciprocal = reciprocal_of(ticks)
         if reciprocal is not None:
             if everything_in_one:
-                return partial(kernels.hist1d_uniform, lo, span, *reciprocal)
-            return partial(kernels.grouped_uniform, self.group, lo, span, *reciprocal)
+                return lambda group, rows: partial(kernels.hist1d_uniform, lo, span, *reciprocal)
+            return lambda group, rows: partial(kernels.grouped_uniform, group, lo, span, *reciprocal)
         table = tick_table(ticks)
         if table is None:
             return None
         if everything_in_one:
-            return partial(kernels.hist1d_table, lo, span, *table)
-        return partial(kernels.grouped_table, self.group, lo, span, *table)
+            return lambda group, rows: partial(kernels.hist1d_table, lo, span, *table)
+        return lambda group, rows: partial(kernels.grouped_table, group, lo, span, *table)
 
-    def _y_kernel(self, plan: Plan, in_y: F64) -> Kernel:
+    def _y_kernel(self, plan: Plan, in_y: F64) -> KernelOf:
         bits, linear = bits_table(in_y), None
         if bits is None or bits.hops > 1:
             linear = linear_table(in_y)
+        columns = self._y_columns(plan)
         if bits is not None and (linear is None or bits.hops <= linear.hops):
-            return partial(kernels.focus_bits, *self._y_columns(plan), *bits)
+            return lambda group, rows: partial(kernels.focus_bits, group, *columns, *bits)
         if linear is not None:
-            return partial(kernels.focus_linear, *self._y_columns(plan), *linear)
+            return lambda group, rows: partial(kernels.focus_linear, group, *columns, *linear)
         return self._search_kernel(plan, in_y.reshape(1, -1))
 
-    def _search_kernel(self, plan: Plan, rows: F64) -> Kernel:
-        return partial(kernels.focus_search, *self._y_columns(plan), frozen(rows))
+    def _search_kernel(self, plan: Plan, edges: F64) -> KernelOf:
+        columns, edges = self._y_columns(plan), frozen(edges)
+        one_for_all = len(edges) == 1
+        return lambda group, rows: partial(kernels.focus_search, group, *columns, edges if one_for_all else edges[rows])
 
-    def _y_columns(self, plan: Plan) -> tuple[U32, F64, F64, int, float, float]:
-        """Return what gives y: group and factor of each pixel, offsets and the mask for them, zero, tick in us."""
+    def _y_columns(self, plan: Plan) -> YColumns:
+        """Return what gives y: factor and offset of each pixel, the mask for offsets, zero, tick in us."""
         factor, offset = plan.y_map()
         factor = frozen(np.broadcast_to(factor, self._table.n_pixels))
         mask = 0 if len(offset) == 1 else TICKS - 1
-        return self.group, factor, read_only(offset), mask, float(self._table.zero_ticks), self._table.tick_us
+        return factor, read_only(offset), mask, float(self._table.zero_ticks), self._table.tick_us
 
     def mask(self, tof: U32, pix: I32) -> Bool:
         """Tell for each event whether it is inside the windows."""
         return self._filter.mask(tof, pix)
 
-    def extent_of_y(self, a: int, b: int) -> tuple[float, float]:
-        """Return the least and greatest y of events [a, b) that are in a spectrum; (inf, -inf) if there are none."""
+    def extent_of_y(self, ranges: I64) -> tuple[float, float]:
+        """Return the least and greatest y of the events of ranges that are in a spectrum; (inf, -inf) without any."""
         columns = self._y_columns(self._plan)
+        pieces = split(ranges, parallel.threads_for(total(ranges)))
+        found = parallel.all_of([partial(self._extent, columns, piece) for piece in pieces])
+        return min(lo for lo, _ in found), max(hi for _, hi in found)
+
+    def _extent(self, columns: YColumns, ranges: I64) -> tuple[float, float]:
         lo, hi = np.inf, -np.inf
-        for tof, pix in self._table.pieces(a, b):
-            for some_tof, some_pix in self._filter.kept(tof, pix):
-                least, greatest = kernels.extent_y(*columns, self.shape[0], some_tof, some_pix)
-                lo, hi = min(lo, least), max(hi, greatest)
+        for a, b in ranges.tolist():
+            for tof, pix in self._table.pieces(a, b):
+                for some_tof, some_pix in self._filter.kept(tof, pix):
+                    least, greatest = kernels.extent_y(self.group, *columns, self.shape[0], some_tof, some_pix)
+                    lo, hi = min(lo, least), max(hi, greatest)
         return lo, hi
+
+
+def _count_rows(group: U32, rows: slice) -> Kernel:
+    return partial(kernels.count_rows, group)

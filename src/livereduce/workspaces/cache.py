@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from livereduce.workspaces.arrays import F64, I64, U32, AnyArray
-from livereduce.workspaces.ranges import difference, total
+from livereduce.workspaces.ranges import difference, split, total
 
 # Kernels count in 32 bits; an entry that may hold more events than this is kept in 64 bits.
 _U32_EVENTS = (1 << 32) - 1
@@ -29,8 +29,8 @@ class Counting(Protocol):
 
     shape: tuple[int, int]
 
-    def __call__(self, a: int, b: int, subtract: bool, out: AnyArray) -> None:
-        """Add events [a, b) to a uint32 array or, modulo 2**32, take them away."""
+    def __call__(self, ranges: I64, subtract: bool, out: AnyArray) -> None:
+        """Add the events of ranges [a, b) to a uint32 array or, modulo 2**32, take them away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +82,18 @@ class _Entry:
         if self.counts.dtype == np.uint32 and total(ranges) + total(removed) > _U32_EVENTS:
             self.counts = self.counts.astype(np.int64)
         for subtract, todo in ((False, added), (True, removed)):
-            for a, b in todo.tolist():
-                self._count(a, b, subtract, count)
+            if len(todo):
+                self._count(todo, subtract, count)
         self.ranges = ranges
 
-    def _count(self, a: int, b: int, subtract: bool, count: Counting) -> None:
+    def _count(self, todo: I64, subtract: bool, count: Counting) -> None:
         if self.counts.dtype == np.uint32:
-            count(a, b, subtract, self.counts)
+            count(todo, subtract, self.counts)
             return
-        for begin in range(a, b, _U32_EVENTS):  # never more than 2**32 - 1 events into 32 bits
-            some = np.zeros(self.counts.shape, np.uint32)
-            count(begin, min(begin + _U32_EVENTS, b), False, some)
-            self.counts += -some.astype(np.int64) if subtract else some
+        for some in split(todo, -(-total(todo) // _U32_EVENTS)):  # never more than 2**32 - 1 events into 32 bits
+            counts = np.zeros(self.counts.shape, np.uint32)
+            count(some, False, counts)
+            self.counts += -counts.astype(np.int64) if subtract else counts
 
 
 class CountCache:
@@ -136,7 +136,11 @@ class CountCache:
         entries = self._entries.setdefault(key, [])
         entry, added, removed = self._best(entries, counter.shape, ranges)
         self.offered += total(added) + total(removed)
-        entry.update(ranges, added, removed, counter)
+        try:
+            entry.update(ranges, added, removed, counter)
+        except BaseException:  # interrupted half-way (the time limit of scripts): its counts mean nothing now
+            entries.remove(entry)
+            raise
         self._clock += 1
         entry.used = self._clock
         result = entry.lend()
@@ -156,9 +160,7 @@ class CountCache:
         while len(self.sums) > _SUMS:
             del self.sums[next(iter(self.sums))]
 
-    def extent(
-        self, key: Hashable, ranges: I64, measure: Callable[[int, int], tuple[float, float]]
-    ) -> tuple[float, float]:
+    def extent(self, key: Hashable, ranges: I64, measure: Callable[[I64], tuple[float, float]]) -> tuple[float, float]:
         """Return the least and greatest value of the events in these ranges; only new events are measured.
 
         Unlike counts they cannot be taken back: if events went out, everything is measured again.
@@ -167,9 +169,10 @@ class CountCache:
         if known is None or len(difference(known.ranges, ranges)):
             known = Extent(np.inf, -np.inf, np.empty((0, 2), np.int64))
         least, greatest = known.least, known.greatest
-        for a, b in difference(ranges, known.ranges).tolist():
-            self.offered += b - a
-            lo, hi = measure(a, b)
+        new = difference(ranges, known.ranges)
+        if len(new):
+            self.offered += total(new)
+            lo, hi = measure(new)
             least, greatest = min(least, lo), max(greatest, hi)
         while len(self._extents) >= _COUNTERS:
             del self._extents[next(iter(self._extents))]
