@@ -151,7 +151,8 @@ class IsisEventListener:
                 messages.append(Rejected(reason, int((~known).sum())))
         pulse_time = start_ns + (np.where(known_time, batch.frame_time, 0.0) * 1e9).astype(np.int64)
         self._newest_ns = max(self._newest_ns, int(pulse_time.max()))
-        charge = np.where(known_charge, batch.charge, 0.0) * PICOCOULOMB_PER_UAH
+        # whole pC, far below the step of a float32 charge: so the sum of a run does not depend on how it is cut
+        charge = np.rint(np.where(known_charge, batch.charge, 0.0) * PICOCOULOMB_PER_UAH)
         messages.append(
             Events(
                 pulse_time=pulse_time,

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,8 @@ from livereduce.listeners.base import (
 )
 from livereduce.listeners.isis_events import detectors_of
 from livereduce.protocols.isis import memory
+from livereduce.protocols.isis.client import Conversation
 from livereduce.sources import BEGIN, Position
-from livereduce.sources.dae import DaeConnection
 from livereduce.workspaces import Detectors, HistogramWorkspace, Run, Spectra, WorkspaceGroup
 from livereduce.workspaces.run import CHARGE_TOTAL, PICOCOULOMB_PER_UAH
 
@@ -41,13 +42,36 @@ REST_S = 5.0
 NS = 1_000_000_000
 
 
+class CommandPort(Protocol):
+    """Holds conversations with a DAE; see `sources.dae.DaeConnection`."""
+
+    error: str
+
+    @property
+    def address(self) -> str:
+        """The server's."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a conversation is under way."""
+
+    def begin(self, make: Callable[[], Conversation[memory.Totals]]) -> None:
+        """Hold the conversation that `make` makes."""
+
+    def step(self, wait_s: float = 0.0) -> memory.Totals | None:
+        """Go on for at most about `wait_s`; gives the outcome when there is one."""
+
+    def close(self) -> None:
+        """End the connection."""
+
+
 class IsisHistogramListener:
     """Polls the command port of a DAE.
 
     Parameters
     ----------
-    address
-        ``host:port``.
+    port
+        The way to it.
     spectra, periods
         Spectrum and period numbers wanted, from 1; None = all. Order and repetition do not matter.
     clock, clock_ns
@@ -60,7 +84,7 @@ class IsisHistogramListener:
 
     def __init__(
         self,
-        address: str,
+        port: CommandPort,
         *,
         spectra: Sequence[int] | None = None,
         periods: Sequence[int] | None = None,
@@ -68,7 +92,7 @@ class IsisHistogramListener:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._selection = memory.Selection.of(spectra, periods)
-        self._connection = DaeConnection[memory.Totals](address, clock)
+        self._connection = port
         self._clock, self._clock_ns = clock, clock_ns
         self._queue: deque[Message] = deque()
         self._last: memory.Totals | None = None
@@ -137,7 +161,7 @@ class IsisHistogramListener:
 
     def _take(self, totals: memory.Totals) -> None:
         last, now = self._last, self._clock_ns()
-        if last is None or totals.state.run != last.state.run or fell(last, totals):
+        if last is None or _another_run(last.state, totals.state) or fell(last, totals):
             if last is not None and totals.tables is last.tables:
                 self._known = None  # those tables may be the last run's: read everything again
                 return
@@ -172,6 +196,11 @@ class IsisHistogramListener:
             )
             workspace.monitors.logs = workspace.logs.clone()
         return workspace
+
+
+def _another_run(before: memory.State, now: memory.State) -> bool:
+    """Tell whether the run number says so; a server that does not tell it (any more) says nothing."""
+    return before.run is not None and now.run is not None and before.run != now.run
 
 
 def fell(before: memory.Totals, now: memory.Totals) -> bool:

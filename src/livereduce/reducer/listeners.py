@@ -16,6 +16,7 @@ from livereduce.listeners.nexus_file import NexusFileListener
 from livereduce.protocols import adara, isis
 from livereduce.reducer.careful import NOTE, CarefulSource, read_skipped
 from livereduce.sources import Position
+from livereduce.sources.dae import DaeConnection
 from livereduce.sources.journal import JournalReader
 
 
@@ -40,7 +41,7 @@ def _isis_events(config: Config, start: Position, careful_until: Position | None
 
 
 def _isis_histogram(config: Config, _start: Position, _careful_until: Position | None) -> Listener:
-    return IsisHistogramListener(config.address, spectra=config.spectra, periods=config.periods)
+    return IsisHistogramListener(DaeConnection(config.address), spectra=config.spectra, periods=config.periods)
 
 
 def _fake(config: Config, _start: Position, _careful_until: Position | None) -> Listener:

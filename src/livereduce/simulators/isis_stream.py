@@ -140,14 +140,14 @@ class EventPlan:
 
 @dataclass(slots=True)
 class Tally:
-    """What was sent in a run; `unheard` events were sent while nobody listened."""
+    """What was sent in a run; `unheard` events were sent while nobody listened. Charge in whole pC."""
 
     run: int
     start_s: int
     frames: int = 0
     events: int = 0
     unheard: int = 0
-    charge: float = 0.0
+    charge: int = 0
 
     def report(self) -> dict[str, object]:
         """As in the truth."""
@@ -241,7 +241,7 @@ class IsisStream:
         tally.frames += 1
         tally.events += len(frame.tof)
         tally.unheard += 0 if heard else len(frame.tof)
-        tally.charge += charge * PICOCOULOMB_PER_UAH
+        tally.charge += round(charge * PICOCOULOMB_PER_UAH)
         self.memory.count(period, frame.spectrum, frame.tof)
         self.memory.charge += charge
         self.memory.frames = tally.frames
@@ -284,7 +284,7 @@ class IsisStream:
 
     def truth(self) -> dict[str, object]:
         """Say what was sent in each run; there is nothing between runs."""
-        nothing = {"pulses": 0, "events": 0, "monitor_events": 0, "charge_pC": 0.0}
+        nothing = {"pulses": 0, "events": 0, "monitor_events": 0, "charge_pC": 0}
         return {"runs": [tally.report() for tally in self._tallies], "between_runs": nothing}
 
 

@@ -161,7 +161,7 @@ class IsisLink:
             self._parts.append(_inserted(self._setup, cut._replace(offset=0)))
             self._parts.append(None if begins_run or not self._parameters else _inserted(self._parameters))
         self._pass_on(chunk, at, len(chunk.data))
-        if chunk.broken is not None and not self._parts:
+        if not self._parts:  # nothing is settled yet, or nothing can be any more
             self._parts.append(chunk)
 
     def _pass_on(self, chunk: Chunk, begin: int, end: int) -> None:
