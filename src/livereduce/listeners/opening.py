@@ -18,6 +18,7 @@ from livereduce.listeners.isis_events import IsisEventListener
 from livereduce.listeners.isis_histogram import IsisHistogramListener
 from livereduce.listeners.nexus_file import NexusFileListener
 from livereduce.protocols.adara import epics_seconds
+from livereduce.sources.dae import DaeConnection
 from livereduce.sources.isis_link import IsisLink
 from livereduce.sources.link import StreamLink
 from livereduce.sources.socket import NO_SEGMENTS, SocketSource
@@ -81,7 +82,7 @@ def open_stream(wanted: Wanted) -> Listener:
             link = IsisLink(wanted.address, NO_SEGMENTS, time.monotonic)
             return IsisEventListener(_connected(SocketSource.over(link)))
         case "isis_histogram":
-            return IsisHistogramListener(wanted.address, spectra=wanted.spectra, periods=wanted.periods)
+            return IsisHistogramListener(DaeConnection(wanted.address), spectra=wanted.spectra, periods=wanted.periods)
         case "file":
             if wanted.file is None:
                 raise LiveReduceError("no file to replay; name one in config['fileeventdatalistener.filename']")
