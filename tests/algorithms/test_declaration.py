@@ -197,8 +197,10 @@ def test_the_page_of_rebin_says_what_its_signature_says() -> None:
     assert entries["PreserveEvents"]["default"] == "True"
 
 
-def test_the_package_exports_the_function_of_every_algorithm() -> None:
-    functions = {d.function.__name__ for d in declaration.declarations()}
+def test_the_package_exports_the_function_of_every_algorithm_of_its_own() -> None:
+    of_its_own = [d for d in declaration.declarations() if d.function.__module__.startswith("livereduce.algorithms.")]
+    functions = {d.function.__name__ for d in of_its_own}
+    assert len(functions) > 20
     assert functions <= set(livereduce.algorithms.__all__)
 
 

@@ -141,6 +141,11 @@ class ChunkBuilder:
         self._cut: Transition | None = None
         self._new_tables()
 
+    @property
+    def holds_data(self) -> bool:
+        """Whether something came that was neither consumed nor set aside yet."""
+        return self._heard
+
     # -- what the live cycle calls ------------------------------------------------------------------------------------
 
     def extract(self, until: Position | None = None) -> Chunk | None:

@@ -5,7 +5,7 @@ interfaces, algorithms written by users as classes, or fitting functions as obje
 mean this package; without it, ``from livereduce.mantid.simpleapi import Rebin`` does the same.
 """
 
-from livereduce.mantid import api, dataobjects, kernel, simpleapi
+from livereduce.mantid import api, dataobjects, kernel, live_data, simpleapi
 from livereduce.mantid.ads import AnalysisDataService, mtd
 from livereduce.mantid.config import ConfigService, config
 from livereduce.mantid.logger import Logger, logger
@@ -22,6 +22,7 @@ __all__ = [
     "config",
     "dataobjects",
     "kernel",
+    "live_data",
     "logger",
     "mtd",
     "script_names",

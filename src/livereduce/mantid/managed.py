@@ -7,6 +7,8 @@ from typing import Any
 from livereduce.algorithms import calling, declaration
 from livereduce.algorithms.declaration import Declaration, Kind
 from livereduce.algorithms.declaration import Property as DeclaredProperty
+from livereduce.live import start
+from livereduce.live.start import LiveMonitor
 from livereduce.mantid.ads import mtd
 from livereduce.workspaces import Property
 
@@ -148,6 +150,18 @@ class AlgorithmManagerImpl:
         algorithm = self.create(name, version)
         algorithm.setChild(True)
         return algorithm
+
+    def runningInstancesOf(self, name: str) -> list[LiveMonitor]:  # noqa: N802
+        """Return what runs in the background under an algorithm's name, the newest last; only MonitorLiveData does."""
+        return start.running() if name == "MonitorLiveData" else []
+
+    def newestInstanceOf(self, name: str) -> LiveMonitor | None:  # noqa: N802
+        """Return the newest of `runningInstancesOf`, or None."""
+        return next(reversed(self.runningInstancesOf(name)), None)
+
+    def cancelAll(self) -> None:  # noqa: N802
+        """End all live monitoring of this process; returns when it has ended, or a script has run for 5 s."""
+        start.cancel_all()
 
 
 AlgorithmManager = AlgorithmManagerImpl()
