@@ -20,7 +20,8 @@ from livereduce.workspaces.axes import Axis
 
 # a plot of more curves than this has no legend
 _MOST_LABELS = 10
-_PLOTLY_JS = "https://cdn.plot.ly/plotly-2.35.2.min.js"
+# beside the page: nothing is fetched from elsewhere, beamline networks often cannot
+_PLOTLY_JS = "plotly.min.js"
 
 
 class Curve(NamedTuple):
@@ -60,7 +61,8 @@ def save_plot_1d(
     output_filename
         File to write; its ending says which kind of image. Not needed with plotly.
     output_type
-        An image; a ``<div>`` that plotly.js draws where the page has it; or a page that fetches plotly.js.
+        An image; a ``<div>`` that plotly.js draws where the page has it; or a page, which
+        loads ``plotly.min.js`` from its own folder.
     x_label, y_label
         Captions; without, the workspace's units.
     spectra_list
