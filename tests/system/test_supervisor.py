@@ -6,8 +6,9 @@ import json
 import os
 import signal
 import socket
+import sys
 import urllib.request
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -117,8 +118,7 @@ def test_an_edit_that_fails_on_the_last_chunk_is_refused_and_a_good_one_reads_th
     daemon.until_health("reducer", lambda h: h["pid"] != pid and h["chunks"], "the new version")
     ledger, truth = daemon.last_words(), simulator.truth()
     agree(ledger["runs"][0], truth["runs"][0])
-    entry, _, y, _ = daemon.workspace()
-    assert entry["shape"] == [1, 2000]
+    assert daemon.workspace()[0]["shape"] == [1, 2000]
 
 
 def test_a_script_tried_on_the_last_chunk_leaves_nothing_in_the_live_process(lab: Lab) -> None:
@@ -188,3 +188,238 @@ def test_a_script_that_appears_later_is_taken_up_and_one_that_goes_stays_in_use(
     daemon.until_health("reducer", lambda h: h["chunks"] > health["chunks"] + 3, "further chunks")
     assert daemon.health("reducer")["pid"] == health["pid"]
     assert daemon.workspace("accumulation")[0]["shape"] == [1, 1000]
+
+
+# -- configuration, signals, orders ------------------------------------------------------------------------------------
+
+
+def test_a_changed_configuration_is_taken_up_and_a_broken_one_is_refused(lab: Lab, agree: Agree) -> None:
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=1, run_seconds=150)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "1")
+    daemon.until_events(20_000)
+    pid, url = daemon.health("reducer")["pid"], daemon.url
+    good = lab.config(simulator.address).read_text()
+    (lab.folder / "livereduce.conf").write_text(
+        good.replace('"update_every": 0.2', '"update_every": -1, "accum_method": "No"')
+    )
+    status = daemon.until_status(lambda s: warned(s, "update_every"), "the refusal")
+    assert warned(status, "not used", "accum_method")
+    assert daemon.health("reducer")["pid"] == pid
+    new = json.loads(good) | {"preserve_events": False, "web": {"port": int(url.rpartition(":")[2])}}
+    (lab.folder / "livereduce.conf").write_text(json.dumps(new))
+    daemon.until_health("reducer", lambda h: h["pid"] != pid and h["chunks"], "a reducer with the new settings")
+    assert not warned(daemon.status(), "not used")
+    ledger, truth = daemon.last_words(), simulator.truth()
+    agree(ledger["runs"][0], truth["runs"][0])
+    assert daemon.workspace("accumulation")[0]["kind"] == "Workspace2D"
+
+
+def test_a_configuration_whose_port_is_taken_leaves_the_one_before_it_in_use(lab: Lab) -> None:
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=1, run_seconds=300)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = _free_port()
+        daemon = lab.daemon(simulator.address, web={"port": port})
+        daemon.until_events(20_000)
+        lab.config(simulator.address, web={"port": taken.getsockname()[1]})
+        # the page is not there for a moment
+        daemon.until_health("heartbeat", lambda h: warned(h, "cannot listen"), "the refusal")
+    assert daemon.url.endswith(str(port))
+    daemon.until_status(lambda s: s["state"] in ("running", "reprocessing") and s["run"], "the session to go on")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything_within_two_seconds(lab: Lab, how: signal.Signals) -> None:
+    lab.script("proc", "import time\ntime.sleep(1000)\n")
+    simulator = lab.simulator(runs=1, run_seconds=300)
+    daemon = lab.daemon(simulator.address)
+    daemon.until_health("reducer", lambda h: h["stage"] == "proc", "the script to run")
+    children = psutil.Process(daemon.process.pid).children(recursive=True)
+    daemon.signal(how)
+    assert daemon.wait(2.0) == 0
+    assert not psutil.wait_procs(children, timeout=0.5)[1]
+
+
+def test_systemd_is_told_and_a_hangup_makes_it_look_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(lab.folder / "notify"))
+        manager.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(lab.folder / "notify"))
+        lab.script("proc", PROC)
+        simulator = lab.simulator(runs=1, run_seconds=300)
+        daemon = lab.daemon(simulator.address)
+        assert [manager.recv(200) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+        daemon.until_events(20_000)
+        lab.script("proc", PROC + "y = (\n")
+        daemon.signal(signal.SIGHUP)
+        daemon.until_status(lambda s: s["script_error"], "the refusal", 0.9)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait() == 0
+        told = []
+        while b"STOPPING=1" not in told:
+            told.append(manager.recv(200))
+
+
+def test_clear_forgets_what_has_come_and_a_crash_does_not_bring_it_back(lab: Lab) -> None:
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=1, run_seconds=120)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "1")
+    daemon.until_events(60_000)
+    before = daemon.health("reducer")
+    post(daemon, "clear")
+    health = daemon.until_health(
+        "reducer", lambda h: h["pid"] != before["pid"] and h["chunks"] and h["ledger"].get("runs"), "new chunks"
+    )
+    account = health["ledger"]["runs"][0]
+    cleared = account["dropped"]["cleared"]
+    assert cleared >= before["ledger"]["runs"][0]["accumulated"] >= 50_000
+    os.kill(health["pid"], signal.SIGKILL)
+    ledger, truth = daemon.last_words(), simulator.truth()
+    account, sent = ledger["runs"][0], truth["runs"][0]
+    assert account["events"] == sent["events"]
+    assert account["dropped"]["cleared"] == cleared
+    assert account["accumulated"] + sum(account["dropped"].values()) == sent["events"]
+    assert account["complete"]
+    assert daemon.workspace("accumulation")[0]["event_count"] == account["accumulated"]
+
+
+def test_restart_begins_the_run_again_and_tries_a_banned_script_again(lab: Lab, agree: Agree) -> None:
+    marker = lab.folder / "mended"
+    lab.script("proc", f"import os\nif not os.path.exists({str(marker)!r}):\n    os.abort()\n" + PROC)
+    simulator = lab.simulator(runs=1, run_seconds=120)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "1")
+    daemon.until_status(lambda s: "died twice" in s["sentence"], "the ban")
+    marker.touch()
+    post(daemon, "restart")
+    pid = daemon.until_health("reducer", lambda h: h["chunks"] > 3, "chunks")["pid"]
+    post(daemon, "restart")
+    daemon.until_health("reducer", lambda h: h["pid"] != pid and h["chunks"] > 0, "the run again")
+    ledger, truth = daemon.last_words(), simulator.truth()
+    agree(ledger["runs"][0], truth["runs"][0])
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+IMPATIENT = """\
+import sys
+from livereduce.cli.main import cli
+from livereduce.supervisor import daemon, lifeguard, processes
+make = daemon.Supervisor.__init__
+def impatient(self, *given, **named):
+    make(self, *given, **named)
+    {changes}
+daemon.Supervisor.__init__ = impatient
+cli(prog_name="livereduce")
+"""
+
+
+@pytest.fixture
+def impatient(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Start commands as ever, but with something shortened in each supervisor (``self``)."""
+
+    def change(statements: str) -> None:
+        program = lab.folder / "impatient.py"
+        program.write_text(IMPATIENT.format(changes=statements))
+        monkeypatch.setattr(sys.modules[type(lab).__module__], "LIVEREDUCE", (sys.executable, str(program)))
+
+    return change
+
+
+def test_a_spent_restart_budget_ends_the_session_with_exit_code_3(lab: Lab, impatient: Callable[[str], None]) -> None:
+    impatient("self.guard.reducer_budget.limit = 3")
+    lab.script("proc", PROC)
+    (lab.folder / "state" / "cuts").mkdir(parents=True)  # nobody can read this as a file
+    simulator = lab.simulator(runs=1, run_seconds=300)
+    daemon = lab.daemon(simulator.address)
+    assert daemon.wait() == 3
+    said = daemon.err.read_text()
+    assert said.count("Is a directory") == 3
+    assert "giving up: the reducer ended again and again without getting further" in said
+
+
+def test_a_script_that_defies_its_limit_is_killed_and_held_after_the_second_time(
+    lab: Lab, agree: Agree, impatient: Callable[[str], None]
+) -> None:
+    impatient("lifeguard.AFTER_LIMIT_S = 0.5")
+    stubborn = "import time\nwhile True:\n    try:\n        time.sleep(10)\n    except BaseException:\n        pass\n"
+    lab.script("proc", stubborn)
+    simulator = lab.simulator(runs=1, run_seconds=120)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "1", script_limit=0.5)
+    status = daemon.until_status(lambda s: "died twice" in s["sentence"], "the ban")
+    assert "after the limit of 0.5 s" in status["sentence"]
+    lab.script("proc", PROC)
+    ledger, truth = daemon.last_words(), simulator.truth()
+    agree(ledger["runs"][0], truth["runs"][0])
+
+
+def test_a_script_past_its_limit_is_interrupted_and_the_process_lives(lab: Lab) -> None:
+    lab.script("proc", "import time\nif input.getNumberEvents() > 100:\n    time.sleep(100)\n")
+    simulator = lab.simulator(runs=1, run_seconds=300)
+    daemon = lab.daemon(simulator.address, script_limit=0.3)
+    status = daemon.until_status(lambda s: s["script_error"], "the interruption")
+    assert "ran longer than script_limit (0.3 s)" in status["sentence"]
+    assert status["script_error"]["line"] == 3
+    assert status["restarts"] == 0
+
+
+def test_memory_at_its_limit_means_a_fresh_reducer_and_says_who_holds_it(
+    lab: Lab, impatient: Callable[[str], None]
+) -> None:
+    impatient("self._memory_limit = 600 << 20")
+    hoard = (
+        "from mantid.simpleapi import CreateWorkspace\nimport numpy as np\n"
+        "n = len(mtd.getObjectNames())\n"
+        "CreateWorkspace(np.arange(4e6), np.ones(4e6), OutputWorkspace=f'hoard_{n}')\n"
+    )
+    lab.script("proc", hoard.replace("np.ones(4e6)", "np.ones(int(4e6))"))
+    simulator = lab.simulator(runs=1, run_seconds=300)
+    daemon = lab.daemon(simulator.address)
+    daemon.until_health("heartbeat", lambda h: h["restarts"], "a fresh reducer")
+    line = daemon.said("memory: ")
+    assert line is not None
+    assert "MiB of 600 MiB; largest: hoard_" in line
+    heartbeat = daemon.health("heartbeat")
+    assert heartbeat["memory_limit_bytes"] == 600 << 20
+
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+FATAL = """\
+import os, sys
+from livereduce.listeners import adara
+from livereduce.protocols.adara import EventBatch
+read = adara.AdaraListener._messages
+def fatal(self, packet):
+    if isinstance(packet, EventBatch) and ((packet.pulse_time >= {begin}) & (packet.pulse_time < {end})).any():
+        os.abort()
+    return read(self, packet)
+adara.AdaraListener._messages = fatal
+from livereduce.reducer.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_a_record_that_ends_the_process_twice_is_skipped_and_counted(
+    lab: Lab, impatient: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decoder dies of the one pulse in the 1/60 s that begins 5 s after the simulated time of the start."""
+    begin = 1_767_225_600_000_000_000 + 5_000_000_000
+    (lab.folder / "fatal_reducer.py").write_text(FATAL.format(begin=begin, end=begin + 16_666_000))
+    monkeypatch.setenv("PYTHONPATH", str(lab.folder))
+    impatient("self.reducer.module = 'fatal_reducer'")
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=1, run_seconds=60, epoch="2026-01-01T00:00:00Z")
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "1")
+    ledger, truth = daemon.last_words(), simulator.truth()
+    account, sent = ledger["runs"][0], truth["runs"][0]
+    assert account["rejected_packets"] == {"record that ended the process": 1}
+    assert account["pulses"] == sent["pulses"] - 1
+    assert 0 < sent["events"] - account["events"] < 1000
+    assert account["events"] == account["accumulated"] + sum(account["dropped"].values())
+    assert daemon.err.read_text().count("signal SIGABRT") == 2
