@@ -204,7 +204,7 @@ def test_the_real_elastic_line_stands_at_zero_and_no_count_is_lost(
     np.testing.assert_array_equal(result.y, run.counts[:, first:])
     assert result.y.sum() == run.counts[:, first:].sum()
 
-    # all detectors stand at 2.501 or 2.5035 m, so their channels are all but the same: 2 µs, or 1 meV, here. The line is
+    # all detectors stand at 2.501 or 2.5035 m, so their channels are all but the same: 2 µs, or 1 meV. The line is
     # 12 channels wide; its middle comes out 2.0 µs late, as far as the times of the two monitors can tell
     x, y = result.x.mean(axis=0), result.y.sum(axis=0)
     zero, highest = int(np.searchsorted(x, 0.0)) - 1, int(np.argmax(y))

@@ -15,6 +15,7 @@ from livereduce.algorithms.calibration_files import (
     load_diff_cal,
     load_mask,
 )
+from livereduce.algorithms.characterizations import pd_determine_characterizations, pd_load_characterizations
 from livereduce.algorithms.conversion import (
     convert_from_distribution,
     convert_to_distribution,
@@ -58,6 +59,7 @@ from livereduce.algorithms.nexus_saving import save_nexus
 from livereduce.algorithms.normalise import normalise_by_current
 from livereduce.algorithms.peaks import find_peaks, strip_peaks, strip_vanadium_peaks
 from livereduce.algorithms.plotting import save_plot_1d
+from livereduce.algorithms.powder import align_and_focus_powder
 from livereduce.algorithms.prompt_pulse import remove_prompt_pulse
 from livereduce.algorithms.reflectometry import ref_roi
 from livereduce.algorithms.resampling import resample_x
@@ -74,6 +76,7 @@ from livereduce.algorithms.xye import save_focused_xye
 __all__ = [
     "add_sample_log",
     "add_time_series_log",
+    "align_and_focus_powder",
     "align_detectors",
     "append_spectra",
     "calculate_flat_background",
@@ -126,6 +129,8 @@ __all__ = [
     "minus",
     "multiply",
     "normalise_by_current",
+    "pd_determine_characterizations",
+    "pd_load_characterizations",
     "plus",
     "power",
     "rebin",

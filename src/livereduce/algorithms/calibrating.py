@@ -10,7 +10,6 @@ from livereduce.algorithms.by_detector import calibration_from_table, instrument
 from livereduce.algorithms.calibration_files import calibration_of
 from livereduce.algorithms.converting import Quadratic, converted
 from livereduce.algorithms.declaration import algorithm
-from livereduce.geometry import Instrument
 from livereduce.geometry.calibration import Calibration
 from livereduce.geometry.units import Conversion, geometric_difc
 from livereduce.workspaces import MatrixWorkspace, TableWorkspace
@@ -53,7 +52,7 @@ def align_detectors(
         calibration = calibration_from_table(calibration_workspace)
     else:
         assert offsets_workspace is not None
-        calibration = _from_offsets(instrument_of(ws), offsets_workspace)
+        calibration = calibration_from_offsets(ws, offsets_workspace)
     return aligned_by(ws, calibration)
 
 
@@ -84,7 +83,9 @@ def spectrum_calibration(ws: MatrixWorkspace, calibration: Calibration) -> Conve
     return Quadratic("dSpacing", factor, offset, bend=bend)
 
 
-def _from_offsets(instrument: Instrument, offsets: MatrixWorkspace) -> Calibration:
+def calibration_from_offsets(ws: MatrixWorkspace, offsets: MatrixWorkspace) -> Calibration:
+    """Return the constants of the workspace's geometry corrected by the offset of each detector."""
+    instrument = instrument_of(ws)
     known = offsets.spectra.ids
     offset = values_of(offsets, known)
     if np.any(offset <= -1):

@@ -100,6 +100,11 @@ def _joined_events(ws: EventWorkspace, groups: list[Group], edges: F64 | None) -
     return joined.replaced(edges=edges)
 
 
+def spectra_of_groups(spectra: Spectra, groups: list[Group]) -> Spectra:
+    """Return the spectra that these groups of spectra become."""
+    return grouped(HistogramWorkspace(np.zeros(1), np.zeros((len(spectra), 1)), spectra=spectra), groups).spectra
+
+
 def group_edges(ws: MatrixWorkspace, groups: list[Group]) -> F64:
     """Logarithmic bins of each group from its least to its greatest X, as many as the workspace has.
 
@@ -146,9 +151,8 @@ def _summed_histogram(ws: HistogramWorkspace, groups: list[Group], edges: F64) -
         members = group.indices[~ws.spectra.masked[group.indices]]
         if len(members):
             y[i], e2[i] = _sum_of(ws, members, np.ascontiguousarray(rows[i]))
-    of_groups = grouped(HistogramWorkspace(np.zeros(1), np.zeros((ws.n_spectra, 1)), spectra=ws.spectra), groups)
     result: HistogramWorkspace = ws.replaced(
-        x=edges, y=y, e2=e2, e=None, dx=None, bin_mask=None, spectra=of_groups.spectra
+        x=edges, y=y, e2=e2, e=None, dx=None, bin_mask=None, spectra=spectra_of_groups(ws.spectra, groups)
     )
     return result
 

@@ -50,10 +50,9 @@ def resampled(
     ws: MatrixWorkspace, bins: int, x_min: F64, x_max: F64, logarithmic: bool, preserve_events: bool = True
 ) -> MatrixWorkspace:
     """Return the workspace in so many bins between these limits, one for all spectra or one for each."""
-    low, high = _limits(ws, x_min, "XMin", 0), _limits(ws, x_max, "XMax", -1)
-    rows = _edges(low, high, bins, logarithmic)
-    if len(rows) == 1 or np.all(rows == rows[:1]):
-        return rebinned(ws, rows[0].copy(), preserve_events=preserve_events)
+    rows = edges_between(ws, x_min, x_max, bins, logarithmic=logarithmic)
+    if rows.ndim == 1:
+        return rebinned(ws, rows, preserve_events=preserve_events)
     if isinstance(ws, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_bin for p in ws.parts):
         binned = ws.replaced(edges=rows)
         return binned if preserve_events else binned.to_histogram()
@@ -66,6 +65,12 @@ def resampled(
         rebin_rows(own, histogram.y[row], histogram.e2[row], rows[i], histogram.distribution, y[row], e2[row])
     result: HistogramWorkspace = histogram.replaced(x=rows, y=y, e2=e2, e=None, dx=None, bin_mask=None)
     return result
+
+
+def edges_between(ws: MatrixWorkspace, x_min: F64, x_max: F64, bins: int, *, logarithmic: bool) -> F64:
+    """Edges of so many bins between these limits, else those of the data: a row for all spectra, or one for each."""
+    rows = _edges(_limits(ws, x_min, "XMin", 0), _limits(ws, x_max, "XMax", -1), bins, logarithmic)
+    return rows[0].copy() if len(rows) == 1 or np.all(rows == rows[:1]) else rows
 
 
 def _limits(ws: MatrixWorkspace, given: F64, name: str, end: int) -> F64:
