@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -423,3 +426,54 @@ def test_a_record_that_ends_the_process_twice_is_skipped_and_counted(
     assert 0 < sent["events"] - account["events"] < 1000
     assert account["events"] == account["accumulated"] + sum(account["dropped"].values())
     assert daemon.err.read_text().count("signal SIGABRT") == 2
+
+
+# -- a full disk -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"this user may not mount a small disk: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["journal", "journal and health"])
+def test_a_full_disk_stops_nothing_and_is_made_good_when_there_is_room_again(
+    lab: Lab, agree: Agree, small_disk: Path, everything: bool
+) -> None:
+    lab.script("proc", PROC)
+    simulator = lab.simulator(
+        runs=1, run_seconds=130, rate=5000, linger=30
+    )  # the run's history is served until it ends
+    folders = {"state_dir": str(small_disk / "state")}
+    if everything:
+        folders["runtime_dir"] = str(small_disk / "run")
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "1", **folders)
+    daemon.until_events(20_000)
+    pids = [daemon.health(child)["pid"] for child in ("recorder", "reducer")]
+    ballast = small_disk / "ballast"
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while file.write(bytes(1 << 16)):
+            pass
+    status = daemon.until_status(lambda s: "No space left" in s["sentence"], "the full disk to be said")
+    assert status["state"] == "source lost"
+    assert "cannot write the journal" in status["sentence"]
+    assert warned(status, "MiB of room left")
+    chunks = daemon.health("reducer")["chunks"]
+    lab.script("proc", PROC + "x = (\n")
+    daemon.until_status(lambda s: s["script_error"], "the supervisor to go on")
+    lab.script("proc", PROC)
+    daemon.until_health("reducer", lambda h: h["behind_bytes"] < 100_000, "the reducer to go on")
+    assert daemon.health("reducer")["chunks"] >= chunks
+    ballast.unlink()
+    ledger = daemon.last_words()
+    simulator.signal(signal.SIGINT)
+    agree(ledger["runs"][0], simulator.truth()["runs"][0])
+    assert pids == [daemon.health(child)["pid"] for child in ("recorder", "reducer")]
+    assert not daemon.health("reducer")["warnings"]
