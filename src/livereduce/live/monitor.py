@@ -150,8 +150,11 @@ class Monitor:
         if self._clear_until is not None:
             return self._clear(self._clear_until, now)
         chunk = self.builder.extract(self._replay_until())
-        if chunk is None:
-            return self._nothing_new(now)
+        return self._nothing_new(now) if chunk is None else self.take(chunk, now)
+
+    def take(self, chunk: Chunk, now: float) -> float:
+        """Do the step of a chunk that the builder has just given; returns as `turn`."""
+        self._next_due = now + self.cadence.update_every_s
         again = self._one_step(chunk, now)
         self.observer.stage("idle")
         if again:

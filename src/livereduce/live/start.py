@@ -219,7 +219,7 @@ def take_first_chunk(
         with _one_at_a_time:
             chunk = builder.extract()
             if chunk is not None and (_is_worth_while(chunk) or clock() - began > FIRST_EVENTS_S):
-                monitor.turn(clock())
+                monitor.take(chunk, clock())
         if monitor.chunks:
             return first.taken_at
         if builder.source.error:

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from livereduce import facilities
 from livereduce.algorithms.declaration import OutputName, algorithm, nearest
-from livereduce.errors import LiveReduceError
+from livereduce.errors import LiveReduceError, ScriptError
 from livereduce.listeners.opening import CLASSES, NOW, RUN_START, Wanted, open_stream
 from livereduce.live.chunk import ChunkBuilder
 from livereduce.live.ledger import Ledger
@@ -230,7 +230,7 @@ def start_live_data(wanted: StartProperties, store: WorkspaceStore) -> StartOutp
     if wanted.update_every < 0:
         raise ValueError(f"UpdateEvery: expected 0 or more seconds, found {wanted.update_every:g}")
     monitor = _monitor(wanted, store, start, wanted.update_every)
-    taken_at = _first_chunk(monitor)
+    taken_at = _first_chunk(wanted, monitor)
     outputs = LiveOutputs(taken_at, _newest(monitor))
     if wanted.update_every == 0 or monitor.stopped:
         monitor.builder.listener.close()
@@ -263,7 +263,7 @@ def load_live_data(wanted: LoadProperties, store: WorkspaceStore) -> LiveOutputs
     """
     _check(wanted)
     monitor = _monitor(wanted, store, _start_ns(wanted.start_time), 0.0, go_on=True)
-    taken_at = _first_chunk(monitor)
+    taken_at = _first_chunk(wanted, monitor)
     monitor.builder.listener.close()
     return LiveOutputs(taken_at, _newest(monitor))
 
@@ -344,6 +344,8 @@ def _start_ns(text: str) -> int:
         raise ValueError(f"StartTime: {error}") from None
     if start in SENTINELS:
         return SENTINELS[start]
+    if start < min(SENTINELS):
+        raise ValueError(f"StartTime: {text!r} is before 1990")
     if start > time.time_ns():
         log.error("StartTime %s is in the future; starting now", text)
         return NOW
@@ -394,7 +396,7 @@ def _monitor(
     try:
         listener = open_stream(stream)
     except LiveReduceError as error:
-        raise RuntimeError(f"cannot listen to {wanted.instrument}: {error}") from error
+        raise _cannot_listen(wanted, error) from error
     builder = ChunkBuilder(listener, Ledger(), keep_events=wanted.preserve_events, limit=wanted.buffer_threshold)
     return Monitor(builder, step, cadence)
 
@@ -421,17 +423,23 @@ def _stage(wanted: LoadProperties, prefix: str, store: WorkspaceStore, surroundi
     return None
 
 
-def _first_chunk(monitor: Monitor) -> str:
+def _first_chunk(wanted: LoadProperties, monitor: Monitor) -> str:
     """Take one chunk; whatever prevents it is the caller's error, and the connection is closed."""
     try:
         return take_first_chunk(monitor)
-    except LiveReduceError as error:
+    except BaseException as error:
         monitor.builder.listener.close()
-        told = getattr(error, "traceback", "")
-        raise RuntimeError(f"{error}" + (f"\n{told}" if told else "")) from error
-    except BaseException:
-        monitor.builder.listener.close()
+        if isinstance(error, ScriptError):
+            raise RuntimeError(f"{error}\n{error.traceback}") from error
+        if isinstance(error, LiveReduceError):
+            raise _cannot_listen(wanted, error) from error
         raise
+
+
+def _cannot_listen(wanted: LoadProperties, error: LiveReduceError) -> RuntimeError:
+    address = _connection(wanted).address
+    told = str(error).removeprefix(f"{address}: ")
+    return RuntimeError(f"cannot listen to {wanted.instrument} at {address}: {told}")
 
 
 def _newest(monitor: Monitor) -> str:
