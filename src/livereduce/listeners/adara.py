@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -36,14 +35,15 @@ from livereduce.listeners.base import (
     RunMarkKind,
     ScanMark,
 )
+from livereduce.listeners.packets import PacketDecoder, PacketListener, PacketReader
 from livereduce.protocols import adara
 from livereduce.protocols.adara.xml import DeviceVariable, parse_device_descriptor, parse_run_info
-from livereduce.sources import BEGIN, Block, ByteSource, Position
+from livereduce.sources import BEGIN, ByteSource, Position
 
 log = logging.getLogger(__name__)
 
-BLOCK_BYTES = 4 << 20
-"""Decoding is fastest while a block and its columns fit the cache (measured: 1 and 16 MiB are slower)."""
+Item = adara.Packet | adara.EventBatch
+
 PICOCOULOMB = 10.0
 """A pulse charge of 1 on the wire is 10 pC."""
 
@@ -58,7 +58,7 @@ _RUN_MARKS = {
 }
 
 
-class AdaraListener:
+class AdaraListener(PacketListener[Item]):
     """Reads ADARA packets from a byte source.
 
     Parameters
@@ -74,112 +74,24 @@ class AdaraListener:
     buffers_events = True
 
     def __init__(self, source: ByteSource, *, start: Position = BEGIN, max_packet_bytes: int = 64 << 20) -> None:
-        self._source = source
-        self._max_packet_bytes = max_packet_bytes
-        self._queue: deque[Message] = deque()
-        self._packets: Iterator[adara.Packet | adara.EventBatch] = iter(())
-        self._decoder = self._new_decoder()
-        self._segment = start.segment
-        self._base = start.offset
-        self._position = self._read_to = start
-        self._connection: int | None = None
-        self._framing_lost = False
-        self._told = Counter[str]()
+        def new_decoder() -> adara.Decoder:
+            return adara.Decoder(max_packet_bytes, batch_events=True)
+
+        super().__init__(PacketReader[Item](source, new_decoder, _skipped, start), start)
         self._variables: dict[tuple[int, int], DeviceVariable] = {}
         self._owners: dict[str, int] = {}
         self._instruments: dict[bytes, Instrument] = {}
-        source.seek(start)
-
-    # -- the contract -------------------------------------------------------------------------------------------------
-
-    def receive(self, until: Position | None = None) -> Message | None:
-        """Return the next message, none of which ends beyond `until`; None when nothing more has arrived."""
-        while not self._queue:
-            packet = self._next_packet()
-            if packet is not None:
-                self._queue.extend(self._messages(packet))
-            elif not self._read(until):
-                return None
-        message = self._queue.popleft()
-        if not self._queue:
-            self._position = Position(self._segment, self._base + self._decoder.consumed)
-        return message
-
-    @property
-    def position(self) -> Position:
-        """Where reading would go on: behind the last packet of which every message has been given."""
-        return self._position
-
-    @property
-    def ended(self) -> bool:
-        """Whether a recorded stream is over."""
-        return self._source.ended and not self._queue
-
-    def close(self) -> None:
-        """Close the source."""
-        self._source.close()
-
-    # -- bytes --------------------------------------------------------------------------------------------------------
-
-    def _next_packet(self) -> adara.Packet | adara.EventBatch | None:
-        try:
-            return next(self._packets, None)
-        except adara.FramingError as error:
-            # Nothing behind this can be trusted; the recorder has reconnected, which begins a new segment.
-            log.error("segment %d: %s", self._segment, error)
-            self._framing_lost = True
-            self._queue.append(Rejected("packet boundaries lost", 1))
-            return None
-
-    def _read(self, until: Position | None) -> bool:
-        if until is not None and self._read_to >= until:
-            return False
-        block = self._source.read(BLOCK_BYTES)
-        if block is None:
-            return False
-        data = block.data
-        if until is not None and block.segment == until.segment and block.offset + len(data) > until.offset:
-            data = data[: until.offset - block.offset]
-            self._source.seek(until)
-        self._begin_block(block)
-        self._read_to = Position(block.segment, block.offset + len(data))
-        if not self._framing_lost:
-            self._packets = self._decoder.feed(data)
-            self._told_of_skipped()
-        return True
-
-    def _begin_block(self, block: Block) -> None:
-        left_out = block.offset != (self._read_to.offset if block.segment == self._segment else 0)
-        if block.segment != self._segment or left_out:
-            self._decoder = self._new_decoder()
-            self._segment, self._base = block.segment, block.offset
-        if left_out:
-            self._queue.append(Rejected("record that ended the process", 1))
-        if block.connection != self._connection:
-            self._framing_lost = False
-            self._connection = block.connection
-            self._variables.clear()
-            self._owners.clear()
-            self._queue.append(Connected(block.connection))
-
-    def _new_decoder(self) -> adara.Decoder:
-        self._told = Counter()
-        return adara.Decoder(self._max_packet_bytes, batch_events=True)
-
-    def _told_of_skipped(self) -> None:
-        """Pass on what the decoder has skipped since the last time."""
-        stats = self._decoder.stats
-        skipped = Counter({f"malformed {name}": n for name, n in stats.malformed.items()})
-        skipped.update({f"unknown packet type {number:#06x}": n for number, n in stats.unknown.items()})
-        skipped["oversize packet"] = stats.oversize
-        for reason, count in (skipped - self._told).items():
-            self._queue.append(Rejected(reason, count))
-        self._told = skipped
 
     # -- packets ------------------------------------------------------------------------------------------------------
 
-    def _messages(self, packet: adara.Packet | adara.EventBatch) -> list[Message]:
+    def _messages(self, packet: Item | Connected | Rejected) -> list[Message]:
         match packet:
+            case Connected():
+                self._variables.clear()
+                self._owners.clear()
+                return [packet]
+            case Rejected():
+                return [packet]
             case adara.EventBatch():
                 return _event_messages(packet)
             case (
@@ -259,6 +171,15 @@ class AdaraListener:
         if isinstance(values, tuple) and values and isinstance(values[0], np.ndarray):
             return [RunInfo({variable.name: values[-1]})]
         return [LogValues(variable.name, times, _typed(values, variable.type), variable.units)]
+
+
+def _skipped(decoder: PacketDecoder[Item]) -> Counter[str]:
+    assert isinstance(decoder, adara.Decoder)
+    stats = decoder.stats
+    skipped = Counter({f"malformed {name}": n for name, n in stats.malformed.items()})
+    skipped.update({f"unknown packet type {number:#06x}": n for number, n in stats.unknown.items()})
+    skipped["oversize packet"] = stats.oversize
+    return skipped
 
 
 _STATUSES = frozenset(int(state) for state in adara.RunState)

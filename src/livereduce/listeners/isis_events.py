@@ -8,7 +8,7 @@ ledger (`live`). The stream keeps no history: what was not received is lost, and
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from livereduce.listeners.base import (
     RunMarkKind,
     SpectrumMap,
 )
-from livereduce.listeners.packets import PacketDecoder, PacketReader
+from livereduce.listeners.packets import PacketDecoder, PacketListener, PacketReader
 from livereduce.protocols import isis
 from livereduce.protocols.isis.events import Item
 from livereduce.protocols.isis.memory import EventTables, event_tables
@@ -42,7 +42,7 @@ LARGEST_CHARGE = 1e3
 """µA h; a frame brings some 1e-6 of that."""
 
 
-class IsisEventListener:
+class IsisEventListener(PacketListener[Item]):
     """Reads the ISIS event stream, with the command port's parameters in it, from a byte source.
 
     Parameters
@@ -58,43 +58,13 @@ class IsisEventListener:
     buffers_events = True
 
     def __init__(self, source: ByteSource, *, start: Position = BEGIN, spectrum_base: int = 0) -> None:
-        self._reader = PacketReader[Item](source, isis.Decoder, _skipped, start)
-        self._queue: deque[Message] = deque()
-        self._position = start
+        super().__init__(PacketReader[Item](source, isis.Decoder, _skipped, start), start)
         self._spectrum_base = np.uint32(spectrum_base)
         self._frames = FrameMemory()
         self._run: tuple[int, int] | None = None  # of the last Setup: number, start
         self._new_connection = True  # no Setup has come on it yet
         self._joined = False  # whether the run's start was seen is still open
         self._newest_ns = 0
-
-    # -- the contract -------------------------------------------------------------------------------------------------
-
-    def receive(self, until: Position | None = None) -> Message | None:
-        """Return the next message, none of which ends beyond `until`; None when nothing more has arrived."""
-        while not self._queue:
-            item = self._reader.receive(until)
-            if item is None:
-                return None
-            self._queue.extend(self._messages(item))
-        message = self._queue.popleft()
-        if not self._queue:
-            self._position = self._reader.position
-        return message
-
-    @property
-    def position(self) -> Position:
-        """Where reading would go on: behind the last packet of which every message has been given."""
-        return self._position
-
-    @property
-    def ended(self) -> bool:
-        """Whether a recorded stream is over."""
-        return self._reader.ended and not self._queue
-
-    def close(self) -> None:
-        """Close the source."""
-        self._reader.close()
 
     # -- packets ------------------------------------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from livereduce.errors import ProtocolError
-from livereduce.listeners.base import Connected, Rejected
+from livereduce.listeners.base import Connected, Message, Rejected
 from livereduce.sources import Block, ByteSource, Position
 
 log = logging.getLogger(__name__)
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
+"""Decoding is fastest while a block and its columns fit the cache (measured: 1 and 16 MiB are slower)."""
 
 P = TypeVar("P")
 P_co = TypeVar("P_co", covariant=True)
@@ -131,3 +132,50 @@ class PacketReader(Generic[P]):
         for reason, count in (skipped - self._told).items():
             self._notes.append(Rejected(reason, count))
         self._told = skipped
+
+
+class PacketListener(Generic[P]):
+    """A listener that turns each packet into messages: what it is made of is the subclass's business.
+
+    Parameters
+    ----------
+    reader
+        Where the packets come from.
+    start
+        Where it begins.
+    """
+
+    def __init__(self, reader: PacketReader[P], start: Position) -> None:
+        self._reader = reader
+        self._queue: deque[Message] = deque()
+        self._position = start
+
+    def _messages(self, item: P | Connected | Rejected) -> list[Message]:
+        """Turn a packet, or a note of the reader, into messages."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its packets mean")
+
+    def receive(self, until: Position | None = None) -> Message | None:
+        """Return the next message, none of which ends beyond `until`; None when nothing more has arrived."""
+        while not self._queue:
+            item = self._reader.receive(until)
+            if item is None:
+                return None
+            self._queue.extend(self._messages(item))
+        message = self._queue.popleft()
+        if not self._queue:
+            self._position = self._reader.position
+        return message
+
+    @property
+    def position(self) -> Position:
+        """Where reading would go on: behind the last packet of which every message has been given."""
+        return self._position
+
+    @property
+    def ended(self) -> bool:
+        """Whether a recorded stream is over."""
+        return self._reader.ended and not self._queue
+
+    def close(self) -> None:
+        """Close the source."""
+        self._reader.close()
