@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,9 +28,9 @@ def run(conf: Path | None, exit_after_runs: int | None, port: int | None) -> Non
     CONF is the configuration (JSON); without it /etc/livereduce.conf. With --exit-after-runs the last line on stdout
     is the ledger as JSON.
     """
-    from livereduce.config import Config, load, resolve_scripts
+    from livereduce.config import load, resolve_scripts
     from livereduce.config.logs import configure_logging
-    from livereduce.supervisor.daemon import Supervisor
+    from livereduce.supervisor.daemon import Stop, Supervisor
 
     def read() -> Config:
         config = load(conf)
@@ -39,12 +38,12 @@ def run(conf: Path | None, exit_after_runs: int | None, port: int | None) -> Non
         chosen = config.web if port is None else config.web.model_copy(update={"port": port})
         return config.model_copy(update={"web": chosen})
 
-    stopping, started_ns = threading.Event(), time.time_ns()
+    stop, started_ns = Stop(), time.time_ns()
 
     def supervise(config: Config) -> Supervisor:
         configure_logging(config, "livereduce")
         supervisor = Supervisor(
-            config, exit_after_runs=exit_after_runs, counting_from_ns=started_ns, reload=read, stopping=stopping
+            config, exit_after_runs=exit_after_runs, counting_from_ns=started_ns, reload=read, stop=stop
         )
         click.echo(
             f"livereduce: {config.instrument} from {config.address}; the page is at {supervisor.page.url}", err=True

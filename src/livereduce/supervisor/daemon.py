@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,6 +65,13 @@ class Outcome:
     changed: Config | None = None
 
 
+@dataclass(slots=True)
+class Stop:
+    """Whether the end is asked for; not a `threading.Event`, whose lock a signal handler may find held."""
+
+    asked: bool = False
+
+
 class Supervisor:
     """One running `livereduce run` with one configuration.
 
@@ -79,8 +85,8 @@ class Supervisor:
         Called every quarter of a second (the demo's status line).
     reload
         Reads the configuration's file again when it has changed; None = it is not watched.
-    stopping
-        Set to end the session; signals set it too.
+    stop
+        What signals ask for; shared by the sessions that follow each other in one process.
     """
 
     def __init__(
@@ -91,11 +97,11 @@ class Supervisor:
         counting_from_ns: int | None = None,
         on_turn: Callable[[Supervisor], None] = lambda _: None,
         reload: Callable[[], Config] | None = None,
-        stopping: threading.Event | None = None,
+        stop: Stop | None = None,
     ) -> None:
         self.config = config
         self._on_turn = on_turn
-        self._stop = stopping or threading.Event()
+        self._stop = stop or Stop()
         self._started_ns = time.time_ns()
         self._next_look = self._next_memory = 0.0
         self._hurry = False
@@ -140,7 +146,7 @@ class Supervisor:
             notify("READY=1")
             while not self._over():
                 self._turn(time.monotonic())
-                self._stop.wait(TURN_S)
+                time.sleep(TURN_S)
         finally:
             self._end()
         health = self.guard.reducer_health()
@@ -148,17 +154,17 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ask for an orderly end."""
-        self._stop.set()
+        self._stop.asked = True
 
     def refuse(self, problems: list[str]) -> None:
         """Show why the configuration file as it is now is not used."""
         self._file.refuse(problems)
 
     def _over(self) -> bool:
-        return self._stop.is_set() or self._exit_code is not None or self._changed is not None
+        return self._stop.asked or self._exit_code is not None or self._changed is not None
 
     def _on_signal(self, _signal: int, _frame: FrameType | None) -> None:
-        self._stop.set()
+        self._stop.asked = True
 
     def _on_hangup(self, _signal: int, _frame: FrameType | None) -> None:
         self._hurry = True
@@ -179,7 +185,8 @@ class Supervisor:
         self._on_turn(self)
 
     def _end(self) -> None:
-        self._beat(stopping=self._changed is None)
+        # giving up is no end on purpose: a watchdog may start the service again
+        self._beat(stopping=self._changed is None and not self._exit_code)
         notify("STOPPING=1" if self._changed is None else "STATUS=taking up the changed configuration")
         stop([child for child in (self.reducer, self.recorder) if child is not None])
         self.page.stop()
