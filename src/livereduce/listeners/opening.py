@@ -77,10 +77,11 @@ def open_stream(wanted: Wanted) -> Listener:
     match wanted.kind:
         case "adara":
             start = wanted.start if wanted.start in (NOW, RUN_START) else epics_seconds(wanted.start * 1_000_000_000)
-            return AdaraListener(_connected(SocketSource(wanted.address, start)))
+            source = SocketSource(wanted.address, start)
+            return _connected(source, AdaraListener(source))
         case "isis_events":
-            link = IsisLink(wanted.address, NO_SEGMENTS, time.monotonic)
-            return IsisEventListener(_connected(SocketSource.over(link)))
+            source = SocketSource.over(IsisLink(wanted.address, NO_SEGMENTS, time.monotonic))
+            return _connected(source, IsisEventListener(source))
         case "isis_histogram":
             return IsisHistogramListener(DaeConnection(wanted.address), spectra=wanted.spectra, periods=wanted.periods)
         case "file":
@@ -97,7 +98,8 @@ def open_stream(wanted: Wanted) -> Listener:
     raise LiveReduceError(f"this version has no {wanted.kind} listener in a notebook; it has {', '.join(CLASSES)}")
 
 
-def _connected(source: SocketSource) -> SocketSource:
+def _connected(source: SocketSource, listener: Listener) -> Listener:
+    """Make the connection; a listener has to exist by then, since a socket cannot go back to its beginning."""
     link: StreamLink = source.link
     try:
         while link.state != "connected":
@@ -106,6 +108,6 @@ def _connected(source: SocketSource) -> SocketSource:
                 raise LiveReduceError(f"{link.address}: {link.error}")
             time.sleep(_STEP_S)
     except BaseException:
-        source.close()
+        listener.close()
         raise
-    return source
+    return listener
