@@ -175,11 +175,11 @@ def test_an_offsets_workspace_means_the_same_as_the_file(tmp_path: Path) -> None
     store = WorkspaceStore()
     loaded = load_cal_file(store, cal_file(tmp_path / "a.cal"), "demo", ws)
     assert store.names() == ["demo_offsets", "demo_group", "demo_mask"]
-    assert loaded.output_offsets_workspace.readY(0)[0] == pytest.approx(0.01)
-    assert loaded.output_grouping_workspace.y[:, 0].tolist() == [1, 2, 2]
-    assert loaded.output_mask_workspace.y[:, 0].tolist() == [0, 0, 1]
-    assert loaded.output_mask_workspace.spectra.masked.tolist() == [False, False, True]
-    by_offsets = align_detectors(ws, offsets_workspace=loaded.output_offsets_workspace)
+    assert loaded.OutputOffsetsWorkspace.readY(0)[0] == pytest.approx(0.01)
+    assert loaded.OutputGroupingWorkspace.y[:, 0].tolist() == [1, 2, 2]
+    assert loaded.OutputMaskWorkspace.y[:, 0].tolist() == [0, 0, 1]
+    assert loaded.OutputMaskWorkspace.spectra.masked.tolist() == [False, False, True]
+    by_offsets = align_detectors(ws, offsets_workspace=loaded.OutputOffsetsWorkspace)
     by_file = align_detectors(ws, tmp_path / "a.cal")
     np.testing.assert_allclose(by_offsets.x[:2], by_file.x[:2], rtol=1e-12)
 
@@ -193,25 +193,25 @@ def test_a_diffraction_calibration_in_hdf5_is_used_row_by_detector(tmp_path: Pat
     store = WorkspaceStore()
     loaded = load_diff_cal(store, path, "pg3")
     assert sorted(store.names()) == ["pg3_cal", "pg3_group", "pg3_mask"]
-    assert loaded.output_cal_workspace.toDict() == {
+    assert loaded.OutputCalWorkspace.toDict() == {
         "detid": [12, 10],
         "difc": [5000, 3000],
         "difa": [0, 0],
         "tzero": [-30, 0],
     }
-    by_table = align_detectors(events(), calibration_workspace=loaded.output_cal_workspace)
+    by_table = align_detectors(events(), calibration_workspace=loaded.OutputCalWorkspace)
     np.testing.assert_array_equal(by_table.x, result.x)
-    assert loaded.output_grouping_workspace.spectra.ids.tolist() == [10, 11, 12]
-    assert loaded.output_grouping_workspace.y[:, 0].tolist() == [1, 2, 2]
-    assert loaded.output_mask_workspace.y[:, 0].tolist() == [0, 1, 0]
+    assert loaded.OutputGroupingWorkspace.spectra.ids.tolist() == [10, 11, 12]
+    assert loaded.OutputGroupingWorkspace.y[:, 0].tolist() == [1, 2, 2]
+    assert loaded.OutputMaskWorkspace.y[:, 0].tolist() == [0, 1, 0]
 
 
 def test_only_the_workspaces_asked_for_are_made(tmp_path: Path) -> None:
     store = WorkspaceStore()
     made = load_diff_cal(store, hdf5_file(tmp_path / "a.h5"), "x", make_mask_workspace=False, make_cal_workspace=False)
     assert store.names() == ["x_group"]
-    assert made.output_mask_workspace is None
-    assert made.output_cal_workspace is None
+    assert made.OutputMaskWorkspace is None
+    assert made.OutputCalWorkspace is None
 
 
 def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from livereduce import algorithms
-from livereduce.algorithms import create_sample_workspace, mask_detectors
+from livereduce.algorithms import create_sample_workspace, declaration, mask_detectors
+from livereduce.algorithms.calling import execute
+from livereduce.workspaces import WorkspaceStore
 
 GROUPS = '<detector-grouping instrument="none"><group ID="2"><detids val="4-6"/></group>' \
     '<group ID="1"><detids val="7"/></group></detector-grouping>'  # fmt: skip
@@ -59,3 +61,36 @@ def test_an_instrument_is_needed_and_said_so(tmp_path: Path, monkeypatch: pytest
         algorithms.load_detectors_grouping_file(tmp_path / "g.xml")
     with pytest.raises(ValueError, match="does not name an instrument"):
         algorithms.load_detectors_grouping_file(tmp_path / "g2.xml")
+
+
+def test_a_script_gets_the_workspaces_and_finds_them_by_name(tmp_path: Path, store: WorkspaceStore) -> None:
+    (tmp_path / "a.cal").write_text("".join(f"0 {i} 0.0 1 1\n" for i in range(4, 12)))
+    store.add("ws", two_banks())
+    declared = declaration.find("LoadDiffCal")
+    assert declared is not None
+    keywords = {"InputWorkspace": "ws", "Filename": str(tmp_path / "a.cal"), "WorkspaceName": "bank"}
+    made = execute(declared, (), keywords, store, ["cal"])
+    assert store.names() == ["ws", "bank_group", "bank_mask", "bank_cal"]
+    assert made.OutputCalWorkspace is store["bank_cal"]
+    with pytest.raises(ValueError, match="LoadDiffCal: WorkspaceName: must be given"):
+        execute(declared, (), {"Filename": str(tmp_path / "a.cal")}, store)
+    align = declaration.find("AlignAndFocusPowder")
+    assert align is not None
+    options = {
+        "InputWorkspace": "ws",
+        "OutputWorkspace": "focused",
+        "CalibrationWorkspace": "bank_cal",
+        "groupingworkspace": "bank_group",
+        "MaskWorkspace": store["bank_mask"],
+        "Params": -0.01,
+        "DMin": 0.5,
+        "DMax": "2.5",
+        "L2": "1.0",
+        "Polar": "90",
+        "SpectrumIDs": "1",
+        "PrimaryFlightPath": 10,
+    }
+    focused: Any = execute(align, (), options, store)
+    assert store["focused"] is focused
+    assert focused.getNumberHistograms() == 1
+    assert focused.readX(0)[0] == 0.5

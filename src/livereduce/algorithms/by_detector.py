@@ -7,12 +7,12 @@ workspace, value 1 means masked and the spectrum is marked as masked as well.
 from __future__ import annotations
 
 import logging
-import weakref
 from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
+from livereduce.algorithms.memory import remembered
 from livereduce.geometry import Instrument, instrument_from_flight_paths
 from livereduce.geometry.calibration import Calibration
 from livereduce.workspaces import (
@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 
 CALIBRATION_COLUMNS = (("int", "detid"), ("double", "difc"), ("double", "difa"), ("double", "tzero"))
 
-_instruments: weakref.WeakKeyDictionary[Detectors, Instrument] = weakref.WeakKeyDictionary()
-
 
 def instrument_of(ws: MatrixWorkspace) -> Instrument:
     """Return the workspace's instrument; where it has only flight paths and angles, one made of these.
@@ -42,13 +40,15 @@ def instrument_of(ws: MatrixWorkspace) -> Instrument:
     detectors = ws.detectors
     if detectors.instrument is not None:
         return detectors.instrument
+    return remembered(detectors, "instrument", lambda: _from_flight_paths(detectors))
+
+
+def _from_flight_paths(detectors: Detectors) -> Instrument:
     if detectors.l1 is None or detectors.l2 is None or detectors.two_theta is None:
         raise ValueError("the workspace has no instrument: nothing is known of where its detectors are")
-    if detectors not in _instruments:
-        _instruments[detectors] = instrument_from_flight_paths(
-            "", detectors.ids, detectors.l2, detectors.two_theta, detectors.monitor, detectors.l1
-        )
-    return _instruments[detectors]
+    return instrument_from_flight_paths(
+        "", detectors.ids, detectors.l2, detectors.two_theta, detectors.monitor, detectors.l1
+    )
 
 
 def per_detector(

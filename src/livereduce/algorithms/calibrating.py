@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from livereduce.algorithms.by_detector import calibration_from_table, instrument
 from livereduce.algorithms.calibration_files import calibration_of
 from livereduce.algorithms.converting import Quadratic, converted
 from livereduce.algorithms.declaration import algorithm
+from livereduce.algorithms.memory import remembered
 from livereduce.geometry.calibration import Calibration
 from livereduce.geometry.units import Conversion, geometric_difc
 from livereduce.workspaces import MatrixWorkspace, TableWorkspace
@@ -62,7 +64,9 @@ def aligned_by(ws: MatrixWorkspace, calibration: Calibration) -> MatrixWorkspace
         raise ValueError(f"InputWorkspace: X must be TOF, found {ws.unit!r}; use ConvertUnits first")
     n = ws.n_spectra
     tof = Conversion("TOF", np.ones(n), np.zeros(n))
-    return converted(ws, tof, spectrum_calibration(ws, calibration))
+    # a file's calibration is one object as long as the file does not change
+    key = ("calibration", weakref.ref(calibration))
+    return converted(ws, tof, remembered(ws.spectra, key, lambda: spectrum_calibration(ws, calibration)), key)
 
 
 def spectrum_calibration(ws: MatrixWorkspace, calibration: Calibration) -> Conversion:

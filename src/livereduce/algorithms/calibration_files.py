@@ -88,19 +88,19 @@ def groups_in_file(path: Path, ws: MatrixWorkspace) -> I64:
 
 
 class DiffCal(NamedTuple):
-    """What a diffraction calibration says, as workspaces; those not asked for are None.
+    """What a diffraction calibration says, as workspaces under the names scripts read; None if not asked for.
 
     Attributes
     ----------
-    output_grouping_workspace, output_mask_workspace
+    OutputGroupingWorkspace, OutputMaskWorkspace
         Group, and 1 for masked, of each detector.
-    output_cal_workspace
+    OutputCalWorkspace
         Table of the constants.
     """
 
-    output_grouping_workspace: Any
-    output_mask_workspace: Any
-    output_cal_workspace: Any
+    OutputGroupingWorkspace: Any
+    OutputMaskWorkspace: Any
+    OutputCalWorkspace: Any
 
 
 @algorithm("LoadDiffCal")
@@ -141,17 +141,17 @@ def load_diff_cal(
 
 
 class CalFile(NamedTuple):
-    """What a five-column file says, as workspaces; those not asked for are None.
+    """What a five-column file says, as workspaces under the names scripts read; None if not asked for.
 
     Attributes
     ----------
-    output_offsets_workspace, output_grouping_workspace, output_mask_workspace
+    OutputOffsetsWorkspace, OutputGroupingWorkspace, OutputMaskWorkspace
         Offset, group, and 1 for masked, of each detector.
     """
 
-    output_offsets_workspace: Any
-    output_grouping_workspace: Any
-    output_mask_workspace: Any
+    OutputOffsetsWorkspace: Any
+    OutputGroupingWorkspace: Any
+    OutputMaskWorkspace: Any
 
 
 @algorithm("LoadCalFile")

@@ -7,7 +7,7 @@ values are read and an update still costs what is new. What no plan can say goes
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livereduce.algorithms.binning import point_edges
+from livereduce.algorithms.memory import remembered
 from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.respelling import Spelling, column_key, respelled
 from livereduce.geometry.units import Conversion
@@ -52,7 +53,9 @@ class Quadratic(Conversion):
         return np.where(factor == 0.0, np.nan, x)
 
 
-def converted(ws: MatrixWorkspace, source: Conversion, target: Conversion) -> MatrixWorkspace:
+def converted(
+    ws: MatrixWorkspace, source: Conversion, target: Conversion, key: Hashable | None = None
+) -> MatrixWorkspace:
     """Return the workspace in the target's unit.
 
     Parameters
@@ -60,6 +63,8 @@ def converted(ws: MatrixWorkspace, source: Conversion, target: Conversion) -> Ma
     source, target
         The present X and the new one as functions of time of flight, a row per spectrum. Spectra for which one of the
         two is undefined become zero.
+    key
+        What the two follow from, besides the workspace's spectra; with it, plans are worked out once.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def converted(ws: MatrixWorkspace, source: Conversion, target: Conversion) -> Ma
             np.count_nonzero(~good), len(good), target.unit,
         )  # fmt: skip
     if isinstance(ws, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_bin for p in ws.parts):
-        return _converted_events(ws, source, target, good)
+        return _converted_events(ws, source, target, good, key)
     return _converted_histogram(as_histogram(ws), source, target, good)
 
 
@@ -211,12 +216,19 @@ class DeferredColumn(Column):
         return self.values
 
 
-def _converted_events(ws: EventWorkspace, source: Conversion, target: Conversion, good: Bool) -> EventWorkspace:
+def _converted_events(
+    ws: EventWorkspace, source: Conversion, target: Conversion, good: Bool, key: Hashable | None
+) -> EventWorkspace:
     edges: Column | None = None
     if not ws.default_binning:
         edges = DeferredColumn(lambda: _event_edges(ws, source, target, good))
-    parts = {part.plan: None for part in ws.parts}
-    plans = {plan: converted_plan(plan, source, target) for plan in parts}
+
+    def planned(plan: Plan) -> Plan | None:
+        if key is None:
+            return converted_plan(plan, source, target)
+        return remembered(ws.spectra, (plan, key), lambda: converted_plan(plan, source, target))
+
+    plans = {plan: planned(plan) for plan in {part.plan: None for part in ws.parts}}
     made = [
         part.with_plan(plan) if (plan := plans[part.plan]) else respelled_by(part, source, target) for part in ws.parts
     ]

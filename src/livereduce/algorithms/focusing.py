@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import weakref
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from livereduce.algorithms.binning import edges_from, point_edges
 from livereduce.algorithms.by_detector import values_of
 from livereduce.algorithms.calibration_files import groups_in_file
 from livereduce.algorithms.declaration import Numbers, algorithm
-from livereduce.algorithms.grouping import Group, grouped
 from livereduce.algorithms.kernels import rebin_rows
+from livereduce.algorithms.memory import remembered
 from livereduce.algorithms.operands import as_histogram
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Spectra
-from livereduce.workspaces.arrays import F64, I64
+from livereduce.workspaces.arrays import F64, I32, I64, Column
 
 log = logging.getLogger(__name__)
 
@@ -53,34 +57,83 @@ def diffraction_focussing(
     if (grouping_file_name is None) == (grouping_workspace is None):
         raise ValueError("give GroupingFileName or GroupingWorkspace, one of the two")
     if grouping_workspace is not None:
-        of_detector = values_of(grouping_workspace, ws.spectra.ids).astype(np.int64)
+        groups = groups_of_workspace(ws, grouping_workspace)
     else:
         assert grouping_file_name is not None
-        of_detector = groups_in_file(grouping_file_name, ws)
-    groups = spectrum_groups(ws.spectra, of_detector)
-    edges = _bins_given(len(groups), d_min, d_max, delta)
+        groups = groups_of_detectors(ws.spectra, groups_in_file(grouping_file_name, ws))
+    edges = _bins_given(len(groups.members), d_min, d_max, delta)
     return focused(ws, groups, edges, preserve_events=preserve_events)
 
 
-def spectrum_groups(spectra: Spectra, of_detector: I64) -> list[Group]:
+@dataclass(frozen=True, eq=False, slots=True)
+class Groups:
+    """Which spectra become which.
+
+    Attributes
+    ----------
+    members
+        Workspace indices of each group, masked ones apart.
+    target
+        int32[spectra]: group of each spectrum, -1 for none.
+    spectra
+        What the groups are as spectra.
+    """
+
+    members: tuple[I64, ...]
+    target: I32
+    spectra: Spectra
+
+    @classmethod
+    def of(cls, spectra: Spectra, numbers: npt.ArrayLike, of_spectrum: I32) -> Groups:
+        """Make groups numbered so, from the place of each spectrum's group among the numbers (-1 for none)."""
+        order = np.argsort(of_spectrum, kind="stable")
+        border = np.searchsorted(of_spectrum[order], np.arange(len(np.asarray(numbers)) + 1))
+        everybody = [order[a:b] for a, b in pairwise(border.tolist())]
+        masked = spectra.masked
+        ids = [np.unique(spectra.take(indices).ids) for indices in everybody]
+        start = np.concatenate([[0], np.cumsum([len(i) for i in ids])]).astype(np.int64)
+        gone = [bool(len(indices)) and bool(masked[indices].all()) for indices in everybody]
+        result = Spectra(numbers, np.concatenate([np.empty(0, np.int64), *ids]), start, masked=gone)
+        members = tuple(indices[~masked[indices]] for indices in everybody)
+        return cls(members, np.where(masked, -1, of_spectrum).astype(np.int32), result)
+
+
+def groups_of_workspace(ws: MatrixWorkspace, grouping: MatrixWorkspace) -> Groups:
+    """Groups of the workspace's spectra from the group of each detector in another; worked out once."""
+    key = (weakref.ref(grouping.spectra), Column(grouping.y))
+
+    def make() -> Groups:
+        return groups_of_detectors(ws.spectra, values_of(grouping, ws.spectra.ids).astype(np.int64))
+
+    return remembered(ws.spectra, key, make)
+
+
+def groups_of_detectors(spectra: Spectra, of_detector: I64) -> Groups:
     """Groups in ascending order, from the group of each detector of the spectra; mixed spectra are in none."""
     lengths = np.diff(spectra.start)
     filled = np.flatnonzero(lengths)
+    if not len(filled):
+        raise ValueError("no detector of the workspace is in a group: its spectra have no detectors")
     least, greatest = (f.reduceat(of_detector, spectra.start[filled]) for f in (np.minimum, np.maximum))
     mixed = least != greatest
     if mixed.any():
         log.warning("%d spectra have detectors of several groups: they are left out", np.count_nonzero(mixed))
     used = (least > 0) & ~mixed
-    of_spectrum, index = least[used], filled[used]
-    order = np.argsort(of_spectrum, kind="stable")
-    numbers, first = np.unique(of_spectrum[order], return_index=True)
+    numbers, place = np.unique(least[used], return_inverse=True)
     if not len(numbers):
         raise ValueError("no detector of the workspace is in a group")
-    return [Group(int(n), m) for n, m in zip(numbers, np.split(index[order], first[1:]), strict=True)]
+    of_spectrum = np.full(len(spectra), -1, np.int32)
+    of_spectrum[filled[used]] = place
+    return Groups.of(spectra, numbers, of_spectrum)
+
+
+def each_alone(spectra: Spectra) -> Groups:
+    """Return every spectrum as a group of its own."""
+    return Groups.of(spectra, spectra.numbers, np.arange(len(spectra), dtype=np.int32))
 
 
 def focused(
-    ws: MatrixWorkspace, groups: list[Group], edges: F64 | None = None, *, preserve_events: bool = True
+    ws: MatrixWorkspace, groups: Groups, edges: F64 | None = None, *, preserve_events: bool = True
 ) -> MatrixWorkspace:
     """Return one spectrum a group, in these bins (a row for all or one each) or in those said by the module."""
     if isinstance(ws, EventWorkspace) and not any(
@@ -92,20 +145,15 @@ def focused(
     return _summed_histogram(histogram, groups, group_edges(histogram, groups) if edges is None else edges)
 
 
-def _joined_events(ws: EventWorkspace, groups: list[Group], edges: F64 | None) -> EventWorkspace:
+def _joined_events(ws: EventWorkspace, groups: Groups, edges: F64 | None) -> EventWorkspace:
+    bins: F64 | Column | None = edges
     if edges is None and not ws.default_binning:
-        edges = ws.edges if ws.edges.ndim == 1 else group_edges(ws, groups)
-    joined = grouped(ws.replaced(edges=None), groups)
-    assert isinstance(joined, EventWorkspace)
-    return joined.replaced(edges=edges)
+        bins = ws.edges if ws.edges.ndim == 1 else group_edges(ws, groups)
+    n = len(groups.members)
+    return ws.planned(lambda plan: plan.grouped(groups.target, n), spectra=groups.spectra, edges=bins)
 
 
-def spectra_of_groups(spectra: Spectra, groups: list[Group]) -> Spectra:
-    """Return the spectra that these groups of spectra become."""
-    return grouped(HistogramWorkspace(np.zeros(1), np.zeros((len(spectra), 1)), spectra=spectra), groups).spectra
-
-
-def group_edges(ws: MatrixWorkspace, groups: list[Group]) -> F64:
+def group_edges(ws: MatrixWorkspace, groups: Groups) -> F64:
     """Logarithmic bins of each group from its least to its greatest X, as many as the workspace has.
 
     The step is the mean one in the logarithm, (ln max - ln min) / bins, taken as a relative step; so the last edge
@@ -115,8 +163,9 @@ def group_edges(ws: MatrixWorkspace, groups: list[Group]) -> F64:
     x = point_edges(np.atleast_2d(ws.x), ws.is_histogram)
     low, high = (np.broadcast_to(end, ws.n_spectra) for end in (x[:, 0], x[:, -1]))
     rows = []
-    for group in groups:
-        least, greatest = float(low[group.indices].min()), float(high[group.indices].max())
+    for members in groups.members:
+        at = members if len(members) else slice(None)
+        least, greatest = float(low[at].min()), float(high[at].max())
         if least <= 0:
             least = greatest / n
         step = (np.log(greatest) - np.log(least)) / n
@@ -143,16 +192,15 @@ def _bins_given(groups: int, d_min: Numbers, d_max: Numbers, delta: Numbers) -> 
     return rows[0] if all(np.array_equal(row, rows[0]) for row in rows) else np.array(rows)
 
 
-def _summed_histogram(ws: HistogramWorkspace, groups: list[Group], edges: F64) -> HistogramWorkspace:
-    rows = np.broadcast_to(edges, (len(groups), edges.shape[-1]))
-    shape = (len(groups), edges.shape[-1] - 1)
-    y, e2 = np.zeros(shape), np.zeros(shape)
-    for i, group in enumerate(groups):
-        members = group.indices[~ws.spectra.masked[group.indices]]
+def _summed_histogram(ws: HistogramWorkspace, groups: Groups, edges: F64) -> HistogramWorkspace:
+    n = len(groups.members)
+    rows = np.broadcast_to(edges, (n, edges.shape[-1]))
+    y, e2 = np.zeros((n, edges.shape[-1] - 1)), np.zeros((n, edges.shape[-1] - 1))
+    for i, members in enumerate(groups.members):
         if len(members):
             y[i], e2[i] = _sum_of(ws, members, np.ascontiguousarray(rows[i]))
     result: HistogramWorkspace = ws.replaced(
-        x=edges, y=y, e2=e2, e=None, dx=None, bin_mask=None, spectra=spectra_of_groups(ws.spectra, groups)
+        x=edges, y=y, e2=e2, e=None, dx=None, bin_mask=None, spectra=groups.spectra
     )
     return result
 

@@ -12,21 +12,19 @@ from typing import NamedTuple
 import numpy as np
 
 from livereduce.algorithms.binning import edges_from, point_edges, rebinned
-from livereduce.algorithms.by_detector import calibration_from_table, values_of
+from livereduce.algorithms.by_detector import calibration_from_table
 from livereduce.algorithms.calibrating import aligned_by, calibration_from_offsets
 from livereduce.algorithms.calibration_files import calibration_of, groups_in_file
-from livereduce.algorithms.converting import converted
 from livereduce.algorithms.cropping import crop_workspace
 from livereduce.algorithms.declaration import Integers, Numbers, algorithm
 from livereduce.algorithms.filtering import compress_events
-from livereduce.algorithms.focusing import focused, spectra_of_groups, spectrum_groups
-from livereduce.algorithms.grouping import Group
+from livereduce.algorithms.focusing import Groups, each_alone, focused, groups_of_detectors, groups_of_workspace
 from livereduce.algorithms.instruments import edit_instrument_geometry
 from livereduce.algorithms.masking import mask_detectors
 from livereduce.algorithms.prompt_pulse import remove_prompt_pulse
 from livereduce.algorithms.property_manager import property_managers
 from livereduce.algorithms.resampling import edges_between
-from livereduce.algorithms.units import conversions
+from livereduce.algorithms.units import in_unit
 from livereduce.geometry.calibration import Calibration
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, TableWorkspace
 from livereduce.workspaces.arrays import F64
@@ -223,7 +221,7 @@ def _cropped_in(ws: MatrixWorkspace, unit: str, limits: tuple[float | None, floa
 
 
 def _in_unit(ws: MatrixWorkspace, unit: str) -> MatrixWorkspace:
-    return ws if ws.unit == unit else converted(ws, *conversions(ws, unit))
+    return ws if ws.unit == unit else in_unit(ws, unit)
 
 
 def _calibration(
@@ -239,28 +237,28 @@ def _calibration(
 
 def _groups(
     ws: MatrixWorkspace, file: Path | None, grouping: MatrixWorkspace | None, calibration: Path | None
-) -> list[Group] | None:
+) -> Groups | None:
     """Return the groups: a workspace's before a file's, and that before the calibration's; None if there are none."""
     if grouping is not None:
-        return spectrum_groups(ws.spectra, values_of(grouping, ws.spectra.ids).astype(np.int64))
+        return groups_of_workspace(ws, grouping)
     if file is not None:
-        return spectrum_groups(ws.spectra, groups_in_file(file, ws))
+        return groups_of_detectors(ws.spectra, groups_in_file(file, ws))
     if calibration is None:
         return None
     of_detector = groups_in_file(calibration, ws)
-    return spectrum_groups(ws.spectra, of_detector) if np.any(of_detector > 0) else None
+    return groups_of_detectors(ws.spectra, of_detector) if np.any(of_detector > 0) else None
 
 
-def _focused_events(ws: EventWorkspace, groups: list[Group] | None, place: Place, bins: Bins) -> MatrixWorkspace:
+def _focused_events(ws: EventWorkspace, groups: Groups | None, place: Place, bins: Bins) -> MatrixWorkspace:
     result = place.applied(ws if groups is None else focused(ws, groups))
     if not bins.in_d:
         result = _in_unit(result, "TOF")
     return _rebinned(result, bins.edges(result)) if bins.given else result
 
 
-def _focused_histogram(ws: MatrixWorkspace, groups: list[Group] | None, place: Place, bins: Bins) -> MatrixWorkspace:
+def _focused_histogram(ws: MatrixWorkspace, groups: Groups | None, place: Place, bins: Bins) -> MatrixWorkspace:
     if groups is None:
-        groups = [Group(int(number), np.array([i])) for i, number in enumerate(ws.spectra.numbers)]
+        groups = each_alone(ws.spectra)
     if not bins.given:
         result = place.applied(focused(ws, groups))
         return result if bins.in_d else _in_unit(result, "TOF")
@@ -269,7 +267,7 @@ def _focused_histogram(ws: MatrixWorkspace, groups: list[Group] | None, place: P
     # the bins in time of flight, at the places of the groups, are bins in d-spacing: counts go straight to these
     described = place.applied(_ends(ws, groups))
     edges = bins.edges(_in_unit(described, "TOF"))
-    rows = np.array(np.broadcast_to(edges, (len(groups), edges.shape[-1])))
+    rows = np.array(np.broadcast_to(edges, (len(groups.members), edges.shape[-1])))
     empty: HistogramWorkspace = described.replaced(
         x=rows, y=np.zeros((len(rows), rows.shape[1] - 1)), e2=None, e=None, unit="TOF"
     )
@@ -278,17 +276,14 @@ def _focused_histogram(ws: MatrixWorkspace, groups: list[Group] | None, place: P
     return in_tof
 
 
-def _ends(ws: MatrixWorkspace, groups: list[Group]) -> HistogramWorkspace:
+def _ends(ws: MatrixWorkspace, groups: Groups) -> HistogramWorkspace:
     """One empty bin for each group, over all X of its spectra."""
     x = point_edges(np.atleast_2d(ws.x), ws.is_histogram)
     low, high = (np.broadcast_to(end, ws.n_spectra) for end in (x[:, 0], x[:, -1]))
-    rows = np.array([[low[group.indices].min(), high[group.indices].max()] for group in groups])
+    chosen = [members if len(members) else slice(None) for members in groups.members]
+    rows = np.array([[low[at].min(), high[at].max()] for at in chosen])
     return HistogramWorkspace(
-        rows,
-        np.zeros((len(groups), 1)),
-        detectors=ws.detectors,
-        spectra=spectra_of_groups(ws.spectra, groups),
-        unit=ws.unit,
+        rows, np.zeros((len(rows), 1)), detectors=ws.detectors, spectra=groups.spectra, unit=ws.unit
     )
 
 

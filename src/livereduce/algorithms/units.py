@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from livereduce.algorithms.binning import rebinned
 from livereduce.algorithms.converting import converted
 from livereduce.algorithms.declaration import algorithm
+from livereduce.algorithms.memory import remembered
 from livereduce.algorithms.shifting import scaled_x
 from livereduce.geometry.units import WAVENUMBER, Conversion, Mode, conversion
 from livereduce.workspaces import EventWorkspace, MatrixWorkspace
@@ -66,32 +68,39 @@ def convert_units(
     if ws.unit in _TRANSFER and target in _TRANSFER:
         result = scaled_x(ws, _TRANSFER[target] / _TRANSFER[ws.unit], unit=target)
     else:
-        result = converted(ws, *conversions(ws, target, e_mode, e_fixed))
+        result = in_unit(ws, target, e_mode, e_fixed)
     return aligned(result) if align_bins else result
 
 
-def conversions(
-    ws: MatrixWorkspace, target: str, mode: Mode = "Elastic", e_fixed: float | None = None
-) -> tuple[Conversion, Conversion]:
-    """Present X and the target unit as functions of time of flight, a row per spectrum.
+def in_unit(ws: MatrixWorkspace, unit: str, mode: Mode = "Elastic", e_fixed: float | None = None) -> MatrixWorkspace:
+    """Return the workspace in a unit; as ConvertUnits, without its special cases.
 
     Raises
     ------
     ValueError
-        There is no such unit, or a fixed energy is needed and not known.
+        There is no such unit, a fixed energy is needed and not known, or no spectrum has the unit.
     GeometryError
         The distance from source to sample is not known.
     """
-    if any({ws.unit, target} <= family for family in (_OF_THE_NEUTRON, _OF_THE_LATTICE)):
+    energy = None if mode == "Elastic" else e_fixed if e_fixed is not None else _known_energy(ws, mode)
+    # spectra and detectors are those of the chunk before, as a rule
+    key = ("units", weakref.ref(ws.detectors), ws.unit, unit, mode, energy)
+    source, target = remembered(ws.spectra, key, lambda: _conversions(ws, unit, mode, energy))
+    return converted(ws, source, target, key)
+
+
+def _conversions(ws: MatrixWorkspace, unit: str, mode: Mode, fixed: float | None) -> tuple[Conversion, Conversion]:
+    """Present X and the new unit as functions of time of flight, a row per spectrum."""
+    if any({ws.unit, unit} <= family for family in (_OF_THE_NEUTRON, _OF_THE_LATTICE)):
         # any path and angle gives the same relation between the two
         path, angle = np.zeros(ws.n_spectra), np.full(ws.n_spectra, np.pi)
-        source, wanted = (conversion(unit, l1=1.0, l2=path, two_theta=angle) for unit in (ws.unit, target))
-        return source, wanted
+        source, target = (conversion(each, l1=1.0, l2=path, two_theta=angle) for each in (ws.unit, unit))
+        return source, target
     geometry = ws.spectra.geometry_from(ws.detectors)
-    energy = _fixed_energy(ws, mode, e_fixed)
-    source, wanted = (
+    energy = _analyser_energies(ws) if mode == "Indirect" and fixed is None else fixed
+    source, target = (
         conversion(
-            unit,
+            each,
             l1=geometry.l1,
             l2=geometry.l2,
             two_theta=geometry.two_theta,
@@ -99,16 +108,15 @@ def conversions(
             mode=mode,
             fixed_energy=energy,
         )
-        for unit in (ws.unit, target)
+        for each in (ws.unit, unit)
     )
-    return source, wanted
+    return source, target
 
 
-def _fixed_energy(ws: MatrixWorkspace, mode: Mode, given: float | None) -> float | F64 | None:
-    if mode == "Elastic" or given is not None:
-        return given
+def _known_energy(ws: MatrixWorkspace, mode: Mode) -> float | None:
+    """Fixed energy that the logs know, meV; None in indirect mode, where the instrument says."""
     if mode == "Indirect":
-        return _analyser_energies(ws)
+        return None
     for name in ("Ei", "EnergyRequest"):
         if name in ws.logs:
             if name != "Ei":
