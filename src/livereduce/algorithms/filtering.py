@@ -152,7 +152,8 @@ def _stretches(time: I64, good: Bool, tolerance: int, span: tuple[int, int] | No
     """Intervals [t0, t1) of successive good entries, the outermost drawn out to the ends of the run."""
     if not len(time):
         return np.empty((0, 2), np.int64)
-    change = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8)))
+    inner = np.flatnonzero(good[1:] != good[:-1]) + 1
+    change = np.concatenate([np.zeros(int(good[0]), np.int64), inner, np.full(int(good[-1]), len(good))])
     first, behind = change[::2], change[1::2]  # of each stretch: its first entry, and the entry after its last
     if centre:
         start, stop = time[first] - tolerance, time[behind - 1] + tolerance + 1

@@ -118,12 +118,23 @@ class Detectors:
         if not len(known) or known[-1] - known[0] >= _LOOKUP_IDS:
             return np.empty(0, np.int32), 0
         lookup = np.full(known[-1] - known[0] + 1, -1, np.int32)
-        lookup[known - known[0]] = self.index_of(known)
+        lookup[known - known[0]] = self._search(known)
         return frozen(lookup), int(known[0])
 
     def index_of(self, ids: npt.ArrayLike) -> I32:
         """Return the dense index of each ID, -1 where there is none."""
         wanted = np.asarray(ids, np.int64)
+        at = wanted - self._lookup_first
+        inside = (at >= 0) & (at < len(self._lookup))
+        if inside.all():
+            found: I32 = self._lookup[at]
+            return found
+        result = np.full(wanted.shape, -1, np.int32)
+        result[inside] = self._lookup[at[inside]]
+        result[~inside] = self._search(wanted[~inside])  # negative IDs, or a range too wide for the array
+        return result
+
+    def _search(self, wanted: I64) -> I32:
         if not len(self.ids):
             return np.full(wanted.shape, -1, np.int32)
         at = np.minimum(np.searchsorted(self._sorted_ids, wanted), len(self.ids) - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +24,27 @@ _PICOCOULOMB = {"picocoulomb", "picocoulombs", "pc"}
 _START, _END = ("start_time", "run_start"), ("end_time", "run_end")
 
 
+class _Filtered(NamedTuple):
+    """A series of which only the entries in some intervals are wanted; found when the log is looked at."""
+
+    log: TimeSeries
+    intervals: I64
+
+    def found(self) -> TimeSeries:
+        """Return the entries in the intervals, or if there are none the value that held at the first of them."""
+        name, log = self.log.name, self.log
+        kept = log.within(self.intervals)
+        if len(kept) or not len(self.intervals) or name == CHARGE_SERIES:
+            return kept
+        start = int(self.intervals[0, 0])
+        return TimeSeries(name, [start], [log.value_at(start)], log.units)
+
+
 class Run:
     """Logs by name. Cloning costs a dictionary; series share their entries until one of them grows differently."""
 
     def __init__(self, logs: Mapping[str, Any] | None = None) -> None:
-        self._logs: dict[str, Log] = {}
+        self._logs: dict[str, Log | _Filtered] = {}
         for name, value in (logs or {}).items():
             self.set(name, value)
 
@@ -43,6 +59,13 @@ class Run:
     def __len__(self) -> int:
         return len(self._logs)
 
+    def _log(self, name: str) -> Log | None:
+        """Return a log as it is, None if there is none."""
+        log = self._logs.get(name)
+        if isinstance(log, _Filtered):
+            log = self._logs[name] = log.found()
+        return log
+
     def __getitem__(self, name: str) -> Log:
         """Return a log.
 
@@ -53,8 +76,9 @@ class Run:
         RuntimeError
             There is no such log (the error scripts written for Mantid catch).
         """
-        if name in self._logs:
-            return self._logs[name]
+        log = self._log(name)
+        if log is not None:
+            return log
         if name == "duration" and self._span() is not None:
             return Property(name, self.duration, "second")
         raise RuntimeError(f"Unknown search object {name}: the run has {len(self)} logs, none of that name")
@@ -66,7 +90,7 @@ class Run:
     @property
     def nbytes(self) -> int:
         """Bytes the logs hold."""
-        return sum(log.nbytes for log in self._logs.values())
+        return sum(log.nbytes for log in self._logs.values() if not isinstance(log, _Filtered))
 
     # -- writing --------------------------------------------------------------------------------------------------
 
@@ -85,7 +109,7 @@ class Run:
 
     def append(self, name: str, time_ns: npt.ArrayLike, values: npt.ArrayLike, units: str = "") -> None:
         """Add entries to a series (made here if there is none); costs what is new."""
-        old = self._logs.get(name)
+        old = self._log(name)
         if isinstance(old, TimeSeries):
             self._logs[name] = old.extended(time_ns, values)
         else:
@@ -109,10 +133,10 @@ class Run:
         the total stays true.
         """
         charge = self._total_charge_with(other)
-        for name, theirs in other._logs.items():
-            ours = self._logs.get(name)
+        for name in other:
+            ours, theirs = self._log(name), other._log(name)
             if ours is None:
-                self._logs[name] = theirs
+                self._logs[name] = other[name]
             elif isinstance(ours, TimeSeries) and isinstance(theirs, TimeSeries):
                 self._logs[name] = ours.merged(theirs)
             elif name in SUMMED and isinstance(ours, Property) and isinstance(theirs, Property):
@@ -131,16 +155,10 @@ class Run:
         A series of which nothing is left keeps the value that held at the first interval, so that it can still be read.
         """
         result = Run()
-        flat = np.asarray(intervals, np.int64).reshape(-1)
-        for name, log in self._logs.items():
-            if isinstance(log, TimeSeries) and len(log):
-                keep = np.searchsorted(flat, log.time_ns, side="right") % 2 == 1
-                if not keep.any() and len(flat) and name != CHARGE_SERIES:
-                    result._logs[name] = TimeSeries(name, [flat[0]], [log.value_at(int(flat[0]))], log.units)
-                    continue
-                log = log.kept(keep)
-            result._logs[name] = log
-        if isinstance(result._logs.get(CHARGE_SERIES), TimeSeries):
+        for name in self:
+            log = self[name]
+            result._logs[name] = _Filtered(log, intervals) if isinstance(log, TimeSeries) and len(log) else log
+        if isinstance(self._log(CHARGE_SERIES), TimeSeries):
             result.remove(CHARGE_TOTAL)
         return result
 
@@ -149,7 +167,7 @@ class Run:
     @property
     def proton_charge(self) -> float:
         """Good proton charge, uA h: as stated by the source, else the sum of the series, else 0."""
-        stated = self._logs.get(CHARGE_TOTAL)
+        stated = self._log(CHARGE_TOTAL)
         if isinstance(stated, Property):
             return float(stated.value)
         return self.integrated_proton_charge
@@ -157,17 +175,17 @@ class Run:
     @property
     def integrated_proton_charge(self) -> float:
         """Sum of the ``proton_charge`` series, uA h (pC converted); 0 without one."""
-        series = self._logs.get(CHARGE_SERIES)
+        series = self._log(CHARGE_SERIES)
         if not isinstance(series, TimeSeries):
             return 0.0
         return series.total / (PICOCOULOMB_PER_UAH if series.units.lower() in _PICOCOULOMB else 1.0)
 
     def _time(self, names: tuple[str, ...], entry: int) -> int | None:
         for name in names:
-            log = self._logs.get(name)
+            log = self._log(name)
             if isinstance(log, Property):
                 return to_ns(log.value)
-        series = self._logs.get(CHARGE_SERIES)
+        series = self._log(CHARGE_SERIES)
         if isinstance(series, TimeSeries) and len(series):
             return int(series.time_ns[entry])
         return None
@@ -205,11 +223,11 @@ class Run:
 
     def getLogData(self, name: str | None = None) -> Log | list[Log]:  # noqa: N802
         """Return a log, or all of them."""
-        return list(self._logs.values()) if name is None else self[name]
+        return self.getProperties() if name is None else self[name]
 
     def getProperties(self) -> list[Log]:  # noqa: N802
         """Return all logs."""
-        return list(self._logs.values())
+        return [self[name] for name in self]
 
     def hasProperty(self, name: str) -> bool:  # noqa: N802
         """Tell whether there is such a log."""
@@ -225,7 +243,8 @@ class Run:
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a log, or the default."""
-        return self._logs.get(name, default)
+        log = self._log(name)
+        return default if log is None else log
 
     def getProtonCharge(self) -> float:  # noqa: N802
         """Return the good proton charge, uA h."""
@@ -239,7 +258,7 @@ class Run:
         """
         if logname != CHARGE_SERIES:
             return Run({CHARGE_SERIES: self[logname]}).integrated_proton_charge
-        if isinstance(self._logs.get(CHARGE_SERIES), TimeSeries):
+        if isinstance(self._log(CHARGE_SERIES), TimeSeries):
             self.remove(CHARGE_TOTAL)
         return self.integrated_proton_charge
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import I64, AnyArray, Bool, GrowingArray
+from livereduce.workspaces.arrays import I64, AnyArray, GrowingArray
 
 Scalar = str | int | float | bool
 
@@ -189,9 +189,13 @@ class TimeSeries:
         """Tell whether values of that type go into our entries without change."""
         return values.dtype == self.value.dtype
 
-    def kept(self, keep: Bool) -> TimeSeries:
-        """Return the entries marked."""
-        return TimeSeries(self.name, self.time_ns[keep], self.value[keep], self.units)
+    def within(self, intervals: I64) -> TimeSeries:
+        """Return the entries in sorted disjoint intervals [t0, t1), ns since 1970."""
+        borders = np.searchsorted(self.time_ns, intervals.reshape(-1))
+        step = np.zeros(self._n + 1, np.int8)
+        np.add.at(step, borders, np.tile(np.array([1, -1], np.int8), len(intervals)))  # intervals may meet in an entry
+        inside = np.cumsum(step[:-1], dtype=np.int8).view(bool)
+        return TimeSeries(self.name, self.time_ns[inside], self.value[inside], self.units)
 
     def renamed(self, name: str, units: str | None = None) -> TimeSeries:
         """Return the same entries under another name (and unit)."""
