@@ -91,6 +91,6 @@ def test_a_script_gets_the_workspaces_and_finds_them_by_name(tmp_path: Path, sto
         "PrimaryFlightPath": 10,
     }
     focused: Any = execute(align, (), options, store)
-    assert store["focused"] is focused
     assert focused.getNumberHistograms() == 1
     assert focused.readX(0)[0] == 0.5
+    assert store["focused"] is focused
