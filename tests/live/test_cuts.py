@@ -78,3 +78,20 @@ def test_a_line_torn_by_a_crash_is_passed_over(tmp_path: Path) -> None:
     log = CutLog(path)
     assert log.to_replay == [cut(10, 20), cut(20, 40)]
     log.close()
+
+
+def test_a_clear_is_remembered_until_reading_begins_behind_it(tmp_path: Path) -> None:
+    log = CutLog(tmp_path / "cuts")
+    log.append(cut(10, 20))
+    log.clear(Position(1, 25))
+    log.append(cut(20, 35))
+    log.close()
+    for _ in range(2):  # also after the file has been rewritten
+        log = CutLog(tmp_path / "cuts")
+        assert (log.clear_until, log.to_replay) == (Position(1, 25), [cut(10, 20), cut(20, 35)])
+        log.close()
+    end = cut(35, 40, transition=Transition.END)
+    log_of(tmp_path / "cuts", end, done=end)
+    log = CutLog(tmp_path / "cuts")
+    assert (log.resume_at, log.clear_until) == (Position(1, 40), None)
+    log.close()

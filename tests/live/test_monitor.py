@@ -22,6 +22,7 @@ from livereduce.live.stages import ScriptStage, Surroundings
 from livereduce.live.state import NO_RUN, RunIdentity
 from livereduce.mantid import simpleapi
 from livereduce.mantid.ads import mtd
+from livereduce.sources import Position
 from livereduce.workspaces import EventWorkspace, MatrixWorkspace, WorkspaceGroup, WorkspaceStore
 
 S = 1_000_000_000
@@ -569,3 +570,60 @@ def test_cuts_of_a_run_that_is_over_are_not_read_again(live: MakeLive, tmp_path:
     cuts = CutLog(tmp_path / "cuts")
     assert cuts.to_replay == []
     cuts.close()
+
+
+# -- clear -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_came_before_a_clear_is_dropped_without_running_a_script(live: MakeLive) -> None:
+    run = live(*opening(), proc="print(input)")
+    run.hear(run.data(2), run.data(3), None, run.data(4))
+    run.monitor.clear_until(Position(0, 5))  # the opening is three messages, each one byte
+    while not run.monitor.chunks:
+        run.monitor.turn(0.0)
+    assert total() == 4
+    account = run.account()
+    assert (account.events, account.accumulated, dict(account.dropped)) == (9, 4, {"cleared": 5})
+    assert run.diary.successes == ["proc", "post"]
+
+
+def test_a_clear_holds_when_the_run_is_read_again_and_chunks_behind_it_stay_as_they_were(
+    live: MakeLive, tmp_path: Path
+) -> None:
+    path = tmp_path / "cuts"
+    first = live(*opening(), cuts=CutLog(path), method=Method.APPEND)
+    first.hear(first.data(2))
+    first.monitor.turn(0.0)
+    first.hear(first.data(3))
+    first.monitor.clear_until(Position(0, 5))
+    for now in (20.0, 20.0, 20.0):
+        first.monitor.turn(now)
+    assert (first.account().accumulated, dict(first.account().dropped)) == (2, {"cleared": 3})
+    for now, n in ((40.0, 4), (60.0, 5)):
+        first.hear(first.data(n))
+        first.monitor.turn(now)
+    cuts = CutLog(path)
+    assert cuts.clear_until == Position(0, 5)
+    again = live(*opening(), cuts=cuts, method=Method.APPEND)
+    again.hear(*(again.data(n) for n in (2, 3, 4, 5)))
+    turns = 0
+    while again.monitor.reprocessing:
+        again.monitor.turn(0.0)
+        turns += 1
+        assert turns < 20
+    account = again.account()
+    assert (account.events, account.accumulated, dict(account.dropped)) == (14, 9, {"cleared": 5})
+    spectra = mtd["result"]
+    assert isinstance(spectra, MatrixWorkspace)
+    assert spectra.y.sum(axis=1).tolist() == [4.0, 5.0]
+
+
+def test_a_clear_behind_the_end_of_a_run_still_finishes_the_run(live: MakeLive) -> None:
+    run = live(*opening())
+    run.hear(run.data(2), mark("end", RUN7), run.data(3))
+    run.monitor.clear_until(Position(0, 6))
+    for _ in range(4):
+        run.monitor.turn(0.0)
+    assert (run.account().finished, dict(run.account().dropped)) == (True, {"cleared": 2})
+    assert run.monitor.finished_runs == 1
+    assert dict(run.account(NO_RUN).dropped) == {"cleared": 3}
