@@ -45,8 +45,8 @@ class Bench:
         self.health = ReducerHealth(**{"pid": PID, "written_ns": 1} | given)  # type: ignore[arg-type]
 
     def verdict(self, problem: ScriptProblem | None = None) -> None:
-        verdict = "passed" if problem is None else "failed"
-        self.say(trial=ScriptTrial(self.scripts.trial_number, verdict, problem))
+        number = self.scripts.trial_number
+        self.say(trial=ScriptTrial(number, "passed" if problem is None else "failed", problem))
 
     def in_use(self, stage: str) -> str | None:
         accepted = self.folder / "state" / "scripts" / f"{stage}.py"
