@@ -17,8 +17,9 @@ from livereduce.listeners.fake import FakeListener
 from livereduce.listeners.isis_events import IsisEventListener
 from livereduce.listeners.isis_histogram import IsisHistogramListener
 from livereduce.listeners.nexus_file import NexusFileListener
-from livereduce.protocols.adara import epics_seconds
+from livereduce.protocols.adara import PacketType, epics_seconds, peek_header
 from livereduce.sources.dae import DaeConnection
+from livereduce.sources.file import FileSource
 from livereduce.sources.isis_link import IsisLink
 from livereduce.sources.link import StreamLink
 from livereduce.sources.socket import NO_SEGMENTS, SocketSource
@@ -31,6 +32,7 @@ CLASSES: dict[str, type[Listener]] = {
     "fake": FakeListener,
 }
 NOW, RUN_START = 0, 1
+HDF5 = b"\x89HDF\r\n\x1a\n"
 _STEP_S = 0.02
 
 
@@ -96,6 +98,31 @@ def open_stream(wanted: Wanted) -> Listener:
                 not_yet=wanted.fake_not_yet,
             )
     raise LiveReduceError(f"this version has no {wanted.kind} listener in a notebook; it has {', '.join(CLASSES)}")
+
+
+def open_recording(path: Path, parts: int = 100) -> Listener:
+    """Return a listener for a recorded stream or a NeXus file (read in so many parts); it ends.
+
+    Raises
+    ------
+    LiveReduceError
+        The file cannot be read, or is neither.
+    """
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(16)
+    except OSError as error:
+        raise LiveReduceError(f"{path}: cannot be read ({error.strerror})") from error
+    if beginning.startswith(HDF5):
+        return NexusFileListener(path, parts)
+    if len(beginning) < 16 or not _looks_like_adara(beginning):
+        raise LiveReduceError(f"{path}: is neither an ADARA stream nor a NeXus (HDF5) file")
+    return AdaraListener(FileSource(path))
+
+
+def _looks_like_adara(beginning: bytes) -> bool:
+    length, kind, _, _, nanoseconds = peek_header(beginning)
+    return length % 4 == 0 and kind in set(PacketType) and nanoseconds < 1_000_000_000
 
 
 def _connected(source: SocketSource, listener: Listener) -> Listener:

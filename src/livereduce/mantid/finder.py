@@ -83,13 +83,17 @@ _publishing = _PublishingFinder()
 _set_aside: dict[str, ModuleType] = {}
 
 
-def install() -> None:
-    """Let ``import mantid`` mean livereduce's façade from now on; calling it again changes nothing."""
+def install() -> bool:
+    """Let ``import mantid`` mean livereduce's façade from now on; calling it again changes nothing.
+
+    Returns whether it did not before.
+    """
     if _mantid in sys.meta_path:
-        return
+        return False
     _set_aside.update(_take_out("mantid"))
     sys.meta_path.insert(0, _mantid)
     sys.meta_path.append(_publishing)
+    return True
 
 
 def uninstall() -> None:
