@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import psutil
@@ -252,3 +253,94 @@ def agree() -> Agree:
         assert (account["finished"], account["joined_mid_run"], account["state"]) == (True, False, "complete")
 
     return agree
+
+
+Until = Callable[..., Any]
+
+
+@pytest.fixture(name="until")
+def _until() -> Until:
+    """``until(condition, what, deadline_s)`` waits for a condition and gives what it gave."""
+    return until
+
+
+class Stretch(NamedTuple):
+    """What a recording holds of one run, or of all time between runs; counted without our decoder.
+
+    `good` events have a detector ID; `tof` (100 ns) and `pixel` are theirs.
+    """
+
+    pulses: int
+    events: int
+    good: int
+    monitor_events: int
+    charge_10pC: int  # noqa: N815
+    tof: NDArray[np.uint32]
+    pixel: NDArray[np.uint32]
+
+
+Counted = Callable[..., dict[int, Stretch]]
+
+
+@pytest.fixture
+def counted() -> Counted:
+    """``counted(recording, runs=n)`` -> what it holds by run number, 0 between runs, up to the end of the n-th run.
+
+    Knows packet headers, RunStatus, banked and monitor events from the wire specification, and nothing of ours.
+    The recording must be of one connection.
+    """
+    return _counted
+
+
+def _counted(recording: bytes, runs: int | None = None) -> dict[int, Stretch]:
+    pulses: dict[int, list[tuple[int, list[NDArray[np.uint32]], int, int]]] = {}
+    run = at = ended = 0
+    while at + 16 <= len(recording) and ended != runs:
+        length, form = struct.unpack_from("<2I", recording, at)
+        payload = recording[at + 16 : at + 16 + length]
+        at += 16 + length
+        if len(payload) < length:
+            break  # a connection that was cut
+        kind = form >> 8
+        if kind == 0x4003:
+            run = struct.unpack_from("<I", payload)[0]
+            ended += payload[11] == 4  # the status is in the upper byte of the third word
+        elif kind == 0x4000:
+            banks, bad = _banks(payload)
+            pulses.setdefault(run, []).append((struct.unpack_from("<I", payload)[0], banks, bad, 0))
+        elif kind == 0x4001:
+            pulses.setdefault(run, []).append((0, [], -1, _monitor_events(payload)))
+    return {run: _stretch(found) for run, found in pulses.items()}
+
+
+def _banks(payload: bytes) -> tuple[list[NDArray[np.uint32]], int]:
+    """Events [n, 2] of the real banks, and how many are in the two others."""
+    good, bad, at = [], 0, 16
+    while at < len(payload):
+        banks = struct.unpack_from("<4I", payload, at)[3]
+        at += 16
+        for _ in range(banks):
+            bank, n = struct.unpack_from("<2I", payload, at)
+            events = np.frombuffer(payload, "<u4", 2 * n, at + 8).reshape(n, 2)
+            at += 8 + 8 * n
+            if bank in (0xFFFFFFFE, 0xFFFFFFFF):
+                bad += n
+            else:
+                good.append(events)
+    return good, bad
+
+
+def _monitor_events(payload: bytes) -> int:
+    total, at = 0, 16
+    while at < len(payload):
+        n = struct.unpack_from("<I", payload, at)[0] & 0x3FFFFF
+        total += n
+        at += 12 + 4 * n
+    return total
+
+
+def _stretch(found: list[tuple[int, list[NDArray[np.uint32]], int, int]]) -> Stretch:
+    good = np.concatenate([np.empty((0, 2), np.uint32), *(bank for _, banks, _, _ in found for bank in banks)])
+    bad = [bad for _, _, bad, _ in found if bad >= 0]
+    monitors, charge = sum(n for *_, n in found), sum(charge for charge, *_ in found)
+    return Stretch(len(bad), len(good) + sum(bad), len(good), monitors, charge, good[:, 0], good[:, 1])

@@ -1,0 +1,127 @@
+"""Any of the three processes is killed in full flow; in the end the ledger says what was sent all the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from tests.system.conftest import Agree, Counted, Daemon, Lab, Until
+
+pytestmark = pytest.mark.system
+
+PROC = """\
+from mantid.simpleapi import SumSpectra, Rebin
+output = Rebin(SumSpectra(input, OutputWorkspace="summed"), "0,1000000,1000000")
+"""
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("moment", ["in the first run", "between two runs", "in the second run"])
+def test_the_reducer_is_killed(lab: Lab, agree: Agree, counted: Counted, until: Until, moment: str) -> None:
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=2, run_seconds=40, gap_seconds=20)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "2", preserve_events=False)
+    ready = {
+        "in the first run": lambda h: h["run"] == 10001 and h["events"] > 200_000,
+        "between two runs": lambda h: h["run"] == 0 and h["finished_runs"] == 1 and h["events"] > 100_000,
+        "in the second run": lambda h: h["run"] == 10002 and h["events"] > 200_000,
+    }[moment]
+    kill(daemon.until_health("reducer", ready, moment)["pid"])
+    ledger, truth = daemon.last_words(), simulator.truth()
+    assert "reducer ended with signal SIGKILL" in daemon.err.read_text()
+    for account, sent in zip(ledger["runs"], truth["runs"], strict=True):
+        agree(account, sent)
+        assert account["duplicates"] == 0
+    between = counted(daemon.journal(), runs=2)[0]
+    assert (ledger["between_runs"]["events"], ledger["between_runs"]["accumulated"]) == (between.events, between.good)
+    assert daemon.workspace("result")[2].tolist() == [[ledger["runs"][1]["accumulated"]]]
+
+
+@pytest.mark.parametrize("method", ["Append", "Replace"])
+def test_a_killed_reducer_cuts_the_run_as_the_one_before_it_did(lab: Lab, agree: Agree, method: str) -> None:
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=1, run_seconds=50)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "1", accum_method=method, preserve_events=False)
+    kill(daemon.until_events(300_000)["pid"])
+    second = daemon.until_health("reducer", lambda h: h["events"] > 600_000, "the second reducer to have caught up")
+    kill(second["pid"])
+    ledger = daemon.last_words()
+    agree(ledger["runs"][0], simulator.truth()["runs"][0])
+    lines = (daemon.state / "cuts").read_text().splitlines()
+    cuts = [line for line in lines if "10001" in line]
+    assert len(cuts) > 3
+    _, _, y, _ = daemon.workspace("result")
+    if method == "Append":
+        assert y.shape == (len(cuts), 1)
+        assert y.sum() == ledger["runs"][0]["accumulated"]
+    else:
+        assert 0 < y.sum() < 0.6 * ledger["runs"][0]["accumulated"]
+
+
+@pytest.mark.parametrize("index_period", [300, 6])
+def test_the_recorder_is_killed(lab: Lab, agree: Agree, index_period: int) -> None:
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=2, run_seconds=60, index_period=index_period)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "2")
+    daemon.until_events(200_000)
+    kill(daemon.health("recorder")["pid"])
+    ledger, truth = daemon.last_words(), simulator.truth()
+    for account, sent in zip(ledger["runs"], truth["runs"], strict=True):
+        agree(account, sent)
+    first, second = ledger["runs"]
+    assert first["duplicates"] > 0
+    assert second["duplicates"] == 0
+    assert daemon.health("recorder")["connection"] == 2
+
+
+def left(*pids: int) -> list[int]:
+    """Processes that are still there and no zombies."""
+    found = []
+    for pid in pids:
+        try:
+            found += [pid] if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE else []
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def killed(daemon: Daemon, until: Until) -> None:
+    """Kill the supervisor; both children must be gone soon."""
+    children = [daemon.health(child)["pid"] for child in ("recorder", "reducer")]
+    assert left(*children) == children
+    kill(daemon.process.pid)
+    daemon.wait()
+    until(lambda: not left(*children), "the children to end by themselves", 8.0)
+
+
+def test_the_supervisor_is_killed_and_started_again(lab: Lab, agree: Agree, until: Until) -> None:
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=3, run_seconds=70, index_period=20)
+    first = lab.daemon(simulator.address)
+    first.until_health("reducer", lambda h: h["run"] == 10002 and h["events"] > 200_000, "the second run")
+    killed(first, until)
+    second = lab.daemon(simulator.address, "--exit-after-runs", "2")
+    ledger, truth = second.last_words(), simulator.truth()
+    for account, sent in zip(ledger["runs"], truth["runs"], strict=True):
+        agree(account, sent)
+    assert ledger["runs"][1]["duplicates"] > 0
+
+
+def test_the_supervisor_is_killed_while_a_script_runs_long(lab: Lab, until: Until) -> None:
+    lab.script("proc", PROC)
+    lab.script("post", "import time\nprint('asleep')\ntime.sleep(600)\n")
+    simulator = lab.simulator(runs=1, run_seconds=100)
+    daemon = lab.daemon(simulator.address)
+    daemon.until_health("reducer", lambda h: h["stage"] == "post", "the script to run")
+    killed(daemon, until)
+    heartbeat = json.loads((daemon.runtime / "heartbeat.json").read_bytes())
+    assert heartbeat["pid"] == daemon.process.pid
