@@ -236,9 +236,7 @@ def test_parameters_that_make_no_sense_are_counted() -> None:
 
 def test_packets_of_unknown_type_are_counted_by_number() -> None:
     found = messages(listener(setup(7), pack_header(3), b"1234", neutron(1)))
-    assert [m for m in found if isinstance(m, Rejected)] == []  # told with the next bytes
-    source = IsisEventListener(Bytes((1, 1, setup(7) + pack_header(3) + b"1234" + neutron(1)), (1, 1, neutron(2))))
-    assert [m for m in messages(source) if isinstance(m, Rejected)] == [Rejected("unknown packet type 3", 1)]
+    assert [m for m in found if isinstance(m, Rejected | Events)][:1] == [Rejected("unknown packet type 3", 1)]
 
 
 def test_what_is_behind_lost_boundaries_is_left_out_until_the_next_connection() -> None:

@@ -20,10 +20,20 @@ P = TypeVar("P")
 P_co = TypeVar("P_co", covariant=True)
 
 
+class SkippedBytes(Protocol):
+    """What every decoder counts of bytes it could not use."""
+
+    bytes_skipped: int
+
+
 class PacketDecoder(Protocol[P_co]):
     """What every stream's decoder can do; `consumed` is the place behind the packet given last."""
 
     consumed: int
+
+    @property
+    def stats(self) -> SkippedBytes:
+        """What it has skipped so far."""
 
     def feed(self, data: bytes) -> Iterator[P_co]:
         """Give the packets that are complete with `data`; `ProtocolError` where their boundaries are lost."""
@@ -54,8 +64,10 @@ class PacketReader(Generic[P]):
         self._skipped = skipped
         self._decoder = new_decoder()
         self._told = Counter[str]()
+        self._told_bytes = 0
         self._packets: Iterator[P] = iter(())
-        self._notes: deque[Connected | Rejected] = deque()
+        self._ready: deque[tuple[P | Connected | Rejected, Position]] = deque()
+        self._position = start
         self._segment, self._base = start
         self._read_to = start
         self._connection: int | None = None
@@ -65,7 +77,7 @@ class PacketReader(Generic[P]):
     @property
     def position(self) -> Position:
         """Behind what was given last."""
-        return Position(self._segment, self._base + self._decoder.consumed)
+        return self._position
 
     @property
     def ended(self) -> bool:
@@ -74,14 +86,18 @@ class PacketReader(Generic[P]):
 
     def receive(self, until: Position | None) -> P | Connected | Rejected | None:
         """Give the next packet or note, none of which ends beyond `until`; None when nothing more has arrived."""
-        while True:
-            if self._notes:
-                return self._notes.popleft()
+        while not self._ready:
             packet = self._next_packet()
+            behind = Position(self._segment, self._base + self._decoder.consumed)
+            if self._decoder.stats.bytes_skipped != self._told_bytes:
+                # before the packet, which may begin another run; reading may go on behind the note only if it is last
+                self._tell_of_skipped(behind if packet is None else self._position)
             if packet is not None:
-                return packet
-            if not self._notes and not self._read(until):
+                self._ready.append((packet, behind))
+            elif not self._ready and not self._read(until):
                 return None
+        item, self._position = self._ready.popleft()
+        return item
 
     def close(self) -> None:
         """Close the source."""
@@ -94,7 +110,7 @@ class PacketReader(Generic[P]):
             # Nothing behind this can be trusted; the recorder has reconnected, which begins a new segment.
             log.error("segment %d: %s", self._segment, error)
             self._framing_lost = True
-            self._notes.append(Rejected("packet boundaries lost", 1))
+            self._ready.append((Rejected("packet boundaries lost", 1), self._position))
             return None
 
     def _read(self, until: Position | None) -> bool:
@@ -111,27 +127,27 @@ class PacketReader(Generic[P]):
         self._read_to = Position(block.segment, block.offset + len(data))
         if not self._framing_lost:
             self._packets = self._decoder.feed(data)
-            self._tell_of_skipped()
         return True
 
     def _begin_block(self, block: Block) -> None:
         left_out = block.offset != (self._read_to.offset if block.segment == self._segment else 0)
         if block.segment != self._segment or left_out:
-            self._decoder, self._told = self._new_decoder(), Counter()
+            self._decoder, self._told, self._told_bytes = self._new_decoder(), Counter(), 0
             self._segment, self._base = block.segment, block.offset
+        here = Position(block.segment, block.offset)
         if left_out:
-            self._notes.append(Rejected("record that ended the process", 1))
+            self._ready.append((Rejected("record that ended the process", 1), here))
         if block.connection != self._connection:
             self._framing_lost = False
             self._connection = block.connection
-            self._notes.append(Connected(block.connection))
+            self._ready.append((Connected(block.connection), here))
 
-    def _tell_of_skipped(self) -> None:
-        """Pass on what the decoder has skipped since the last time."""
+    def _tell_of_skipped(self, position: Position) -> None:
+        """Pass on what the decoder has skipped since the last time, as if it stood at `position`."""
         skipped = self._skipped(self._decoder)
         for reason, count in (skipped - self._told).items():
-            self._notes.append(Rejected(reason, count))
-        self._told = skipped
+            self._ready.append((Rejected(reason, count), position))
+        self._told, self._told_bytes = skipped, self._decoder.stats.bytes_skipped
 
 
 class PacketListener(Generic[P]):
