@@ -328,3 +328,45 @@ def test_a_fresh_process_begins_before_the_mark_of_the_run_that_follows(events_o
     assert (take(again).identity, again.ledger.open(RUN7).complete) == (RUN7, True)
     after = builder(events_of.listener([*messages[second.resume.offset :], mark("none"), before]))
     assert take(after).identity == NO_RUN
+
+
+def test_a_log_without_values_says_nothing(events_of: Any) -> None:
+    empty = LogValues("T", np.empty(0, np.int64), np.empty(0), "K")
+    chunk = take(builder(events_of.listener([*prologue(), empty, events_of.make((101 * S, [(5, 1)]))])))
+    assert "T" not in runs_logs(chunk)
+
+
+def runs_logs(chunk: Chunk) -> list[str]:
+    workspace: Any = chunk.workspace
+    return list(workspace.run().keys())
+
+
+def test_a_connection_before_any_pulse_of_this_process_opens_no_gap(events_of: Any) -> None:
+    chunks = builder(events_of.listener([Connected(3), mark("none"), geometry(), events_of.make((90 * S, [(5, 1)]))]))
+    chunks.ledger.between_runs.pulses = 12  # of an earlier process
+    take(chunks)
+    assert chunks.ledger.between_runs.missing == []
+
+
+def test_a_run_that_is_left_and_taken_up_again_counts_nothing_twice(events_of: Any) -> None:
+    one, two = events_of.make((101 * S, [(5, 1)])), events_of.make((102 * S, [(5, 2), (6, 2)]))
+    listener = events_of.listener(
+        [*prologue(), one, two, mark("none"), Connected(2), mark("continue", RUN7), geometry(), one, two]
+    )
+    listener.extend(events_of.make((103 * S, [(5, 3)])))
+    chunks = builder(listener)
+    while (chunk := chunks.extract()) is not None:
+        chunks.consume(chunk)
+    chunks.ledger.check()
+    account = chunks.ledger.open(RUN7)
+    assert (account.events, account.duplicates) == (4, 2)
+
+
+def test_text_in_a_log_that_moves_detectors_moves_nothing(events_of: Any) -> None:
+    moved = IDF.replace(
+        '<component type="det" idlist="d">',
+        '<component type="det" idlist="d"><parameter name="x"><logfile id="arm" eq="value"/></parameter>',
+    )
+    text = LogValues("arm", np.array([101 * S]), np.array(["broken"]))
+    messages = [Connected(1), mark("new", RUN7), geometry(moved), text, events_of.make((102 * S, [(5, 1)]))]
+    assert take(builder(events_of.listener(messages))).events == 1

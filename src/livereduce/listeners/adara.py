@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from livereduce.errors import LiveReduceError, ProtocolError
 from livereduce.geometry import Instrument, load_idf
 from livereduce.listeners.base import (
+    OUR_LOGS,
     Comment,
     Connected,
     DetectorIds,
@@ -149,6 +150,9 @@ class AdaraListener(PacketListener[Item]):
             return [Rejected("unreadable device descriptor", 1)]
         messages: list[Message] = []
         for variable in device.variables:
+            if OUR_LOGS.fullmatch(variable.name):
+                messages.append(Rejected("declaration of a log that livereduce keeps itself", 1))
+                continue
             # Two devices may declare one name; the first keeps it, as in the reference listener.
             if self._owners.setdefault(variable.name, packet.device_id) == packet.device_id:
                 self._variables[packet.device_id, variable.pv_id] = variable
@@ -168,7 +172,9 @@ class AdaraListener(PacketListener[Item]):
         if packet.status == adara.ValueStatus.UPSTREAM_DISCONNECTED:
             # The value field repeats the last value and says nothing new.
             return [Comment(f"{variable.name} is disconnected", packet.time_ns)]
-        if isinstance(values, tuple) and values and isinstance(values[0], np.ndarray):
+        if not times.size:
+            return []
+        if isinstance(values, tuple) and isinstance(values[0], np.ndarray):
             return [RunInfo({variable.name: values[-1]})]
         return [LogValues(variable.name, times, _typed(values, variable.type), variable.units)]
 

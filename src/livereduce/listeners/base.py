@@ -9,6 +9,7 @@ Times are nanoseconds since 1970-01-01 UTC; charges are picocoulomb.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -19,6 +20,11 @@ from numpy.typing import NDArray
 from livereduce.geometry import Instrument
 from livereduce.sources import Position
 from livereduce.workspaces import Workspace
+
+OUR_LOGS = re.compile(
+    r"proton_charge|run_number|run_(start|end|title)|experiment_identifier|pause|scan_index|monitor\d+_counts"
+)
+"""Names of the logs that the live cycle keeps itself; a variable of that name in the stream is not taken."""
 
 
 class RunMarkKind(Enum):

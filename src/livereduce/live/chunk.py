@@ -131,6 +131,8 @@ class ChunkBuilder:
         self._keep_paused = keep_paused
         self._memory = PacketMemory()
         self._gap_from: int | None = None
+        self._pulses_seen = False  # of the present run, by this process
+        self._left: tuple[RunIdentity, PacketMemory, int] | None = None  # the numbered run before
         self._book = DetectorBook()
         self._periods = self._periods_said = 1
         self._tick_ns = 100
@@ -251,7 +253,7 @@ class ChunkBuilder:
         self._todo.extend(self.state.handle(message))
         self._carry_out_rest()
         self._memory.reconnected()
-        if self.newest_ns or self.account.pulses:
+        if self._pulses_seen:
             self._gap_from = self.newest_ns
 
     def _carry_out_rest(self) -> None:
@@ -276,15 +278,21 @@ class ChunkBuilder:
     def _begin_run(self, identity: RunIdentity, joined: bool) -> None:
         self.account = self.ledger.open(identity, joined_mid_run=joined)
         self.logs.begin_run(identity)
-        self._memory = PacketMemory()
+        self._memory, self.newest_ns = PacketMemory(), 0
+        if self._left is not None and self._left[0] == identity:
+            # A source that had dropped the run takes it up again: what it repeats is known.
+            _, self._memory, self.newest_ns = self._left
+            self._memory.reconnected()
+            self.account.finished = False
+        self._pulses_seen = bool(self.newest_ns)
         self._gap_from = None
-        self.newest_ns = 0
         self._periods = self._periods_said
         self._book.begin_run()
         self._new_tables()
 
     def _finish_run(self, identity: RunIdentity, end_seen: bool, time_ns: int) -> None:
         account = self.ledger.open(identity)
+        self._left = (identity, self._memory, self.newest_ns)
         if self._gap_from is not None and not (end_seen and self.listener.supports_history):
             account.missing.append((self._gap_from, max(time_ns, self._gap_from)))
         account.finished, account.end_seen = True, end_seen
@@ -304,6 +312,7 @@ class ChunkBuilder:
             return
         self._close_gap(int(events.pulse_time[0]), overlap=received > events.pulse_time.size)
         self.newest_ns = max(self.newest_ns, int(events.pulse_time.max()))
+        self._pulses_seen = True
         rejected = {reason: int(counts.sum()) for reason, counts in events.rejected.items()}
         n = int(events.start[-1]) + sum(rejected.values())
         if self.state.paused and not self._keep_paused:
@@ -376,7 +385,7 @@ class ChunkBuilder:
         self.newest_ns = totals.time_ns
         self.account.events, self.account.pulses = totals.counts, totals.pulses
         self.account.charge_pc = totals.charge_pc
-        self.account.pending = totals.counts - self.account.accumulated
+        self.account.pending = totals.counts - self.account.accumulated - self.account.dropped.total()
 
     # -- chunks -------------------------------------------------------------------------------------------------------
 

@@ -131,8 +131,9 @@ class DetectorBook:
         """Put the detectors where the logs that move them (time, value, unit) say they are now."""
         instrument = self._detectors.instrument if self._detectors is not None else None
         if instrument is not None and instrument.needed_logs:
-            values = {n: float(latest[n][1]) for n in instrument.needed_logs if n in latest}
-            placed = instrument.with_logs(values)
+            # all numbers, because a definition may spell a log's name in another case; text moves nothing
+            numbers = {n: float(v) for n, (_, v, _) in latest.items() if isinstance(v, int | float)}
+            placed = instrument.with_logs(numbers)
             if placed is not instrument:
                 self._detectors = Detectors.from_instrument(placed)
 

@@ -79,7 +79,9 @@ class LogBook:
         self._series.setdefault(message.name, _Series()).units = message.units
 
     def values(self, message: LogValues) -> None:
-        """Take in values."""
+        """Take in values; a message without any says nothing."""
+        if not message.times.size:
+            return
         series = self._series.setdefault(message.name, _Series(units=message.units))
         series.add(message.times, message.values)
 
