@@ -1,8 +1,11 @@
 import gc
+import logging
 import weakref
 from collections.abc import Callable
 
-from livereduce.algorithms.memory import remembered
+import pytest
+
+from livereduce.algorithms.memory import remembered, warned_once
 from livereduce.workspaces import Spectra
 
 
@@ -37,3 +40,10 @@ def test_nothing_keeps_the_object_alive() -> None:
     del owner
     gc.collect()
     assert alive() is None
+
+
+def test_what_is_the_same_at_every_chunk_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    owner, logger = Spectra([1]), logging.getLogger("test")
+    for count in (2, 2, 3, 2):
+        warned_once(owner, logger, "%d spectra", count)
+    assert [record.getMessage() for record in caplog.records] == ["2 spectra", "3 spectra"]

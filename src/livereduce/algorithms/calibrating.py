@@ -9,7 +9,8 @@ import numpy as np
 
 from livereduce.algorithms.by_detector import calibration_from_table, instrument_of, values_of
 from livereduce.algorithms.calibration_files import calibration_of
-from livereduce.algorithms.converting import Quadratic, converted
+from livereduce.algorithms.converted_x import Quadratic
+from livereduce.algorithms.converting import converted
 from livereduce.algorithms.declaration import algorithm
 from livereduce.algorithms.memory import remembered
 from livereduce.geometry.calibration import Calibration

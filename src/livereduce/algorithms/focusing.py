@@ -16,7 +16,7 @@ from livereduce.algorithms.by_detector import values_of
 from livereduce.algorithms.calibration_files import groups_in_file
 from livereduce.algorithms.declaration import Numbers, algorithm
 from livereduce.algorithms.kernels import rebin_rows
-from livereduce.algorithms.memory import remembered
+from livereduce.algorithms.memory import remembered, warned_once
 from livereduce.algorithms.operands import as_histogram
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Spectra
 from livereduce.workspaces.arrays import F64, I32, I64, Column
@@ -117,7 +117,8 @@ def groups_of_detectors(spectra: Spectra, of_detector: I64) -> Groups:
     least, greatest = (f.reduceat(of_detector, spectra.start[filled]) for f in (np.minimum, np.maximum))
     mixed = least != greatest
     if mixed.any():
-        log.warning("%d spectra have detectors of several groups: they are left out", np.count_nonzero(mixed))
+        message = "%d spectra have detectors of several groups: they are left out"
+        warned_once(spectra, log, message, int(np.count_nonzero(mixed)))
     used = (least > 0) & ~mixed
     numbers, place = np.unique(least[used], return_inverse=True)
     if not len(numbers):

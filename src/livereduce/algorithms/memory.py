@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _KEPT = 12
+_MISSING: Any = object()
 
 _known: weakref.WeakKeyDictionary[Any, dict[Hashable, Any]] = weakref.WeakKeyDictionary()
 
@@ -24,10 +26,13 @@ def remembered(owner: object, key: Hashable, make: Callable[[], T]) -> T:
         Everything else that `make` depends on. Other objects are in it by `weakref.ref`.
     """
     items = _known.setdefault(owner, {})
-    if key in items:
-        items[key] = items.pop(key)  # the latest is last
-        return items[key]  # type: ignore[no-any-return]
-    items[key] = result = make()
+    found = items.pop(key, _MISSING)
+    items[key] = found = make() if found is _MISSING else found  # the latest is last
     while len(items) > _KEPT:
-        del items[next(iter(items))]
-    return result
+        items.pop(next(iter(items)), None)
+    return found  # type: ignore[no-any-return]
+
+
+def warned_once(owner: object, logger: logging.Logger, message: str, *values: object) -> None:
+    """Log a warning about an object that does not change, unless the same has been said of it before."""
+    remembered(owner, ("warned", message, values), lambda: logger.warning(message, *values))

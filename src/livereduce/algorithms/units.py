@@ -11,7 +11,7 @@ import numpy as np
 from livereduce.algorithms.binning import rebinned
 from livereduce.algorithms.converting import converted
 from livereduce.algorithms.declaration import algorithm
-from livereduce.algorithms.memory import remembered
+from livereduce.algorithms.memory import remembered, warned_once
 from livereduce.algorithms.shifting import scaled_x
 from livereduce.geometry.units import WAVENUMBER, Conversion, Mode, conversion
 from livereduce.workspaces import EventWorkspace, MatrixWorkspace
@@ -120,7 +120,8 @@ def _known_energy(ws: MatrixWorkspace, mode: Mode) -> float | None:
     for name in ("Ei", "EnergyRequest"):
         if name in ws.logs:
             if name != "Ei":
-                log.warning("ConvertUnits: EFixed is taken from %s, which is what was asked for, not measured", name)
+                message = "ConvertUnits: EFixed is taken from %s, which is what was asked for, not measured"
+                warned_once(ws.spectra, log, message, name)
             return ws.logs.getPropertyAsSingleValue(name)
     raise ValueError("EFixed: must be given in Direct mode; the logs have neither Ei nor EnergyRequest")
 

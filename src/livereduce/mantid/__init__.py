@@ -8,6 +8,7 @@ mean this package; without it, ``from livereduce.mantid.simpleapi import Rebin``
 from livereduce.mantid import api, dataobjects, kernel, live_data, simpleapi
 from livereduce.mantid.ads import AnalysisDataService, mtd
 from livereduce.mantid.config import ConfigService, config
+from livereduce.mantid.kernel import PropertyManagerDataService
 from livereduce.mantid.logger import Logger, logger
 from livereduce.mantid.simpleapi import script_names
 
@@ -18,6 +19,7 @@ __all__ = [
     "AnalysisDataService",
     "ConfigService",
     "Logger",
+    "PropertyManagerDataService",
     "api",
     "config",
     "dataobjects",
