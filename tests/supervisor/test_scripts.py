@@ -265,3 +265,30 @@ def test_a_full_disk_only_delays_an_edit(bench: Bench, tmp_path: Path) -> None:
     moved.rename(folder)
     assert bench.look(1) == [Change.SWAP_POST]
     assert (bench.in_use("post"), bench.scripts.trouble) == ("b = 2\n", "")
+
+
+# -- rollback ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_rollback_takes_the_version_before_the_last_save_until_the_next(bench: Bench) -> None:
+    assert bench.scripts.roll_back() is False
+    bench.save("post", "b = 2\n")
+    bench.look()
+    assert bench.scripts.roll_back() is True
+    assert (bench.in_use("post"), bench.in_use("proc")) == ("b = 1\n", "a = 1\n")
+    assert "the version before the last save is in use" in bench.scripts.warnings()[0]
+    assert bench.look(5) == []
+    bench.folder.joinpath("scripts", "reduce_PG3_live_post_proc.py").unlink()
+    bench.look()
+    bench.save("post", "b = 2\n")
+    assert bench.look() == [Change.SWAP_POST]
+    assert (bench.in_use("post"), bench.scripts.warnings()) == ("b = 2\n", [])
+
+
+def test_a_rollback_helps_against_a_ban(bench: Bench) -> None:
+    bench.health = None
+    bench.save("proc", "a = 2\n")
+    bench.look()
+    bench.scripts.ban(Stage.PROC, "with signal SIGSEGV")
+    assert bench.scripts.roll_back()
+    assert (bench.scripts.usable, bench.in_use("proc"), bench.scripts.problem()) == (True, "a = 1\n", None)

@@ -11,6 +11,7 @@ from typing import Any
 
 from livereduce.algorithms import save_nexus
 from livereduce.config import Config
+from livereduce.errors import reason
 from livereduce.live.chunk import ChunkBuilder
 from livereduce.live.cuts import CutLog, CutRecord
 from livereduce.live.ledger import Ledger
@@ -121,8 +122,8 @@ class Cycle:
 
     def clear(self) -> None:
         """Forget all that is in the journal by now, and show nothing until something new has come."""
-        written = segments(self._config.state_dir / "journal")
-        if written:
+        journal = self._config.state_dir / "journal"
+        if journal.is_dir() and (written := segments(journal)):
             self.monitor.clear_until(Position(written[-1].index, written[-1].size))
         self._write_snapshot([], 0)
 
@@ -165,8 +166,8 @@ class Cycle:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 save_nexus(workspace, path)
-            except (OSError, RuntimeError, ValueError) as error:
-                step.warn(f"{path} was not written: {error}")
+            except Exception as error:  # one workspace that cannot be saved is no reason to end
+                step.warn(f"{path} was not written: {reason(error)}")
 
     def shown(self, run: int) -> None:
         """Write a snapshot of what there is now."""

@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -126,7 +127,7 @@ class Supervisor:
         self.page = PageServer(config, token(config.state_dir, config.web.token), self._actions())
 
     def _actions(self) -> dict[str, Callable[[], None]]:
-        return {"restart": lambda: self._requested.add("restart"), "clear": lambda: self._requested.add("clear")}
+        return {wish: partial(self._requested.add, wish) for wish in ("restart", "clear", "rollback")}
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -245,6 +246,9 @@ class Supervisor:
         while self._requested:
             wish = self._requested.pop()
             self.guard.rules.forget()
+            if wish == "rollback" and not self.scripts.roll_back():
+                log.warning("a rollback was asked for, but there are no versions of the scripts before these")
+                continue
             self.scripts.lift_bans()
             if not self.scripts.usable:
                 log.warning("%s was asked for, but no data can be processed before the script is mended", wish)
@@ -252,7 +256,7 @@ class Supervisor:
                 log.info("beginning with the data that come now, as asked")
                 self._begin_again(now, "--clear")
             else:
-                log.info("beginning the run again, as asked")
+                log.info("beginning the run again, as asked (%s)", wish)
                 self._begin_again(now)
 
     def _begin_again(self, now: float, *more: str) -> None:
@@ -306,8 +310,8 @@ class Supervisor:
         return self.guard.reducer_health()
 
     def _warnings(self) -> tuple[str, ...]:
-        own = (self.scripts.trouble, self._memory_trouble, _room(self.config.state_dir))
-        return (*self._file.refused, *(text for text in own if text), *self.config.warnings)
+        own = (self._memory_trouble, _room(self.config.state_dir))
+        return (*self._file.refused, *self.scripts.warnings(), *(text for text in own if text), *self.config.warnings)
 
     def _beat(self, *, stopping: bool = False) -> None:
         children = [child for child in (self.recorder, self.reducer) if child is not None]

@@ -100,6 +100,19 @@ class Scripts:
                 script.banned, script.digest = None, None
                 script.first_look()
 
+    def roll_back(self) -> bool:
+        """Take the versions before those in use; tell whether there are any."""
+        rolled_back = [script.roll_back() for script in self._scripts.values()]
+        return any(rolled_back)
+
+    def warnings(self) -> list[str]:
+        """Say what is odd and not wrong."""
+        names = [script.path.name for script in self._scripts.values() if script.rolled_back]
+        said = [
+            f"{name}: the version before the last save is in use, as asked; the next save ends that" for name in names
+        ]
+        return [*said, *([self.trouble] if self.trouble else [])]
+
     def problem(self) -> ScriptProblem | None:
         """Return the script or the edit that is not used, if there is one."""
         for script in (*self._scripts.values(), *self._helpers.values()):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +81,10 @@ class WatchedFile:
         self._told = data
         return data
 
+    def forget(self) -> None:
+        """Take the next save for new, even if it has the contents that were told last."""
+        self._told = None
+
     @property
     def settling(self) -> bool:
         """Whether a save was seen that may be half done."""
@@ -99,6 +104,8 @@ class WatchedScript:
         A newer version that is not used.
     banned
         Why the version in use is not run any more.
+    rolled_back
+        Whether the version before the last save is in use, because somebody asked for it.
 
     Parameters
     ----------
@@ -118,6 +125,7 @@ class WatchedScript:
         self.candidate: Candidate | None = None
         self.refused: Refused | None = None
         self.banned: Refused | None = None
+        self.rolled_back = False
         self._refused_candidate: Candidate | None = None
         self._file = WatchedFile(path)
 
@@ -125,6 +133,7 @@ class WatchedScript:
         """Accept what is there at start, if it parses; what an earlier start accepted is not used any more."""
         if self.accepted is not None:
             self.accepted.unlink(missing_ok=True)
+            self._previous(self.accepted).unlink(missing_ok=True)
         data = self._file.read()
         if data is not None:
             self._consider(data)
@@ -149,9 +158,28 @@ class WatchedScript:
         assert self.candidate is not None
         if self.accepted is not None:
             self.accepted.parent.mkdir(parents=True, exist_ok=True)
+            if self.accepted.exists():
+                replace_file(self._previous(self.accepted), self.accepted.read_bytes())
             replace_file(self.accepted, self.candidate.text.encode())
         self.digest = self.candidate.digest
         self.candidate = self.refused = self.banned = self._refused_candidate = None
+        self.rolled_back = False
+
+    def roll_back(self) -> bool:
+        """Take the version before the one in use, until the next save; tell whether there is one."""
+        if self.accepted is None or not self._previous(self.accepted).exists():
+            return False
+        os.replace(self._previous(self.accepted), self.accepted)
+        self.digest = tree_digest(self.accepted.read_text(encoding="utf-8"))
+        self.candidate = self.refused = self.banned = self._refused_candidate = None
+        self.rolled_back = True
+        self._file.forget()
+        log.warning("%s: the version before the last save is in use, as asked", self.path)
+        return True
+
+    @staticmethod
+    def _previous(accepted: Path) -> Path:
+        return accepted.with_suffix(".previous.py")
 
     def refuse(self, line: int | None, message: str) -> None:
         """Leave the candidate aside until the next save."""

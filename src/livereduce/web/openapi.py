@@ -41,7 +41,7 @@ ACTION_RESPONSES = {"401": "No bearer token", "403": "Not the token"}
 ACTIONS = {
     "restart": "Begin again: read the run from its start",
     "clear": "Forget the accumulation and begin with the data that come now",
-    "rollback": "Go back to the scripts that worked last",
+    "rollback": "Go back to the scripts as they were before the last save",
 }
 
 
