@@ -11,7 +11,7 @@ import time
 import webbrowser
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -74,17 +74,23 @@ def demo(sample: str, port: int, seconds: float | None, rate: float, no_browser:
     if not no_browser:
         threading.Thread(target=_open_browser, args=(supervisor.page.url,), daemon=True).start()
     try:
-        supervisor.run()
+        outcome = supervisor.run()
     finally:
         _stop(simulator)
-        click.echo("")
-        if script_dir is None:
-            kept = any(p.stat().st_mtime > line.started for p in scripts.glob("*.py"))
-            if kept:
-                click.echo(f"your edited scripts stay in {scripts}")
-                shutil.rmtree(home / "state", ignore_errors=True)
-        if script_dir is not None or not kept:
-            shutil.rmtree(home, ignore_errors=True)
+        edited = script_dir is None and any(p.stat().st_mtime > line.started for p in scripts.glob("*.py"))
+        for path in (home / "state", home / "run") if edited else (home,):
+            shutil.rmtree(path, ignore_errors=True)
+    click.echo(f"\n{_summary(outcome.ledger)}")
+    if edited:
+        click.echo(f"your edited scripts stay in {scripts}")
+
+
+def _summary(ledger: dict[str, Any]) -> str:
+    """Say what became of the events, as the ledger has it."""
+    runs = [*ledger.get("runs", []), ledger.get("between_runs", {})]
+    received, added = (sum(run.get(key, 0) for run in runs) for key in ("events", "accumulated"))
+    dropped = received - added
+    return f"the demo has ended: {received:,} events received, {added:,} accumulated, {dropped:,} dropped or pending"
 
 
 def _write_scripts(folder: Path) -> None:

@@ -16,7 +16,7 @@ from livereduce.errors import LiveReduceError
 from livereduce.simulators.chaos import HELP as CHAOS_HELP
 
 
-@click.group()
+@click.group(epilog="Example: livereduce simulate adara --port 31415")
 def simulate() -> None:
     """Stand in for a facility: a stream with real physics, for demos, tests and training."""
 

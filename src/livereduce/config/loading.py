@@ -169,6 +169,8 @@ def _connection_problems(
         names = ", ".join(c.name for c in instrument.connections) or "none"
         return [f"connection: found {_shown(connection)}, expected one of {instrument.name}'s: {names}"]
     listener = found.get("listener") or (c.listener if instrument and (c := instrument.connection(connection)) else "")
+    if facilities.kind_of(str(listener)) == "kafka":
+        return [f"listener: found {listener}; this version cannot read Kafka streams yet, expected another listener"]
     if facilities.kind_of(str(listener)) == "isis_histogram" and str(found.get("accum_method")).casefold() == "add":
         return ['accum_method: found "Add" with a histogram source, whose reads are totals; expected "Replace"']
     if facilities.kind_of(str(listener)) == "file" and not _in_section(found, "stream", "file"):
