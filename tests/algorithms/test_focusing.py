@@ -133,6 +133,12 @@ def test_each_group_may_have_bins_of_its_own() -> None:
         diffraction_focussing(in_d(), **options | {"d_max": [1, 2, 3]}, delta=1)
 
 
+def test_what_is_left_over_of_the_last_bin_may_be_dropped() -> None:
+    options = {"grouping_workspace": grouping(1, 1, 1), "d_min": 0.5, "d_max": 2.4, "delta": 0.5}
+    assert diffraction_focussing(in_d(), **options).x.tolist() == [0.5, 1.0, 1.5, 2.0, 2.4]
+    assert diffraction_focussing(in_d(), **options, full_bins_only=True).x.tolist() == [0.5, 1.0, 1.5, 2.0]
+
+
 def test_weights_by_spectrum_go_into_the_sum(random_events: EventWorkspace, make_histogram: Make) -> None:
     weights = make_histogram([0.0, 100.0], [[1], [2], [3], [4]], [[0], [0], [0], [0]])
     result = diffraction_focussing(

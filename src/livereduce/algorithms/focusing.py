@@ -33,6 +33,7 @@ def diffraction_focussing(
     d_min: Numbers = (),
     d_max: Numbers = (),
     delta: Numbers = (),
+    full_bins_only: bool = False,
 ) -> MatrixWorkspace:
     """Sum the spectra of each group; output spectra are in the order of, and numbered as, their groups.
 
@@ -53,6 +54,8 @@ def diffraction_focussing(
     d_min, d_max, delta
         Bins of each group, or of all: limits and step, a negative one logarithmic. All groups must come to the same
         number of bins.
+    full_bins_only
+        Whether what is left over of these bins at the end is dropped.
     """
     if (grouping_file_name is None) == (grouping_workspace is None):
         raise ValueError("give GroupingFileName or GroupingWorkspace, one of the two")
@@ -61,7 +64,7 @@ def diffraction_focussing(
     else:
         assert grouping_file_name is not None
         groups = groups_of_detectors(ws.spectra, groups_in_file(grouping_file_name, ws))
-    edges = _bins_given(len(groups.members), d_min, d_max, delta)
+    edges = _bins_given(len(groups.members), d_min, d_max, delta, full_bins_only)
     return focused(ws, groups, edges, preserve_events=preserve_events)
 
 
@@ -174,7 +177,7 @@ def group_edges(ws: MatrixWorkspace, groups: Groups) -> F64:
     return np.array(rows) if any(not np.array_equal(row, rows[0]) for row in rows) else rows[0]
 
 
-def _bins_given(groups: int, d_min: Numbers, d_max: Numbers, delta: Numbers) -> F64 | None:
+def _bins_given(groups: int, d_min: Numbers, d_max: Numbers, delta: Numbers, full_bins_only: bool) -> F64 | None:
     limits = {"DMin": d_min, "DMax": d_max, "Delta": delta}
     columns = {name: np.atleast_1d(np.asarray(values, np.float64)) for name, values in limits.items()}
     given = [name for name, values in columns.items() if len(values)]
@@ -186,7 +189,7 @@ def _bins_given(groups: int, d_min: Numbers, d_max: Numbers, delta: Numbers) -> 
         if len(values) not in (1, groups):
             raise ValueError(f"{name}: {len(values)} values for {groups} groups; expected one, or one each")
     params = zip(*(np.broadcast_to(columns[name], groups) for name in ("DMin", "Delta", "DMax")), strict=True)
-    rows = [edges_from(row) for row in params]
+    rows = [edges_from(row, full_bins_only) for row in params]
     if len({len(row) for row in rows}) > 1:
         counts = ", ".join(str(len(row) - 1) for row in rows)
         raise ValueError(f"the groups come to different numbers of bins ({counts}); a workspace has the same in each")

@@ -30,7 +30,7 @@ def remembered(owner: object, key: Hashable, make: Callable[[], T]) -> T:
     items[key] = found = make() if found is _MISSING else found  # the latest is last
     while len(items) > _KEPT:
         items.pop(next(iter(items)), None)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def warned_once(owner: object, logger: logging.Logger, message: str, *values: object) -> None:
