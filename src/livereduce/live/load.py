@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from livereduce.errors import ScriptError
+from livereduce.errors import ScriptError, encodable, reason
 from livereduce.live.accumulate import Method, accumulate, without_events
 from livereduce.live.scripts import ScriptOutcome
 from livereduce.live.stages import Stage
@@ -24,6 +24,7 @@ __all__ = ["LiveStep", "Method", "Names"]
 log = logging.getLogger(__name__)
 
 ACCUMULATION_ALIAS = "accumulation"
+WARNINGS_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +73,13 @@ class LiveStep:
         ScriptError
             The stage failed, or what it made cannot be accumulated; the accumulation is as it was.
         """
-        with self._timed("proc", stage):
+        path = self.proc.path if self.proc else "(no chunk script)"
+        with self._timed("proc", stage), _as_script_error("the chunk cannot be processed", path):
             processed = chunk if self.proc is None else self._process(self.proc, chunk)
-        with self._timed("accumulate", stage):
+        with self._timed("accumulate", stage), _as_script_error("its output cannot be accumulated", path):
             if not self.preserve_events:
                 processed = without_events(processed)
-            try:
-                self.accumulation = accumulate(self.accumulation, processed, method)
-            except (ValueError, RuntimeError) as error:
-                file = self.proc.path if self.proc else "(no chunk script)"
-                raise ScriptError(f"its output cannot be accumulated: {error}", file=file, line=None) from error
+            self.accumulation = accumulate(self.accumulation, processed, method)
 
     def _process(self, proc: Stage, chunk: Workspace) -> Workspace:
         name = self.names.chunk
@@ -108,7 +106,8 @@ class LiveStep:
         """
         if self.accumulation is None:
             return
-        with self._timed("post", stage):
+        path = self.post_stage.path if self.post_stage else "(no post-processing script)"
+        with self._timed("post", stage), _as_script_error("the result cannot be made", path):
             result = self.accumulation if self.post_stage is None else self._post(self.post_stage, self.accumulation)
             self.output = self._publish(self.names.output, result)
 
@@ -146,8 +145,12 @@ class LiveStep:
         if self.output is None:
             return
         name = f"{self.names.output}_{self._last_run}" + ("_post" if after_run else "")
-        self._publish(name, self.output)
-        log.info("kept a copy of %s as %s", self.names.output, name)
+        try:
+            self._publish(name, self.output)
+        except Exception as error:
+            self.warn(f"no copy of {self.names.output} was kept as {name}: {reason(error)}")
+        else:
+            log.info("kept a copy of %s as %s", self.names.output, name)
 
     # -- stages -------------------------------------------------------------------------------------------------------
 
@@ -183,9 +186,12 @@ class LiveStep:
         return self.store[name] if name in self.store else None
 
     def warn(self, text: str) -> None:
-        """Log a warning once and count how often it holds."""
+        """Log a warning once and count how often it holds; the newest texts are kept."""
+        text = encodable(text)
         if text not in self.warnings:
             log.warning("%s", text)
+            while len(self.warnings) >= WARNINGS_KEPT:
+                del self.warnings[next(iter(self.warnings))]
         self.warnings[text] = self.warnings.get(text, 0) + 1
 
     @contextlib.contextmanager
@@ -196,3 +202,14 @@ class LiveStep:
             yield
         finally:
             self.latency[name] = time.perf_counter() - began
+
+
+@contextlib.contextmanager
+def _as_script_error(what: str, path: str) -> Iterator[None]:
+    """Whatever a workspace of the user's making causes is a failure of that stage, not of the process."""
+    try:
+        yield
+    except ScriptError:
+        raise
+    except Exception as error:
+        raise ScriptError(f"{what}: {reason(error)}", file=path, line=None) from error

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from livereduce.errors import ScriptError
+from livereduce.errors import ScriptError, encodable
 
 _FUNCTION = "__livereduce_script__"
 _ENDING = "__livereduce_ending__"
@@ -180,8 +180,9 @@ class _Tee(io.TextIOBase):
         return True
 
     def write(self, text: str, /) -> int:
-        self._text = (self._text + text)[-OUTPUT_KEPT:]
-        self._echo(text)
+        shown = encodable(text)
+        self._text = (self._text + shown)[-OUTPUT_KEPT:]
+        self._echo(shown)
         return len(text)
 
     def getvalue(self) -> str:

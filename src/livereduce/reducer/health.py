@@ -7,14 +7,15 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import psutil
+from pydantic_core import PydanticSerializationError
 
 from livereduce import status
 from livereduce.config.files import replace_file
-from livereduce.errors import ScriptError
+from livereduce.errors import ScriptError, encodable
 from livereduce.live.chunk import ChunkBuilder
 from livereduce.live.monitor import Monitor
 from livereduce.sources import BEGIN, Position
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 PRINTED_KEPT = 20_000
 LOGS_SHOWN = 500
 RUNS_SHOWN = 50
+IDLE_WRITTEN_NS = 1_000_000_000
 
 
 class Reporter:
@@ -37,19 +39,35 @@ class Reporter:
         self._rates = _Rates()
         self._troubles: dict[str, str] = {}
         self._mute = False
+        self._left_out = False
         self.health = ReducerHealth(pid=os.getpid(), written_ns=0, stage_since_ns=time.time_ns())
 
     def update(self, **changes: object) -> None:
         """Change fields and write the file."""
-        self.health = replace(self.health, **changes, written_ns=time.time_ns())  # type: ignore[arg-type]
+        self._write(replace(self.health, **changes, written_ns=time.time_ns()))  # type: ignore[arg-type]
+
+    def _write(self, health: ReducerHealth) -> None:
+        self.health = health
         try:
-            replace_file(self._path, status.REDUCER.dump_json(self.health))
+            replace_file(self._path, self._as_json(health))
         except OSError as error:
             if not self._mute:  # once: it is written several times a second
                 log.error("the health of the reducer cannot be written: %s", error)
             self._mute = True
         else:
             self._mute = False
+
+    def _as_json(self, health: ReducerHealth) -> bytes:
+        """Fields that JSON cannot hold are left out: a script's odd object must not make the process look dead."""
+        try:
+            data = status.REDUCER.dump_json(health)
+        except (PydanticSerializationError, ValueError, TypeError) as error:
+            if not self._left_out:
+                log.error("part of the health of the reducer cannot be written: %s", error)
+            self._left_out = True
+            return status.REDUCER.dump_json(_writable(health))
+        self._left_out = False
+        return data
 
     def stage(self, name: str, position: Position = BEGIN, scripts: Mapping[str, ScriptUse] | None = None) -> None:
         """Say what the process does from now on, up to where it has taken data in, and with which scripts."""
@@ -61,7 +79,7 @@ class Reporter:
         """Show that something cannot be done now, until it can be (empty `why`); the log has it once."""
         before = self._troubles.pop(what, "")
         if why:
-            self._troubles[what] = str(why)
+            self._troubles[what] = encodable(str(why))
             if not before:
                 log.error("%s: %s", what, why)
         elif before:
@@ -93,7 +111,7 @@ class Reporter:
 
     def printed(self, text: str) -> None:
         """Keep the tail of what scripts print."""
-        self._printed.append(text)
+        self._printed.append(encodable(text))
         while sum(map(len, self._printed)) > PRINTED_KEPT and len(self._printed) > 1:
             self._printed.popleft()
 
@@ -110,12 +128,15 @@ class Reporter:
         builder, step = monitor.builder, monitor.step
         account = builder.account
         event_rate, charge_rate = self._rates.per_second(builder)
-        self.update(
+        now_ns = time.time_ns()
+        health = replace(
+            self.health,
+            written_ns=now_ns,
             run=account.identity.run,
             run_start_ns=account.identity.start_ns or None,
             run_state=builder.state.state.value,
             paused=builder.state.paused,
-            title=str(builder.logs.properties.get("run_title", "")),
+            title=encodable(str(builder.logs.properties.get("run_title", ""))),
             events=account.events,
             event_rate=event_rate,
             pulses=account.pulses,
@@ -136,8 +157,11 @@ class Reporter:
             ledger=builder.ledger.as_json(None if last_words else RUNS_SHOWN),
             story=tuple(builder.state.story),
             finished_runs=monitor.finished_runs,
-            **more,
+            **more,  # type: ignore[arg-type]
         )
+        since_written = now_ns - self.health.written_ns
+        if last_words or self._mute or since_written >= IDLE_WRITTEN_NS or _differ(health, self.health):
+            self._write(health)
 
 
 class _Rates:
@@ -169,6 +193,27 @@ def _counted(warnings: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"{text} ({n} times)" if n > 1 else text for text, n in warnings.items())
 
 
+def _differ(new: ReducerHealth, written: ReducerHealth) -> bool:
+    """Whether there is anything new but the clock and the last pages of memory."""
+    return replace(new, written_ns=written.written_ns, memory_bytes=written.memory_bytes) != written
+
+
+def _writable(health: ReducerHealth) -> ReducerHealth:
+    """Return the health with the default in the place of each field that cannot be written."""
+    whole = ReducerHealth(pid=health.pid, written_ns=health.written_ns)
+    for field in fields(health):
+        tried = replace(whole, **{field.name: getattr(health, field.name)})
+        try:
+            status.REDUCER.dump_json(tried)
+        except (PydanticSerializationError, ValueError, TypeError):
+            continue
+        whole = tried
+    return whole
+
+
 def _logs(builder: ChunkBuilder) -> dict[str, LogValue]:
     latest = sorted(builder.logs.latest().items())[:LOGS_SHOWN]
-    return {name: LogValue(value, units, time_ns) for name, (time_ns, value, units) in latest}
+    return {
+        encodable(name): LogValue(encodable(value) if isinstance(value, str) else value, encodable(units), time_ns)
+        for name, (time_ns, value, units) in latest
+    }

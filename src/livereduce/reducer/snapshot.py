@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livereduce.errors import reason
 from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup, WorkspaceStore
 from livereduce.workspaces.axes import unit
 
@@ -67,7 +68,12 @@ class SnapshotWriter:
             elif item.role == "other" and time.perf_counter() - began > BUDGET_S:
                 left_out.append({"name": item.name, "why": f"writing took longer than {BUDGET_S:g} s"})
             else:
-                entries.append(self._entry(item.name, item.workspace, item.role, wanted.get(item.name, [])))
+                try:
+                    entries.append(self._entry(item.name, item.workspace, item.role, wanted.get(item.name, [])))
+                except OSError:  # the disk: it concerns all of them
+                    raise
+                except Exception as error:
+                    left_out.append({"name": item.name, "why": f"cannot be written: {reason(error)}"})
         manifest = {
             "version": self.version,
             "written_ns": time.time_ns(),
