@@ -58,21 +58,25 @@ class CutLog:
     """
 
     def __init__(self, path: Path) -> None:
-        records, done, self.clear_until = _read(path)
+        self._path = path
+        lines = self._needed_again()
+        rewrite(path, lines)
+        self._file = LineFile(path)
+
+    def _needed_again(self) -> list[str]:
+        """Read the file and return what a restart needs of it: nothing behind the present run, so it stays small."""
+        records, done, self.clear_until = _read(self._path)
         last = records[-1] if records else None
         ended = last is not None and last.transition is not Transition.NONE and done == last.end
         self.to_replay = [] if ended else _tail_of_one_run(records)
         self.resume_at: Position | None = None
         if last is not None:
             self.resume_at = last.resume if ended else self.to_replay[0].begin
-        # What is behind the present run is not needed again: the file stays small for ever.
         kept = [last] if last is not None and ended else self.to_replay
         lines = [record.as_line() for record in kept] + ([_done_line(done)] if ended and done else [])
         if self.clear_until is not None and self.resume_at is not None and self.clear_until <= self.resume_at:
             self.clear_until = None
-        lines += [_clear_line(self.clear_until)] if self.clear_until else []
-        rewrite(path, lines)
-        self._file = LineFile(path)
+        return lines + ([_clear_line(self.clear_until)] if self.clear_until else [])
 
     @property
     def trouble(self) -> str:
@@ -87,6 +91,8 @@ class CutLog:
     def done(self, record: CutRecord) -> None:
         """Note that a chunk with a transition at its end has been processed: its run need not be read again."""
         self._file.append(_done_line(record.end))
+        if not self._file.trouble:  # else the file does not have everything yet
+            self._file.rewrite(self._needed_again())
 
     def clear(self, position: Position) -> None:
         """Note that what lies before `position` is to be forgotten, now and whenever the run is read again."""

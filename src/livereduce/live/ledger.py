@@ -114,10 +114,15 @@ class RunLedger:
         }
 
 
+KEPT = 1000
+"""Runs in a ledger; of more than that the oldest are forgotten."""
+
+
 class Ledger:
-    """All accounts of this session: one a run in the order they were met, and one for the data between runs."""
+    """The accounts of the newest `KEPT` runs in the order they were met, and one for the data between runs."""
 
     def __init__(self) -> None:
+        self._open: dict[RunIdentity, RunLedger] = {}
         self._runs: dict[RunIdentity, RunLedger] = {}
         self._finished_before: dict[tuple[int, str], dict[str, Any]] = {}
         self.between_runs = RunLedger(NO_RUN)
@@ -127,26 +132,32 @@ class Ledger:
         if identity == NO_RUN:
             return self.between_runs
         if identity not in self._runs:
+            if len(self._runs) >= KEPT:
+                oldest = next(iter(self._runs))
+                del self._runs[oldest]
+                self._open.pop(oldest, None)
             self._runs[identity] = RunLedger(identity, joined_mid_run=joined_mid_run)
+        self._open[identity] = self._runs[identity]
         return self._runs[identity]
 
     def restore(self, finished_runs: list[dict[str, Any]], between_runs: dict[str, Any] | None) -> None:
         """Take over what earlier processes have counted; a run read again replaces its old account."""
-        self._finished_before |= {(account["run"], account["start"]): account for account in finished_runs}
+        self._finished_before |= {(account["run"], account["start"]): account for account in finished_runs[-KEPT:]}
         if between_runs is not None:
             self.between_runs.take_over(between_runs)
 
     def check(self) -> None:
-        """Raise `StateError` unless every account balances."""
-        for account in (*self._runs.values(), self.between_runs):
+        """Raise `StateError` unless every account balances; one that is settled is not looked at again."""
+        for account in (*self._open.values(), self.between_runs):
             account.check()
+        self._open = {i: account for i, account in self._open.items() if not account.finished or account.pending}
 
     def as_json(self, newest: int | None = None) -> dict[str, Any]:
         """Return the JSON object of interfaces: runs in order, then what lay between them.
 
         With `newest` only so many runs: a process that works for months has thousands.
         """
-        few = slice(None) if newest is None else slice(-newest, None)
+        few = slice(-(KEPT if newest is None else newest), None)
         own = {(a["run"], a["start"]): a for a in (run.as_json() for run in list(self._runs.values())[few])}
         return {
             "runs": list((self._finished_before | own).values())[few],

@@ -23,7 +23,8 @@ class LineFile:
 
     def __init__(self, path: Path) -> None:
         self.trouble = ""
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._path = path
+        self._fd = _opened(path)
         self._waiting: deque[bytes] = deque(maxlen=KEPT)
         size = os.fstat(self._fd).st_size
         if size and os.pread(self._fd, 1, size - 1) != b"\n":  # the last line was torn by a crash
@@ -45,6 +46,19 @@ class LineFile:
         else:
             self.trouble = ""
 
+    def rewrite(self, lines: Iterable[str]) -> None:
+        """Replace all lines; where there is no room for that, or lines wait for room, the file stays as it is."""
+        if self._waiting:
+            return
+        rewrite(self._path, lines)
+        try:
+            fd = _opened(self._path)
+        except OSError as error:  # then what follows goes to a file nobody finds: say so
+            self.trouble = f"{self._path.name} cannot be opened again: {error.strerror}"
+            return
+        os.close(self._fd)
+        self._fd = fd
+
     def _write(self, line: bytes) -> None:
         size = os.fstat(self._fd).st_size
         written = os.write(self._fd, line)
@@ -55,6 +69,10 @@ class LineFile:
     def close(self) -> None:
         """Close the file; what still waits is lost."""
         os.close(self._fd)
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
 
 def rewrite(path: Path, lines: Iterable[str]) -> None:

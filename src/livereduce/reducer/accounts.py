@@ -11,11 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from livereduce.live.ledger import Ledger
+from livereduce.live.ledger import KEPT, Ledger
 from livereduce.live.lines import LineFile, rewrite
 from livereduce.sources import Position
-
-KEPT = 1000
 
 
 class Accounts:
@@ -31,6 +29,7 @@ class Accounts:
 
     def __init__(self, path: Path, resume_at: Position | None, counting_from_ns: int) -> None:
         self._counting_from_ns = counting_from_ns
+        self._finished_and_forgotten = self._appended = 0
         self._runs: dict[tuple[int, str], dict[str, Any]] = {}
         self._between: dict[str, Any] | None = None
         for text in path.read_text().splitlines() if path.exists() else []:
@@ -41,7 +40,7 @@ class Accounts:
     @property
     def finished(self) -> int:
         """How many runs have finished since `counting_from_ns`."""
-        return sum(line["written_ns"] >= self._counting_from_ns for line in self._runs.values())
+        return self._finished_and_forgotten + sum(map(self._counts, self._runs.values()))
 
     def restore(self, ledger: Ledger) -> None:
         """Put what earlier processes counted into a new ledger."""
@@ -54,7 +53,13 @@ class Accounts:
         new = [{"written_ns": now_ns, "account": a} for a in accounts["runs"] if a["finished"] and self._is_news(a)]
         self._runs |= {_key(line["account"]): line for line in new}
         self._between = {"resume": resume, "between_runs": accounts["between_runs"]}
+        for oldest in list(self._runs)[: max(0, len(self._runs) - KEPT)]:
+            self._finished_and_forgotten += self._counts(self._runs.pop(oldest))
         self._file.append(*(json.dumps(line) for line in (*new, self._between)))
+        self._appended += len(new) + 1
+        if self._appended > KEPT and not self._file.trouble:
+            self._file.rewrite(json.dumps(line) for line in self._lines())
+            self._appended = 0
 
     @property
     def trouble(self) -> str:
@@ -65,6 +70,9 @@ class Accounts:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _counts(self, line: dict[str, Any]) -> bool:
+        return bool(line["written_ns"] >= self._counting_from_ns)
 
     def _is_news(self, account: dict[str, Any]) -> bool:
         known = self._runs.get(_key(account))
