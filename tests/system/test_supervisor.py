@@ -477,3 +477,43 @@ def test_a_full_disk_stops_nothing_and_is_made_good_when_there_is_room_again(
     agree(ledger["runs"][0], simulator.truth()["runs"][0])
     assert pids == [daemon.health(child)["pid"] for child in ("recorder", "reducer")]
     assert not daemon.health("reducer")["warnings"]
+
+
+def test_a_rollback_brings_the_script_before_the_last_save_back(lab: Lab) -> None:
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=1, run_seconds=300)
+    daemon = lab.daemon(simulator.address)
+    daemon.until_events(20_000)
+    lab.script("proc", PROC.replace("14000,20,34000", "14000,40,34000"))
+    daemon.until_health("reducer", lambda _: daemon.workspace("accumulation")[0]["shape"] == [1, 500], "the new bins")
+    post(daemon, "rollback")
+    daemon.until_health("reducer", lambda _: daemon.workspace("accumulation")[0]["shape"] == [1, 1000], "the old bins")
+    assert warned(daemon.status(), "the version before the last save is in use")
+
+
+# -- the watchdog ------------------------------------------------------------------------------------------------------
+
+
+def test_the_watchdog_has_a_service_started_again_that_hangs(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = lab.config("127.0.0.1:1")
+    program = lab.folder / "bin" / "systemctl"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" >> {lab.folder}/asked\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    command = [sys.executable, "-m", "livereduce.cli.main", "watchdog", str(config)]
+    once = subprocess.run([*command, "--once"], capture_output=True, text=True, timeout=30)
+    assert (once.returncode, "has not been started" in once.stdout) == (1, True)
+    beat = {"pid": os.getpid(), "written_ns": 1_700_000_000_000_000_000, "started_ns": 0}
+    (lab.folder / "run").mkdir()
+    (lab.folder / "run" / "heartbeat.json").write_text(json.dumps(beat))
+    with subprocess.Popen(
+        [*command, "--restart", "--unit", "bl99.service"], stderr=subprocess.PIPE, text=True
+    ) as watchdog:
+        assert watchdog.stderr is not None
+        said = [next(watchdog.stderr) for _ in range(3)]
+        watchdog.send_signal(signal.SIGTERM)
+        assert watchdog.wait(2) == 0
+    assert "hangs in mid-work" in said[1]
+    assert "bl99.service was started again" in said[2]
+    assert (lab.folder / "asked").read_text() == "restart bl99.service\n"

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from livereduce.supervisor.watchdog import Restarts
 
 log = logging.getLogger(__name__)
+
+TURN_S = 0.25
 
 
 @click.command(epilog="Example: livereduce watchdog /etc/livereduce.conf --restart")
@@ -38,12 +41,17 @@ def watchdog(conf: Path | None, restart: bool, unit: str, once: bool) -> None:
         click.echo(verdict.why)
         sys.exit(0 if verdict.well else 1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s - watchdog - %(levelname)s - %(message)s")
-    asked_to_stop = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, asked_to_stop)  # they wait to be asked for below
+    signals: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signals.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     restarts = Restarts(threshold_s(config)) if restart else None
     log.info("looking at %s every %g s", config.runtime_dir / "heartbeat.json", config.watchdog.interval)
     well = True
-    while True:
+    while not signals:
         verdict = look(config, time.time_ns())
         if not verdict.well:
             log.error("%s", verdict.why)
@@ -51,8 +59,9 @@ def watchdog(conf: Path | None, restart: bool, unit: str, once: bool) -> None:
         elif not well:
             log.info("%s", verdict.why)
         well = verdict.well
-        if signal.sigtimedwait(asked_to_stop, config.watchdog.interval) is not None:
-            return
+        again = time.monotonic() + config.watchdog.interval
+        while not signals and time.monotonic() < again:
+            time.sleep(TURN_S)
 
 
 def _treat(restarts: Restarts | None, unit: str) -> None:
