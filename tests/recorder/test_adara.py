@@ -49,3 +49,11 @@ def test_pulses_are_found_over_the_blocks_a_segment_is_read_in(tmp_path: Path) -
 )
 def test_the_configured_start_is_translated_to_the_servers_epoch(configured: int, asked: int) -> None:
     assert hello_start(configured) == asked
+
+
+def test_no_more_is_read_than_a_bound_however_long_there_was_no_pulse(tmp_path: Path) -> None:
+    heartbeat = encode(Heartbeat(unix_ns(99)))  # 16 bytes
+    directory = journal(tmp_path, pulse(10), *[heartbeat] * 10)
+    assert last_pulse_ns(directory, searched_bytes=160) is None
+    assert last_pulse_ns(directory, searched_bytes=161) == unix_ns(10)
+    assert last_pulse_ns(directory) == unix_ns(10)

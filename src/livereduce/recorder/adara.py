@@ -7,9 +7,12 @@ from livereduce.config import Config
 from livereduce.protocols.adara import epics_seconds
 from livereduce.protocols.adara.scan import Scan
 from livereduce.sources.dialects import adara
-from livereduce.sources.journal import Segment, segments
+from livereduce.sources.journal import SEGMENT_BYTES, Segment, segments
 from livereduce.sources.link import BUFFER_BYTES, Link
 from livereduce.sources.resume import CONTAINER, NOW, Resume
+
+SEARCHED_BYTES = 8 * SEGMENT_BYTES
+"""So much of the journal's end is searched for a pulse: seconds of reading, and far more than a stream says without."""
 
 
 def open_link(config: Config, journal: Path) -> Link:
@@ -25,10 +28,18 @@ def hello_start(start_seconds: int) -> int:
     return max(CONTAINER, epics_seconds(start_seconds * 1_000_000_000))
 
 
-def last_pulse_ns(journal: Path) -> int | None:
-    """Find the time of the last pulse in a journal (Unix ns), None when there is none."""
-    pulses = (_last_pulse_in(segment) for segment in reversed(segments(journal)))
-    return next((pulse for pulse in pulses if pulse is not None), None)
+def last_pulse_ns(journal: Path, searched_bytes: int = SEARCHED_BYTES) -> int | None:
+    """Find the time of the last pulse in a journal (Unix ns), None when there is none.
+
+    Segments are looked at from the newest back until `searched_bytes` have been read. It is bytes that are limited,
+    not segments: a server that comes and goes leaves many short ones without a pulse.
+    """
+    for segment in reversed(segments(journal)):
+        pulse = _last_pulse_in(segment)
+        searched_bytes -= segment.size
+        if pulse is not None or searched_bytes <= 0:
+            return pulse
+    return None
 
 
 def _last_pulse_in(segment: Segment) -> int | None:
