@@ -12,7 +12,18 @@ import pytest
 
 from livereduce.errors import LiveReduceError
 from livereduce.sources import BEGIN, Block, Position
-from livereduce.sources.journal import JournalReader, JournalWriter, Segment, bytes_between, prune, segments
+from livereduce.sources.journal import (
+    NEEDED,
+    JournalReader,
+    JournalWriter,
+    Segment,
+    bytes_between,
+    prune,
+    prune_oldest,
+    read_needed,
+    segments,
+    write_needed,
+)
 
 RUN_START_NS = 1_700_000_000 * 10**9
 
@@ -171,9 +182,46 @@ def test_a_reader_goes_on_behind_segments_that_were_removed(
     assert reader.read(2) == Block(b"ab", 1, 0, 0)
     for segment in segments(tmp_path)[:2]:
         segment.path.unlink()
-    assert blocks(reader) == [Block(b"c", 1, 2, 0), Block(b"ghi", 3, 0, 0)]  # an open file stays readable
+    # an open file stays readable
+    assert blocks(reader) == [Block(b"c", 1, 2, 0), Block(b"ghi", 3, 0, 0, gap=True)]
     reader.seek(Position(2, 1))
-    assert blocks(reader) == [Block(b"ghi", 3, 0, 0)]
+    assert blocks(reader, 2) == [Block(b"gh", 3, 0, 0, gap=True), Block(b"i", 3, 2, 0)]
+
+
+def test_who_begins_with_what_there_is_misses_nothing(
+    tmp_path: Path, writer: JournalWriter, reader: JournalReader
+) -> None:
+    write(writer, b"abc", b"def")
+    segments(tmp_path)[0].path.unlink()
+    assert blocks(reader) == [Block(b"def", 2, 0, 0)]
+
+
+def test_a_gap_before_an_empty_segment_is_said_with_the_bytes_behind_it(
+    tmp_path: Path, writer: JournalWriter, reader: JournalReader
+) -> None:
+    (tmp_path / "000002.c0001.r0.t0.q1.adara").write_bytes(b"ab")
+    (tmp_path / "000004.c0002.r0.t0.q1.adara").touch()
+    (tmp_path / "000005.c0003.r0.t0.q1.adara").write_bytes(b"xy")
+    assert blocks(reader) == [Block(b"ab", 2, 0, 1), Block(b"xy", 5, 0, 3, gap=True)]
+
+
+def test_a_segment_that_got_no_bytes_is_no_gap_to_a_reader_that_had_opened_it(
+    tmp_path: Path, writer: JournalWriter, reader: JournalReader
+) -> None:
+    writer.new_connection()
+    write(writer, b"ab")
+    writer.begin_segment(0, 0, 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            writer.write(b"cd")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert blocks(reader) == [Block(b"ab", 1, 0, 1)]  # and the empty segment 2 is open now
+    writer.new_connection()
+    write(writer, b"cd")
+    assert blocks(reader) == [Block(b"cd", 2, 0, 2)]
 
 
 def test_an_empty_segment_of_a_writer_that_was_killed_is_passed_over(
@@ -261,3 +309,47 @@ def test_segments_of_one_run_over_several_connections_are_one_run(tmp_path: Path
         writer.new_connection()
         write(writer, b"x", run=5)
     assert prune(tmp_path, keep_bytes=10_000, keep_runs=1) == 0
+
+
+def test_nothing_is_removed_from_where_the_reader_would_begin_again(tmp_path: Path, writer: JournalWriter) -> None:
+    three_runs(writer)  # run 1 is segments 1 to 3, run 2 is 4 to 6, run 3 is 7 to 9
+    write_needed(tmp_path, Position(3, 10))  # behind all of run 1, but what followed it is not done with
+    assert prune(tmp_path, keep_bytes=1, keep_runs=1) == 0
+    write_needed(tmp_path, Position(4, 0))
+    assert prune(tmp_path, keep_bytes=1, keep_runs=1) == 210
+    assert runs_in(tmp_path) == [2, 2, 0, 3, 3, 0]
+    write_needed(tmp_path, Position(7, 0))
+    assert prune(tmp_path, keep_bytes=1, keep_runs=1) == 210
+    assert runs_in(tmp_path) == [3, 3, 0]
+
+
+def test_where_room_is_needed_one_run_goes_that_nobody_needs(tmp_path: Path, writer: JournalWriter) -> None:
+    three_runs(writer)
+    write_needed(tmp_path, Position(5, 0))
+    assert prune_oldest(tmp_path) == 210
+    assert runs_in(tmp_path) == [2, 2, 0, 3, 3, 0]
+    assert prune_oldest(tmp_path) == 0
+    write_needed(tmp_path, Position(10, 0))
+    assert prune_oldest(tmp_path) == 210
+    assert prune_oldest(tmp_path) == 0  # the newest is under way
+    assert runs_in(tmp_path) == [3, 3, 0]
+
+
+def test_what_is_needed_is_written_over_without_more_room_than_before(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    assert read_needed(journal) is None
+    journal.mkdir()
+    for position in (Position(123456789, 98765432109876), Position(2, 0)):
+        write_needed(journal, position)
+        assert read_needed(journal) == position
+        assert (journal / NEEDED).stat().st_size == 64
+    assert segments(journal) == []
+
+
+@pytest.mark.parametrize("damaged", [b"", b"[1", b"7", b"[1, null]", bytes(64)])
+def test_where_it_cannot_be_read_what_is_needed_everything_stays(
+    tmp_path: Path, writer: JournalWriter, damaged: bytes
+) -> None:
+    three_runs(writer)
+    (tmp_path / NEEDED).write_bytes(damaged)
+    assert prune(tmp_path, keep_bytes=1, keep_runs=1) == 0

@@ -137,7 +137,9 @@ class PacketReader(Generic[P]):
         here = Position(block.segment, block.offset)
         if left_out:
             self._ready.append((Rejected("record that ended the process", 1), here))
-        if block.connection != self._connection:
+        if block.gap:
+            self._ready.append((Rejected("part of the journal is gone", 1), here))
+        if block.gap or block.connection != self._connection:
             self._framing_lost = False
             self._connection = block.connection
             self._ready.append((Connected(block.connection), here))

@@ -4,6 +4,7 @@ Does: receive, cut into segments as the link says, write, connect again, remove 
 Does not: look into packets, decide what comes twice.
 """
 
+import errno
 import logging
 import os
 import select
@@ -15,11 +16,12 @@ from livereduce.config import Config
 from livereduce.recorder import adara, isis_events
 from livereduce.recorder.health import write_health
 from livereduce.sources import BEGIN
-from livereduce.sources.journal import JournalWriter, bytes_between, prune
+from livereduce.sources.journal import JournalWriter, bytes_between, prune, prune_oldest
 from livereduce.sources.link import Chunk, StreamLink
 from livereduce.status import RecorderHealth
 
 HEALTH_SECONDS = 0.5
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 LINKS: Mapping[str, Callable[[Config, Path], StreamLink]] = {
     "adara": adara.open_link,
     "isis_events": isis_events.open_link,
@@ -137,13 +139,26 @@ class Recorder:
 
     def _cannot_write(self, error: OSError) -> None:
         """Give up the connection: what the server still has comes again, what it cannot give is said to be missing."""
-        self._link.lose(f"cannot write the journal: {error}")
+        said = f"cannot write the journal: {error}"
         self._lost_since_ns = time.time_ns()
         try:
             self._writer.end_segment()
         except OSError as again:
             log.warning("cannot end the segment: %s", again)
+        if error.errno in NO_ROOM:
+            said += f". {self._make_room()}"
+        self._link.lose(said)
         self._journal_bytes = bytes_between(self._journal, BEGIN)
+
+    def _make_room(self) -> str:
+        """Remove the oldest run that is not needed any more, however many are to be kept; says what came of it."""
+        removed = prune_oldest(self._journal)
+        if removed:
+            return f"The oldest run was removed from it ({removed} bytes)"
+        return (
+            f"No run can be removed from {self._journal}: each is under way or has still to be processed. "
+            "Make room on that disk, or look why processing does not go on"
+        )
 
     def _tell(self) -> None:
         """Write the health file when something changed, and regularly."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from livereduce.sources import BEGIN, Block, ByteSource, Position
@@ -118,7 +119,7 @@ class CarefulSource:
         if size >= len(block.data):
             return block
         self._source.seek(end)
-        return Block(block.data[:size], block.segment, block.offset, block.connection)
+        return replace(block, data=block.data[:size])
 
     def _write_note(self, place: Position, *, exact: bool) -> None:
         os.pwrite(self._note, f"{place.segment} {place.offset} {int(exact)}".ljust(48).encode(), 0)

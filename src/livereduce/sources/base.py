@@ -25,12 +25,15 @@ class Block:
     connection
         A number other than the last block's means: bytes of a new connection begin here, and a packet left
         incomplete before is void.
+    gap
+        Whether bytes that lay before these are gone: what comes is not what followed the last block.
     """
 
     data: bytes
     segment: int
     offset: int
     connection: int
+    gap: bool = False
 
 
 class ByteSource(Protocol):

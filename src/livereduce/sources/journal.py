@@ -5,10 +5,14 @@ start the connection asked for (EPICS s; 0 now, 1 from the container's beginning
 packet boundary unless its connection was cut off. Bytes are those of the wire; they are in the file, and so survive any
 process, when `JournalWriter.write` returns, and survive a power loss one `sync_seconds` later.
 
+What has been written is removed again run by run, never from where the reader of the journal would have to begin if it
+were started again: it says so in the file ``needed`` beside the segments.
+
 Does not cover: what the bytes mean (`protocols`).
 """
 
 import fcntl
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -19,6 +23,8 @@ from livereduce.sources.base import BEGIN, Block, Position
 
 SEGMENT_BYTES = 256 << 20
 SYNC_SECONDS = 1.0
+NEEDED = "needed"
+NEEDED_WIDTH = 64
 
 _NAME = re.compile(r"(\d{6,})\.c(\d{4,})\.r(\d+)\.t(\d+)\.q(\d+)\.[a-z_]+")
 
@@ -77,10 +83,59 @@ def bytes_between(directory: Path, begin: Position, end: Position | None = None)
 
 
 def prune(directory: Path, keep_bytes: int, keep_runs: int) -> int:
-    """Remove the oldest runs whole, until no more than `keep_runs` and `keep_bytes` are left; the newest always stays.
+    """Remove the oldest runs whole, until no more than `keep_runs` and `keep_bytes` are left.
 
-    What came between two runs goes with the run before it. Returns the bytes that were removed.
+    The newest always stays, and so does what is still needed (`write_needed`). What came between two runs goes with the
+    run before it. Returns the bytes that were removed.
     """
+    runs = _runs(directory)
+    kept = size = 0
+    for run_segments in reversed(runs):
+        size += sum(segment.size for segment in run_segments)
+        if kept and (kept >= keep_runs or size > keep_bytes):
+            break
+        kept += 1
+    return _remove(_not_needed(directory, runs[: len(runs) - kept]))
+
+
+def prune_oldest(directory: Path) -> int:
+    """Remove the oldest run, unless it is the newest too or still needed; returns the bytes that were removed."""
+    return _remove(_not_needed(directory, _runs(directory)[:-1])[:1])
+
+
+def write_needed(directory: Path, position: Position) -> None:
+    """Say that what lies at `position` and behind it has to stay in the journal.
+
+    The file is written over, not replaced: that works on a full disk, when the journal waits for room.
+
+    Raises
+    ------
+    OSError
+        It cannot be written, or there is no such directory.
+    """
+    fd = os.open(directory / NEEDED, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.pwrite(fd, json.dumps(position).ljust(NEEDED_WIDTH).encode(), 0)
+    finally:
+        os.close(fd)
+
+
+def read_needed(directory: Path) -> Position | None:
+    """Read from where on the journal is needed; None when nobody has ever read it.
+
+    A file that makes no sense (the power failed while it was written) says that everything is needed.
+    """
+    try:
+        segment, offset = json.loads((directory / NEEDED).read_bytes())
+        return Position(int(segment), int(offset))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        return BEGIN
+
+
+def _runs(directory: Path) -> list[list[Segment]]:
+    """Sort the segments by run; what came between two runs is with the run before it."""
     runs: list[list[Segment]] = []
     current: tuple[int, int] | None = None
     for segment in segments(directory):
@@ -89,13 +144,16 @@ def prune(directory: Path, keep_bytes: int, keep_runs: int) -> int:
             runs.append([])
             current = run
         runs[-1].append(segment)
-    kept = size = 0
-    for run_segments in reversed(runs):
-        size += sum(segment.size for segment in run_segments)
-        if kept and (kept >= keep_runs or size > keep_bytes):
-            break
-        kept += 1
-    removed = [segment for run_segments in runs[: len(runs) - kept] for segment in run_segments]
+    return runs
+
+
+def _not_needed(directory: Path, runs: list[list[Segment]]) -> list[list[Segment]]:
+    needed = read_needed(directory)
+    return [run for run in runs if needed is None or run[-1].index < needed.segment]
+
+
+def _remove(runs: list[list[Segment]]) -> int:
+    removed = [segment for run in runs for segment in run]
     for segment in removed:
         segment.path.unlink(missing_ok=True)
     return sum(segment.size for segment in removed)
@@ -172,7 +230,7 @@ class JournalWriter:
             self._dirty, self._synced = False, now
 
     def end_segment(self) -> None:
-        """Close the current segment, if there is one; one that got no bytes is removed."""
+        """Close the current segment, if there is one; one that got no bytes is removed, and its number used again."""
         if self._fd is None or self._path is None:
             return
         fd, path = self._fd, self._path
@@ -185,6 +243,7 @@ class JournalWriter:
             os.close(fd)
             if not self._size:
                 path.unlink()
+                self._index -= 1  # a number that is left out would look like data that are gone
 
     def close(self) -> None:
         """End the segment and leave the journal to others."""
@@ -206,13 +265,17 @@ class JournalWriter:
 
 
 class JournalReader:
-    """Reads the journal as it grows, from any process; a `ByteSource` that never ends."""
+    """Reads the journal as it grows, from any process; a `ByteSource` that never ends.
+
+    Where segments are gone between those it reads, or before the one it was told to begin with, the next block says so.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._position = BEGIN
         self._segment: Segment | None = None
         self._fd: int | None = None
+        self._gap = False
 
     def read(self, max_bytes: int) -> Block | None:
         """Give the next bytes, None when there are none yet; a journal that does not exist yet has none."""
@@ -232,7 +295,7 @@ class JournalReader:
     def seek(self, position: Position) -> None:
         """Go on reading from `position`; where its segment is gone, from the next one there is."""
         self.close()
-        self._position = position
+        self._position, self._gap = position, False
 
     @property
     def ended(self) -> bool:
@@ -252,16 +315,24 @@ class JournalReader:
         assert self._segment is not None
         segment, offset = self._position
         self._position = Position(segment, offset + len(data))
-        return Block(data, segment, offset, self._segment.connection)
+        gap, self._gap = self._gap, False
+        return Block(data, segment, offset, self._segment.connection, gap)
 
     def _following(self) -> Segment | None:
         """Find the segment to go on with: the one sought, else the first after it."""
         if not self._directory.is_dir():
             return None
-        first = self._position.segment + (self._segment is not None)
-        return next((s for s in segments(self._directory) if s.index >= first), None)
+        if self._fd is not None and not self._position.offset and not os.fstat(self._fd).st_nlink:
+            self.close()  # it got no bytes, and its number is used again
+        return next((s for s in segments(self._directory) if s.index >= self._expected), None)
+
+    @property
+    def _expected(self) -> int:
+        """Number of the segment that comes next."""
+        return self._position.segment + (self._segment is not None)
 
     def _open(self, segment: Segment) -> None:
+        gap = segment.index > self._expected and self._position != BEGIN
         self.close()
         try:
             self._fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -270,6 +341,7 @@ class JournalReader:
         if segment.index != self._position.segment:
             self._position = Position(segment.index, 0)
         self._segment = segment
+        self._gap = self._gap or gap
 
 
 def _locked(directory: Path) -> int:
