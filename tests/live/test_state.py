@@ -127,3 +127,20 @@ def test_the_story_keeps_the_last_events_only() -> None:
         state.handle(mark("new", RunIdentity(run, run)))
     assert len(state.story) == 3
     assert "run=8" in state.story[-1]
+
+
+def test_a_new_run_that_says_the_last_one_has_ended_makes_its_end_seen() -> None:
+    state = machine(mark("new", RUN7))
+    told = RunMark(RunMarkKind.NEW, *RUN8, 5, previous_ended=True)
+    assert state.handle(told) == [Cut(Transition.END), Finish(RUN7, True, 5), Begin(RUN8, False, 5)]
+
+
+def test_a_new_run_without_a_number_is_a_run_by_its_start() -> None:
+    numberless, later = RunIdentity(0, 1000), RunIdentity(0, 2000)
+    state = machine(mark("new", numberless))
+    assert (state.state, state.identity) == (RunState.RUNNING, numberless)
+    assert state.handle(mark("new", numberless)) == []
+    assert state.handle(mark("new", later)) == [
+        Cut(Transition.END), Finish(numberless, False, 5), Begin(later, False, 5),
+    ]  # fmt: skip
+    assert machine(mark("continue", numberless)).state is RunState.BETWEEN
