@@ -26,7 +26,7 @@ from livereduce.reducer.scripts import BrokenScript, LimitedScript, ScriptFolder
 from livereduce.reducer.snapshot import Shown, SnapshotWriter, to_show
 from livereduce.reducer.trial import Trial
 from livereduce.sources import BEGIN, Position
-from livereduce.sources.journal import bytes_between, segments
+from livereduce.sources.journal import bytes_between, segments, write_needed
 from livereduce.status import Holding, ScriptTrial, ScriptUse
 from livereduce.workspaces import MatrixWorkspace, TableWorkspace, WorkspaceGroup
 
@@ -54,7 +54,10 @@ class Cycle:
         self._reporter = reporter
         self._snapshots = SnapshotWriter(config.runtime_dir)
         self._cuts = CutLog(config.state_dir / "cuts")
+        self._needed = self._cuts.resume_at or BEGIN
+        self._said_needed: Position | None = None
         self.accounts = Accounts(config.state_dir / "accounts.jsonl", self._cuts.resume_at, counting_from_ns)
+        self._say_needed()
         ledger = Ledger()
         self.accounts.restore(ledger)
         builder = ChunkBuilder(
@@ -152,6 +155,7 @@ class Cycle:
     def settled(self, record: CutRecord) -> None:
         """Keep the account of a run that is over, and of its workspaces those the configuration asks for."""
         self.accounts.keep(self.monitor.builder.ledger, record.resume, time.time_ns())
+        self._needed = record.resume
         if record.transition is Transition.END:
             self._save(record.identity.run)
 
@@ -192,6 +196,7 @@ class Cycle:
         position = self.monitor.builder.listener.position
         self._reporter.trouble("ends of chunks cannot be noted", self._cuts.trouble)
         self._reporter.trouble("accounts of runs cannot be kept", self.accounts.trouble)
+        self._say_needed()
         self._reporter.report(
             self.monitor,
             position=position,
@@ -204,6 +209,19 @@ class Cycle:
             else None,
             last_words=last_words,
         )
+
+    def _say_needed(self) -> None:
+        """Tell the recorder from where on the journal has to stay: where a process that begins now would read."""
+        journal, what = self._config.state_dir / "journal", "the recorder cannot be told what it may remove"
+        if self._needed == self._said_needed or self._cuts.trouble or self.accounts.trouble or not journal.is_dir():
+            return
+        try:
+            write_needed(journal, self._needed)
+        except OSError as error:
+            self._reporter.trouble(what, error.strerror or error)
+        else:
+            self._said_needed = self._needed
+            self._reporter.trouble(what, "")
 
     def _left_to_replay(self) -> int:
         position = self.monitor.builder.listener.position
