@@ -57,13 +57,12 @@ def counting(
     table: EventTable, plan: Plan, edges: np.ndarray, ranges: np.ndarray | None = None
 ) -> Callable[[], np.ndarray]:
     counter = Counter(table, plan, Column(edges))
-    todo = [(0, table.n)] if ranges is None else ranges.tolist()
+    todo = np.array([[0, table.n]]) if ranges is None else ranges
     out = np.zeros(counter.shape, np.uint32)
 
     def count() -> np.ndarray:
         out[:] = 0
-        for a, b in todo:
-            counter(a, b, False, out)
+        counter(todo, False, out)
         return out
 
     return count
@@ -91,14 +90,15 @@ def filtered(table: EventTable) -> Job:
     tof, _ = columns(table)
     pulses = len(table.pulses)
     step = PULSE_NS * max(pulses // 500, 2)
-    plan = Plan(N_PIXELS).selected((t, t + step // 2 - 1) for t in range(0, pulses * PULSE_NS, step))
-    one = plan.grouped(np.zeros(N_PIXELS), 1)
-    ranges = Part(table, 0, table.n, one).ranges
+    intervals = [(t, t + step // 2 - 1) for t in range(0, pulses * PULSE_NS, step)]
+    one = Plan(N_PIXELS).grouped(np.zeros(N_PIXELS), 1)
+    everything = Part(table, 0, table.n, one)
+    ranges = everything.selected(intervals).ranges
     out = np.zeros(835, np.uint32)
     edges = np.arange(836) * 20.0
 
     def ours() -> np.ndarray:
-        return counting(table, one.count_key, edges, Part(table, 0, table.n, one).ranges)()
+        return counting(table, one, edges, everything.selected(intervals).ranges)()
 
     def in_c(c: Yardsticks) -> np.ndarray:
         out[:] = 0

@@ -62,9 +62,9 @@ def test_events_are_listed_as_the_plan_shows_them(make_table: Make, columns: Cal
     table = make_table(2000)
     tof, pix, time = columns(table)
     second = 1_000_000_000
-    ws = workspace(table).planned(
+    ws = workspace(table).selected([(0, 100 * second)]).planned(
         lambda p: (
-            p.selected([(0, 100 * second)]).limited(2000.0, 15_000.0).without_times([(5000.0, 6000.0)])
+            p.limited(2000.0, 15_000.0).without_times([(5000.0, 6000.0)])
             .in_unit("Energy", np.linspace(1e-4, 2e-4, 20), None, Curve(-2)).grouped(np.arange(20) % 3, 3).scaled(-0.5)
         ),
         spectra=Spectra([1, 2, 3]),

@@ -272,10 +272,10 @@ def test_a_changed_pulse_selection_costs_the_events_that_came_in_and_went_out(
     table = make_table(10_000)  # pulses of 10 events, 1 s apart
     second = 1_000_000_000
     ws = workspace(table, edges=EDGES)
-    assert ws.planned(lambda p: p.selected([(0, 500 * second)])).y.sum() == pytest.approx(5000, rel=0.01)
+    assert ws.selected([(0, 500 * second)]).y.sum() == pytest.approx(5000, rel=0.01)
     before = table.cache.offered
-    moved = ws.planned(lambda p: p.selected([(100 * second, 510 * second)]))
-    assert np.array_equal(moved.y, slow_counts(table, moved.plan, EDGES))
+    window = [(100 * second, 510 * second)]
+    assert np.array_equal(ws.selected(window).y, slow_counts(table, ws.plan, EDGES, selections=[window]))
     assert table.cache.offered - before == 1100
 
 
@@ -285,14 +285,15 @@ def test_chunks_with_selections_of_their_own_are_counted_together(make_table: Ma
     total, expected = None, np.zeros((N_PIXELS, len(EDGES) - 1))
     for chunk in range(10):
         a, b, t = chunk * 1000, chunk * 1000 + 1000, chunk * 100 * second
-        one = workspace(table, a, b, edges=EDGES).planned(lambda p, t=t: p.selected([(t, t + 30 * second)]))  # type: ignore[misc]
+        window = [(t, t + 30 * second)]
+        one = workspace(table, a, b, edges=EDGES).selected(window)
         total = one if total is None else total.plus(one)
-        expected += slow_counts(table, one.plan, EDGES, a, b)
+        expected += slow_counts(table, one.plan, EDGES, a, b, [window])
         before = table.cache.offered
         assert np.array_equal(total.y, expected)
         assert table.cache.offered - before == 300
     assert total is not None
-    assert len(total.terms) == 1
+    assert len(total.parts) == 1
 
 
 def test_chunks_scaled_each_by_its_own_charge_cost_only_the_last_of_them(make_table: Make, slow_counts: Slow) -> None:
@@ -366,8 +367,12 @@ def test_values_after_any_sequence_of_changes_equal_those_counted_from_nothing(
             return ws.replaced(edges=[0.0, 0.3, 1.0, 4.0])
         return ws.replaced(edges=[0.0, 700.0, 900.0, 20_000.0])
 
-    ws = fresh(0, 0)
+    def item(a: int, b: int, scale: float = 1.0) -> tuple[int, int, Plan, list[Any]]:
+        return a, b, fresh(a, b).plan.scaled(scale), []
+
+    ws, items = fresh(0, 0), [item(0, 0)]
     for action, one, two in actions:
+        low, high = (min(one, two), max(one, two)) if action != "scale" else (0, 0)
         if action == "append":
             rng = np.random.default_rng(two)
             a, b = table.append(
@@ -375,24 +380,32 @@ def test_values_after_any_sequence_of_changes_equal_those_counted_from_nothing(
             )
             time += 7 if two % 5 else -9
             ws = ws.plus(fresh(a, b))
+            items.append(item(a, b))
         elif action == "select":
-            ws = ws.planned(lambda p, x=one, y=two: p.selected([(min(x, y), max(x, y)), (90, 95)]))  # type: ignore[misc]
+            window = [(low, high), (90, 95)]
+            ws = ws.selected(window)
+            items = [(a, b, plan, [*selections, window]) for a, b, plan, selections in items]
         elif action == "scale":
             ws = ws.planned(lambda p, x=one: p.scaled(x))  # type: ignore[misc]
+            items = [(a, b, plan.scaled(one), selections) for a, b, plan, selections in items]
         elif action == "minus":
-            a, b = sorted((min(one, table.n), min(two, table.n)))
+            a, b = min(low, table.n), min(high, table.n)
             ws = ws.plus(fresh(a, b), subtract=True)
+            items.append(item(a, b, -1.0))
         elif action == "again":
-            ws = ws.plus(ws) if len(ws.parts) < 8 else ws
+            if len(ws.parts) < 8:
+                ws, items = ws.plus(ws), items * 2
         elif action == "limit" and how != "d-spacing":
-            ws = ws.planned(lambda p, x=one, y=two: p.limited(min(x, y), max(x, y)))  # type: ignore[misc]
+            ws = ws.planned(lambda p, x=low, y=high: p.limited(x, y))  # type: ignore[misc]
+            items = [(a, b, plan.limited(low, high), selections) for a, b, plan, selections in items]
         elif action == "reset":
-            ws = fresh(0, table.n)
+            ws, items = fresh(0, table.n), [item(0, table.n)]
         elif action == "forget":
             table.cache.limit_bytes = one
-        counts = [slow_counts(table, p.plan, ws.edges, p.a, p.b) for p in ws.parts]
-        y = sum(p.plan.scale * n for p, n in zip(ws.parts, counts, strict=True))
-        e2 = sum(p.plan.scale**2 * n for p, n in zip(ws.parts, counts, strict=True))
+        y = e2 = np.zeros((ws.n_spectra, ws.n_bins))
+        for a, b, plan, selections in items:
+            n = slow_counts(table, plan, ws.edges, a, b, selections)
+            y, e2 = y + plan.scale * n, e2 + plan.scale**2 * n
         ws.clearMRU()
         assert np.array_equal(ws.y, y)  # all weights are powers of two: sums are exact in any order
         assert np.array_equal(ws.e2, e2)

@@ -22,7 +22,7 @@ def test_plans_made_apart_are_equal_when_their_contents_are() -> None:
     def make(last: float) -> Plan:
         factor = np.full(1000, 1e-3)
         factor[-1] = last
-        return Plan(1000).in_unit("dSpacing", factor).grouped(np.arange(1000) % 4, 4).selected([(0, 10)]).scaled(2.0)
+        return Plan(1000).in_unit("dSpacing", factor).grouped(np.arange(1000) % 4, 4).scaled(2.0)
 
     assert make(2e-3) == make(2e-3)
     assert hash(make(2e-3)) == hash(make(2e-3))
@@ -30,18 +30,28 @@ def test_plans_made_apart_are_equal_when_their_contents_are() -> None:
     assert {make(2e-3): "found"}[make(2e-3)] == "found"
 
 
-def test_count_key_leaves_out_scale_factors_and_selection_only() -> None:
+def test_count_key_leaves_out_scale_and_factors_only() -> None:
     plan = Plan(3).limited(1.0, 2.0).without_times([(5.0, 6.0)])
-    weighed = plan.scaled(3.0).multiplied([[1.0], [2.0], [3.0]]).selected([(0, 5)])
+    weighed = plan.scaled(3.0).multiplied([[1.0], [2.0], [3.0]])
     assert weighed.count_key == plan
     assert weighed.count_key != Plan(3)
 
 
 @given(intervals, intervals)
 def test_selecting_twice_keeps_what_both_keep(one: list[tuple[int, int]], two: list[tuple[int, int]]) -> None:
-    plan = Plan(1).selected(one).selected(two)
-    assert plan.select is not None
-    assert inside(plan.select.values) == inside(merged_intervals(one)) & inside(merged_intervals(two))
+    table = EventTable(1)
+    table.append(np.zeros(100), np.zeros(100), np.arange(100), np.arange(101), np.ones(100))
+    part = Part(table, 10, 90, Plan(1)).selected(one).selected(two)
+    expected = inside(merged_intervals(one)) & inside(merged_intervals(two)) & set(range(10, 90))
+    assert inside(part.ranges) == expected
+
+
+def test_a_plan_shares_the_arrays_of_an_equal_one_whatever_its_scale() -> None:
+    one, two, other = (Plan(3).in_unit("dSpacing", [0.1, 0.2, f]).scaled(f) for f in (0.3, 0.3, 0.4))
+    shared = two.scaled(5.0).sharing(one)
+    assert shared.factor is one.factor
+    assert (shared, shared.scale) == (two.scaled(5.0), 1.5)
+    assert other.sharing(one) is other
 
 
 def test_grouping_twice_sends_pixels_through_both_maps() -> None:
@@ -105,12 +115,22 @@ def test_empty_parts_go_unless_there_is_nothing_else(make_table: Make) -> None:
     assert [(p.a, p.b) for p in joined([Part(table, 5, 5, Plan(20)), Part(table, 0, 9, Plan(20))])] == [(0, 9)]
 
 
-def test_a_changed_plan_keeps_the_ranges_of_an_unchanged_selection(make_table: Make) -> None:
-    table = make_table(100)
-    part = Part(table, 0, 100, Plan(20).selected([(0, 3_000_000_000)]))
+def test_a_changed_plan_keeps_the_selection(make_table: Make) -> None:
+    part = Part(make_table(100), 0, 100, Plan(20)).selected([(0, 3_000_000_000)])
     assert part.ranges.tolist() == [[0, 30]]
-    assert part.with_plan(part.plan.scaled(2.0)).ranges is part.ranges
-    assert part.with_plan(part.plan.selected([(0, 1)])).ranges.tolist() == [[0, 10]]
+    assert part.with_plan(part.plan.scaled(2.0)).ranges.tolist() == [[0, 30]]
+
+
+def test_neighbours_with_selections_of_their_own_become_one_with_both(make_table: Make) -> None:
+    table, second = make_table(100), 1_000_000_000
+    parts = [
+        Part(table, 0, 30, Plan(20)).selected([(second, 2 * second)]),
+        Part(table, 30, 60, Plan(20)),
+        Part(table, 60, 90, Plan(20)).selected([(0, 7 * second), (8 * second, 99 * second)]),
+        Part(table, 90, 100, Plan(20)).selected([]),
+    ]
+    (one,) = joined(parts)
+    assert (one.a, one.b, one.ranges.tolist()) == (0, 100, [[10, 20], [30, 70], [80, 90]])
 
 
 def test_columns_compare_by_type_shape_and_content() -> None:

@@ -288,7 +288,7 @@ def test_events_stay_events_and_come_back_exactly() -> None:
     assert found.tables[0].tick_ns == 100
     assert found.spectra.ids.tolist() == [11, 12]
     assert found.replaced(edges=original.edges).y.tolist() == original.y.tolist()
-    kept = found.planned(lambda p: p.selected([(1500, 3000)]))
+    kept = found.selected([(1500, 3000)])
     assert kept.events_per_spectrum().tolist() == [1, 1]
 
 

@@ -145,7 +145,7 @@ def compress_events(
 def selected_pulses(ws: EventWorkspace, intervals: I64) -> EventWorkspace:
     """Return the workspace with only the pulses, and log entries, in these intervals [t0, t1), ns since 1970."""
     intervals = merged_intervals(intervals)
-    return ws.planned(lambda plan: plan.selected(intervals), run=ws.getRun().filtered(intervals))
+    return ws.selected(intervals, run=ws.getRun().filtered(intervals))
 
 
 def _stretches(time: I64, good: Bool, tolerance: int, span: tuple[int, int] | None, *, centre: bool) -> I64:

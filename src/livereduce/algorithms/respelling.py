@@ -87,11 +87,12 @@ def respelled(part: Part, key: Hashable, x_of: XOf, spelling: Spelling) -> Part:
         return np.where(there, ticks, _NOWHERE).astype(np.uint32)
 
     follower.follow(part.table, ticks_of)
-    new = Plan(plan.n_spectra, plan.group, select=plan.select, scale=plan.scale, factors=plan.factors)
+    new = Plan(plan.n_spectra, plan.group, scale=plan.scale, factors=plan.factors)
     new = new.in_unit(spelling.unit, spelling.factor, spelling.offset, spelling.curve)
     nowhere = (_NOWHERE - _ZERO - 0.5) * _TICK_NS / 1000
     new = new.without_times([(nowhere, np.inf)])
-    return Part(follower.table, part.a - follower.begin, part.b - follower.begin, new)
+    kept = None if part.kept is None else part.kept - follower.begin
+    return Part(follower.table, part.a - follower.begin, part.b - follower.begin, new, kept)
 
 
 def _follower(part: Part, key: Hashable) -> _Follower:

@@ -39,7 +39,7 @@ YColumns = tuple[F64, F64, int, float, float]
 
 
 class EventFilter:
-    """Which events of a table a plan keeps, its pulse selection apart: pixels by `group`, times by windows of ticks."""
+    """Which events of a table a plan keeps: pixels by `group`, times by windows of ticks."""
 
     def __init__(self, table: EventTable, plan: Plan) -> None:
         n = table.n_pixels

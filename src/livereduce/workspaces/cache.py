@@ -1,8 +1,8 @@
 """Counts remembered between updates, so that an update costs what is new.
 
-An entry holds the counts of a plan (without scale, factors and pulse selection) in certain bins, and the ranges of
-events that are in them. Asked for other ranges, it adds what came in and subtracts what went out: counts are integers,
-so the result equals a full pass exactly. Each event table owns one cache.
+An entry holds the counts of a plan (without scale and factors) in certain bins, and the ranges of events that are in
+them. Asked for other ranges, it adds what came in and subtracts what went out: counts are integers, so the result
+equals a full pass exactly. Each event table owns one cache.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _MANY = 8
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """Events of one table that are counted together: sorted disjoint ranges and a plan without pulse selection."""
+    """Events of one table that are counted together: sorted disjoint ranges under a plan."""
 
     table: EventTable
     plan: Plan
@@ -40,7 +40,7 @@ def terms_of(parts: Iterable[Part]) -> list[Term]:
     """Sort parts into terms; events that occur twice are in two of them."""
     grouped: dict[tuple[int, Plan], list[Part]] = {}
     for part in parts:
-        grouped.setdefault((id(part.table), part.plan.unselected), []).append(part)
+        grouped.setdefault((id(part.table), part.plan), []).append(part)
     return [
         Term(some[0].table, plan, layer)
         for (_, plan), some in grouped.items()

@@ -1,7 +1,7 @@
 """Event workspaces: bin edges and a list of parts; values are counted when they are read.
 
 Adding joins part lists, subtracting adds parts of scale -1, every other algorithm edits the plans. Reading Y evaluates
-all parts of a table with equal plans (pulse selection apart) as one, through the table's cache of counts.
+all parts of a table with equal plans as one, through the table's cache of counts.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.histogram import HistogramWorkspace
 from livereduce.workspaces.matrix import MatrixWorkspace
 from livereduce.workspaces.plan import Part, Plan, joined
+from livereduce.workspaces.ranges import Interval
 from livereduce.workspaces.run import Run
 
 
@@ -124,7 +125,7 @@ class EventWorkspace(MatrixWorkspace):
 
     @property
     def terms(self) -> list[Term]:
-        """The parts as they are counted: those of a table with the same plan, pulse selection apart, as one."""
+        """The parts as they are counted: those of a table with the same plan as one."""
         if self._terms is None:
             self._terms = terms_of(self.parts)
         return self._terms
@@ -226,11 +227,16 @@ class EventWorkspace(MatrixWorkspace):
 
     def planned(self, change: Callable[[Plan], Plan], **changes: Any) -> Self:
         """Return a workspace whose plans are changed so, and some constructor arguments with them."""
-        changed: dict[Plan, Plan] = {}
+        changed: dict[Plan, Plan] = {}  # a scale is a factor of whatever the change does, so chunks of any share one
         for part in self.parts:
-            if part.plan not in changed:
-                changed[part.plan] = change(part.plan)
-        return self.replaced(parts=[part.with_plan(changed[part.plan]) for part in self.parts], **changes)
+            if part.plan.unscaled not in changed:
+                changed[part.plan.unscaled] = change(part.plan.unscaled)
+        parts = [part.with_plan(changed[part.plan.unscaled].scaled_like(part.plan)) for part in self.parts]
+        return self.replaced(parts=parts, **changes)
+
+    def selected(self, intervals: Iterable[Interval] | I64, **changes: Any) -> Self:
+        """Return a workspace of only those pulses that are in these intervals [t0, t1), ns since 1970 UTC."""
+        return self.replaced(parts=[part.selected(intervals) for part in self.parts], **changes)
 
     def clone(self) -> Self:
         """Return an independent copy that shares the events and what is counted of them."""
@@ -241,7 +247,8 @@ class EventWorkspace(MatrixWorkspace):
 
     def plus(self, other: EventWorkspace, *, subtract: bool = False) -> Self:
         """Return this workspace with another's events added (or subtracted), in our bins, with our own logs."""
-        theirs = [p.with_plan(p.plan.scaled(-1.0)) for p in other.parts] if subtract else other.parts
+        ours = self.parts[-1].plan
+        theirs = [p.with_plan(p.plan.scaled(-1.0 if subtract else 1.0).sharing(ours)) for p in other.parts]
         return self.replaced(parts=[*self.parts, *theirs])
 
     def to_histogram(self) -> HistogramWorkspace:

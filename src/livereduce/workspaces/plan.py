@@ -3,10 +3,12 @@
 Algorithms only edit plans (each method returns a new one); nothing is computed until values are read, and then as one
 pass over the events. For an event of pixel p at time of flight t (us) a plan says, in this order:
 
-1. kept if its pulse time is in `select`, t in [lo[p], hi[p]) and in none of the `excluded` windows;
+1. kept if t is in [lo[p], hi[p]) and in none of the `excluded` windows;
 2. counted in spectrum ``group[p]`` (-1: in none);
 3. at X = curve(t * factor[p] + offset[p]);
 4. weighing ``scale``, times ``factors`` of its spectrum and bin.
+
+Which pulses count is said by the event ranges of a `Part`, since it only takes a look at the pulses to know them.
 
 What a plan cannot say (X that is not a monotone function of a linear y, weights that differ within a spectrum) has to
 be materialised by the algorithm that needs it.
@@ -113,19 +115,18 @@ class Plan:
     lo: Column | None = None
     hi: Column | None = None
     excluded: tuple[tuple[float, float], ...] = ()
-    select: Column | None = None
     scale: float = 1.0
     factors: Factors | None = None
 
     @cached_property
     def count_key(self) -> Plan:
-        """The plan without scale, factors and pulse selection: all that counts depend on besides the events."""
-        return replace(self, scale=1.0, factors=None, select=None)
+        """The plan without scale and factors: all that counts depend on besides the events."""
+        return self if self.scale == 1.0 and self.factors is None else replace(self, scale=1.0, factors=None)
 
     @cached_property
-    def unselected(self) -> Plan:
-        """The plan without its pulse selection."""
-        return self if self.select is None else replace(self, select=None)
+    def unscaled(self) -> Plan:
+        """The plan without its scale."""
+        return self if self.scale == 1.0 else replace(self, scale=1.0)
 
     @cached_property
     def _hash(self) -> int:
@@ -134,14 +135,15 @@ class Plan:
     def __hash__(self) -> int:
         return self._hash
 
-    # -- which events ---------------------------------------------------------------------------------------------
+    def scaled_like(self, other: Plan) -> Plan:
+        """Return the plan times the scale of another."""
+        return self if other.scale == 1.0 else replace(self, scale=self.scale * other.scale)
 
-    def selected(self, intervals: Iterable[Interval]) -> Plan:
-        """Keep only pulses in these intervals [t0, t1) (ns since 1970), of those kept so far."""
-        new = merged_intervals(intervals)
-        if self.select is not None:
-            new = intersection(self.select.values, new)
-        return replace(self, select=Column(new))
+    def sharing(self, other: Plan) -> Plan:
+        """Return the plan with the arrays of another where they are equal: every chunk comes with its own."""
+        return other.unscaled.scaled_like(self) if self.unscaled == other.unscaled else self
+
+    # -- which events ---------------------------------------------------------------------------------------------
 
     def limited(self, x_min: float, x_max: float, *, include_max: bool = True) -> Plan:
         """Keep only events with X in [x_min, x_max], or [x_min, x_max) without `include_max`, in the present unit."""
@@ -259,30 +261,31 @@ class Plan:
         return self if known is not None else replace(self, factors=self.factors._replace(edges=edges))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
-    """Events [a, b) of a table, shown as a plan says."""
+    """Events [a, b) of a table, shown as a plan says; only those in the ranges `kept`, if pulses were selected."""
 
     table: EventTable
     a: int
     b: int
     plan: Plan
+    kept: I64 | None = None
 
     @cached_property
     def ranges(self) -> I64:
-        """The event ranges left by the pulse selection: int64[k, 2], ascending and disjoint."""
-        if self.plan.select is None:
-            return np.array([[self.a, self.b]] if self.a < self.b else np.empty((0, 2)), np.int64)
-        return selected_ranges(self.table.pulses, self.a, self.b, self.plan.select.values)
+        """The event ranges that count: int64[k, 2], ascending and disjoint."""
+        if self.kept is not None:
+            return self.kept
+        return np.array([[self.a, self.b]] if self.a < self.b else np.empty((0, 2)), np.int64)
+
+    def selected(self, intervals: Iterable[Interval] | I64) -> Part:
+        """Keep only events of pulses in these intervals [t0, t1) (ns since 1970), of those kept so far."""
+        ranges = selected_ranges(self.table.pulses, self.a, self.b, merged_intervals(intervals))
+        return replace(self, kept=ranges if self.kept is None else intersection(self.kept, ranges))
 
     def with_plan(self, plan: Plan) -> Part:
         """Return the same events under another plan."""
-        if plan is self.plan:
-            return self
-        part = Part(self.table, self.a, self.b, plan)
-        if plan.select == self.plan.select and "ranges" in self.__dict__:
-            part.__dict__["ranges"] = self.ranges
-        return part
+        return self if plan is self.plan else replace(self, plan=plan)
 
 
 def joined(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -291,11 +294,18 @@ def joined(parts: Iterable[Part]) -> tuple[Part, ...]:
     for part in parts:
         last = result[-1] if result else None
         if last is not None and last.table is part.table and last.b == part.a and last.plan == part.plan:
-            result[-1] = Part(last.table, last.a, part.b, last.plan)
+            result[-1] = _joined(last, part)
         else:
             result.append(part)
     filled = [part for part in result if part.a < part.b]
     return tuple(filled or result[:1])
+
+
+def _joined(first: Part, second: Part) -> Part:
+    kept = None
+    if first.kept is not None or second.kept is not None:
+        kept = merged_intervals(np.concatenate([first.ranges, second.ranges]))
+    return Part(first.table, first.a, second.b, first.plan, kept)
 
 
 def y_edges(curve: Curve, edges: F64) -> F64:

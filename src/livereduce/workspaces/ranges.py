@@ -78,18 +78,8 @@ def merged_intervals(intervals: Iterable[Interval] | I64) -> I64:
 
 
 def intersection(a: I64, b: I64) -> I64:
-    """Return the intersection of two sorted lists of disjoint intervals."""
-    found = []
-    i = j = 0
-    while i < len(a) and j < len(b):
-        low, high = max(a[i, 0], b[j, 0]), min(a[i, 1], b[j, 1])
-        if low < high:
-            found.append((low, high))
-        if a[i, 1] < b[j, 1]:
-            i += 1
-        else:
-            j += 1
-    return np.array(found, np.int64).reshape(-1, 2)
+    """Return what two sorted lists of disjoint ranges have in common."""
+    return difference(a, difference(a, b))
 
 
 def layers(ranges: I64) -> list[I64]:
