@@ -95,3 +95,23 @@ def test_a_clear_is_remembered_until_reading_begins_behind_it(tmp_path: Path) ->
     log = CutLog(tmp_path / "cuts")
     assert (log.resume_at, log.clear_until) == (Position(1, 40), None)
     log.close()
+
+
+def test_the_file_keeps_only_what_a_restart_needs_while_the_process_lives(tmp_path: Path) -> None:
+    path = tmp_path / "cuts"
+    log = CutLog(path)
+    for run in range(100):
+        identity, start = RunIdentity(run, run), 30 * run
+        end = cut(start + 10, start + 30, identity, Transition.END)
+        log.append(cut(start, start + 10, identity))
+        log.append(end)
+        assert len(path.read_text().splitlines()) == (
+            2 if run == 0 else 4
+        )  # this run, the end of the last and its mark
+        log.done(end)
+        assert len(path.read_text().splitlines()) == 2
+    log.append(cut(3000, 3010, RunIdentity(100, 100)))
+    log.close()
+    log = CutLog(path)
+    assert (log.resume_at, log.to_replay) == (Position(1, 3000), [cut(3000, 3010, RunIdentity(100, 100))])
+    log.close()

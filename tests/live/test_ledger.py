@@ -57,3 +57,27 @@ def test_the_newest_runs_can_be_asked_for_alone() -> None:
         ledger.open(RunIdentity(run, run * 10**9))
     assert [r["run"] for r in ledger.as_json(2)["runs"]] == [7, 8]
     assert [r["run"] for r in ledger.as_json()["runs"]] == [5, 6, 7, 8]
+
+
+def test_a_thousand_runs_are_kept_and_the_oldest_forgotten() -> None:
+    ledger = Ledger()
+    ledger.restore([{"run": run, "start": iso(run * 10**9), "events": 1} for run in range(1, 6)], None)
+    for run in range(6, 1506):
+        ledger.open(RunIdentity(run, run * 10**9)).finished = True
+        ledger.check()
+    assert [r["run"] for r in ledger.as_json()["runs"]] == list(range(506, 1506))
+
+
+def test_an_account_is_checked_until_it_is_settled_and_again_when_it_is_taken_up_again() -> None:
+    ledger = Ledger()
+    account = ledger.open(RunIdentity(7, 1))
+    account.finished, account.events, account.pending = True, 3, 3
+    ledger.check()
+    account.pending = 2  # finished, and still something to come: one event went missing
+    with pytest.raises(StateError, match="3 events received, 2 accounted for"):
+        ledger.check()
+    account.pending, account.accumulated = 0, 3
+    ledger.check()
+    ledger.open(RunIdentity(7, 1)).events = 4
+    with pytest.raises(StateError, match="4 events received, 3 accounted for"):
+        ledger.check()

@@ -413,3 +413,40 @@ def test_a_copy_of_the_output_stays_what_it_was_and_its_members_have_names_of_th
     assert isinstance(copy, WorkspaceGroup)
     assert copy.getNames() == ["result_8_1", "result_8_2"]
     assert mtd["result_8_1"] is not mtd["result_1"]
+
+
+# -- what cannot be done is the failure of a stage, never of the process -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raised", "why"),
+    [
+        (MemoryError(), "MemoryError"),
+        (TypeError("no such thing"), "TypeError: no such thing"),
+        (IndexError("out of range"), "IndexError: out of range"),
+    ],
+)
+def test_whatever_goes_wrong_in_dropping_events_is_a_failure_of_the_chunk_stage(
+    step: MakeStep, raised: Exception, why: str
+) -> None:
+    class TooLarge(EventWorkspace):
+        def to_histogram(self) -> HistogramWorkspace:
+            raise raised
+
+    live = step(preserve_events=False)
+    assert y_of(take(live, chunk(*THREE, edges=[0, 10, 20]))) == [[1, 1], [0, 1]]
+    table = EventTable(2)
+    table.append([50], [0], [1], [0, 1], [100.0])
+    with pytest.raises(ScriptError, match=rf"\(no chunk script\): its output cannot be accumulated: {why}$"):
+        live.load(TooLarge.from_table(table, 0, 1, DETECTORS, edges=[0, 10, 20]), Method.ADD, lambda _: None)
+    assert y_of(live.accumulation) == [[1, 1], [0, 1]]
+
+
+def test_the_newest_fifty_warnings_are_kept(step: MakeStep) -> None:
+    live = step()
+    for i in range(60):
+        live.warn(f"warning {i}")
+    live.warn("warning 59")
+    live.warn("caf\udce9.nxs was not written")
+    assert list(live.warnings) == [*(f"warning {i}" for i in range(11, 60)), "caf?.nxs was not written"]
+    assert live.warnings["warning 59"] == 2

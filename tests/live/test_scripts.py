@@ -149,3 +149,13 @@ def test_in_a_thread_streams_and_folder_are_left_to_the_others(tmp_path: Path) -
     thread.start()
     thread.join()
     assert seen == [sys.stdout]
+
+
+def test_text_that_utf8_cannot_hold_is_printed_and_reported_with_question_marks(tmp_path: Path) -> None:
+    echoed: list[str] = []
+    script = compile_script("print('caf\\udce9.nxs')\nraise ValueError('caf\\udce9.nxs')\n", "proc.py")
+    with pytest.raises(ScriptError) as raised:
+        run_script(script, None, "result", {}, echo=echoed.append)
+    assert "".join(echoed) == "caf?.nxs\n"
+    assert raised.value.message == "ValueError: caf?.nxs"
+    assert raised.value.traceback.endswith("ValueError: caf?.nxs\n--- printed ---\ncaf?.nxs\n")

@@ -71,3 +71,19 @@ def test_a_line_torn_by_a_crash_is_passed_over(tmp_path: Path) -> None:
         file.write('{"written_ns": 2, "acc')
     assert [account["run"] for account in restored(path, None).as_json()["runs"]] == [7]
     assert path.read_text().endswith("\n")
+
+
+def test_file_and_memory_keep_a_thousand_runs_however_long_the_process_lives(tmp_path: Path) -> None:
+    path, ledger = tmp_path / "accounts", Ledger()
+    accounts = Accounts(path, None, 0)
+    for run in range(1, 1601):
+        account = ledger.open(RunIdentity(run, run * S))
+        account.events = account.accumulated = run
+        account.finished = account.end_seen = True
+        accounts.keep(ledger, Position(1, run), run)
+    assert accounts.finished == 1600
+    # 1000 runs and one line between them when it was last written anew; not more than 1000 lines were added since
+    assert len(path.read_text().splitlines()) <= 2001
+    accounts.close()
+    found = restored(path, Position(1, 1600))
+    assert [account["run"] for account in found.as_json()["runs"]] == list(range(601, 1601))
