@@ -1,0 +1,92 @@
+"""What the live cycle tells the recorder, read from a real journal; sessions as a whole are tested in tests/system."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from livereduce.config import Config, from_mapping
+from livereduce.mantid.api import mtd
+from livereduce.protocols.adara import RunState, RunStatus, encode, unix_ns
+from livereduce.reducer.cycle import Cycle
+from livereduce.reducer.health import Reporter
+from livereduce.sources import BEGIN, Position
+from livereduce.sources.journal import NEEDED, JournalWriter, prune, read_needed, segments
+
+START_NS = unix_ns(1_000_000_000)
+
+
+def pulse(second: int) -> bytes:
+    words = (1, 2, 3, 0x300, 1, 0, 0, 1, 5, 1, 100, second)
+    return struct.pack("<16I", 48, 0x400001, 1_000_000_000 + second, 0, *words)
+
+
+def status(run: int, state: RunState) -> bytes:
+    return encode(RunStatus(START_NS, run, START_NS, state))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Config]:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "runtime").mkdir()
+    yield from_mapping(
+        {
+            "instrument": "POWGEN", "listener": "adara", "address": "127.0.0.1:1", "state_dir": str(tmp_path / "state"),
+            "runtime_dir": str(tmp_path / "runtime"), "script_dir": str(tmp_path / "scripts"),
+            "log": {"file": str(tmp_path / "log")},
+        }
+    )  # fmt: skip
+    mtd.clear()
+
+
+def write_runs(journal: Path) -> None:
+    """Two runs that are over, a segment each, and the beginning of a third one."""
+    writer = JournalWriter(journal)
+    writer.new_connection()
+    for run in (7, 8, 9):
+        writer.begin_segment(run, START_NS, 1)
+        writer.write(status(run, RunState.NEW_RUN) + pulse(run))
+        if run != 9:
+            writer.write(status(run, RunState.END_RUN))
+    writer.close()
+
+
+def test_the_journal_stays_from_the_run_on_that_has_still_to_be_processed(config: Config) -> None:
+    journal = config.state_dir / "journal"
+    write_runs(journal)
+    cycle = Cycle(config, Reporter(config.runtime_dir / "reducer.json"))
+    try:
+        assert read_needed(journal) == BEGIN  # before the first script is run, which may never end
+        assert prune(journal, keep_bytes=1, keep_runs=1) == 0
+        needed = []
+        for turn in range(10):
+            cycle.monitor.turn(1000.0 * turn)
+            cycle.report()
+            needed.append(read_needed(journal))
+    finally:
+        cycle.close()
+    # Before the mark at the end of a run (36 bytes at its beginning, 64 of a pulse), then behind it (36 more) as the
+    # next one begins: a new process has to read that mark. Run 9 is under way.
+    places = [Position(1, 100), Position(1, 136), Position(2, 100), Position(2, 136)]
+    assert list(dict.fromkeys(needed)) == places
+    assert prune(journal, keep_bytes=1, keep_runs=1) == 136
+    assert [segment.run for segment in segments(journal)] == [8, 9]
+
+
+def test_a_new_process_says_again_from_where_it_reads(config: Config) -> None:
+    journal = config.state_dir / "journal"
+    write_runs(journal)
+    for turns, before, after in ((1, Position(0, 0), Position(1, 100)), (0, Position(1, 100), Position(1, 100))):
+        cycle = Cycle(config, Reporter(config.runtime_dir / "reducer.json"))
+        try:
+            assert read_needed(journal) == before
+            for turn in range(turns):
+                cycle.monitor.turn(1000.0 * turn)
+                cycle.report()
+            assert read_needed(journal) == after
+        finally:
+            cycle.close()
+        (journal / NEEDED).unlink()
