@@ -128,6 +128,8 @@ class Cycle:
         journal = self._config.state_dir / "journal"
         if journal.is_dir() and (written := segments(journal)):
             self.monitor.clear_until(Position(written[-1].index, written[-1].size))
+        elif self._config.listener == "file" and self._cuts.to_replay:  # places in a file last, as in a journal
+            self.monitor.clear_until(self._cuts.to_replay[-1].end)
         self._write_snapshot([], 0)
 
     # -- the live cycle's observer ------------------------------------------------------------------------------------
