@@ -57,7 +57,7 @@ def test_without_care_blocks_are_whole_and_the_note_says_how_far_they_go(
     tmp_path: Path, journal: JournalWriter
 ) -> None:
     reading = Reading(tmp_path)
-    assert reading.note.read_text() == ""
+    assert reading.note.read_text().strip() == ""
     whole = b"".join(RECORDS)
     assert reading.blocks() == [(1, 0, whole, "1 410 0"), (2, 0, whole, "2 410 0")]
     reading.source.close()

@@ -1,5 +1,6 @@
 """What a change of a script calls for; two looks make a save settle."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,36 @@ def test_a_full_disk_only_delays_an_edit(bench: Bench, tmp_path: Path) -> None:
     moved.rename(folder)
     assert bench.look(1) == [Change.SWAP_POST]
     assert (bench.in_use("post"), bench.scripts.trouble) == ("b = 2\n", "")
+
+
+def test_a_disk_that_is_full_at_start_delays_processing(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.save("proc", "a = 1\n")
+    (tmp_path / "state").write_text("a file where the folder was")
+    bench.scripts.first_look()
+    bench.health = None
+    assert (bench.look(), bench.scripts.usable) == ([], False)
+    assert bench.scripts.warnings()
+    (tmp_path / "state").unlink()
+    assert (bench.look(1), bench.scripts.usable) == ([Change.RESTART], True)
+
+
+def test_a_refused_script_that_is_saved_again_as_it_is_is_tried_again(bench: Bench) -> None:
+    """What it reads may have been mended meanwhile."""
+    path = bench.save("proc", "a = 2\n")
+    bench.look()
+    bench.verdict(ScriptProblem("proc", "f", 7, "FileNotFoundError: calibration"))
+    assert bench.look(3) == []
+    os.utime(path, ns=(1, 1))
+    assert bench.look() == [Change.TRY_PROC]
+
+
+def test_a_reducer_whose_steps_take_long_is_waited_for_longer(bench: Bench) -> None:
+    bench.save("proc", "a = 2\n")
+    bench.look()
+    bench.say(latency={"proc": 40.0, "post": 20.0})
+    assert bench.look(118) == []
+    assert bench.look(3) == [Change.RESTART]
 
 
 # -- rollback ----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ each.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,9 @@ from livereduce.sources import BEGIN, Block, ByteSource, Position
 
 CAREFUL_BYTES = 64 << 10
 NOTE = "decoding"
+NOTE_BYTES = 48
+
+log = logging.getLogger(__name__)
 
 
 def read_skipped(path: Path) -> frozenset[Position]:
@@ -66,7 +70,8 @@ class CarefulSource:
         self._careful_until = careful_until
         self._record_end = BEGIN
         self._segment = 0
-        self._note = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._note = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._write_note("")
 
     def read(self, max_bytes: int) -> Block | None:
         """Give the next bytes: of one record where care is needed, else as many as there are."""
@@ -103,14 +108,14 @@ class CarefulSource:
                 self._careful_until = None
                 return block
             self._record_end = Position(block.segment, block.offset + length)
-            self._write_note(begin, exact=True)
+            self._write_note(f"{begin.segment} {begin.offset} 1")
         return self._cut(block, self._record_end)
 
     def _up_to_skipped(self, block: Block) -> Block:
         end = Position(block.segment, block.offset + len(block.data))
         begin = Position(block.segment, block.offset)
         first = min((place for place in self._skipped if begin < place < end), default=end)
-        self._write_note(first, exact=False)
+        self._write_note(f"{first.segment} {first.offset} 0")
         return self._cut(block, first)
 
     def _cut(self, block: Block, end: Position) -> Block:
@@ -121,8 +126,12 @@ class CarefulSource:
         self._source.seek(end)
         return replace(block, data=block.data[:size])
 
-    def _write_note(self, place: Position, *, exact: bool) -> None:
-        os.pwrite(self._note, f"{place.segment} {place.offset} {int(exact)}".ljust(48).encode(), 0)
+    def _write_note(self, text: str) -> None:
+        """Write in place, which needs no room on a full disk but the first time; decoding goes on without a note."""
+        try:
+            os.pwrite(self._note, text.ljust(NOTE_BYTES).encode(), 0)
+        except OSError as error:
+            log.debug("no note of what is decoded: %s", error)
 
     def seek(self, position: Position) -> None:
         """Go on reading from `position`."""

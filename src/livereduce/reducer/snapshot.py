@@ -56,8 +56,22 @@ class SnapshotWriter:
             return 0
 
     def write(self, shown: Iterable[Shown], run: int) -> None:
-        """Write one version; the first workspaces are the most important ones."""
+        """Write one version; the first workspaces are the most important ones.
+
+        Raises
+        ------
+        OSError
+            There is no room for it; the version before it stays.
+        """
         self.version += 1
+        try:
+            self._write_version(shown, run)
+        except OSError:
+            for path in self._folder.glob(f"{self.version}.*.npy*"):
+                path.unlink(missing_ok=True)
+            raise
+
+    def _write_version(self, shown: Iterable[Shown], run: int) -> None:
         began = time.perf_counter()
         entries: list[dict[str, Any]] = []
         left_out: list[dict[str, str]] = []

@@ -13,6 +13,7 @@ Does not cover: what the bytes mean (`protocols`).
 
 import fcntl
 import json
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ SEGMENT_BYTES = 256 << 20
 SYNC_SECONDS = 1.0
 NEEDED = "needed"
 NEEDED_WIDTH = 64
+
+log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"(\d{6,})\.c(\d{4,})\.r(\d+)\.t(\d+)\.q(\d+)\.[a-z_]+")
 
@@ -356,8 +359,10 @@ def _locked(directory: Path) -> int:
             f"journal {directory} is being written by process {holder}; expected to be the only one. "
             "Stop that process, or give this one another state directory"
         ) from None
-    os.truncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.pwrite(fd, f"{os.getpid()}\n".encode().ljust(12), 0)  # in place: a full disk has room for that
+    except OSError as error:
+        log.warning("%s does not say who writes the journal: %s", directory / "lock", error)
     return fd
 
 

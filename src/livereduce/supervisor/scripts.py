@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 TRIAL_FILE = "proc.trial.py"
 TRIAL_BEGINS_WITHIN_S = 30.0
-"""A reducer that is busy for longer cannot try a script; it is taken as it is, because the mend may be in it."""
+"""A reducer that is busy for longer, and for longer than two steps take, cannot try a script: it is taken as it is,
+because the mend may be in it."""
 
 
 class Change(Enum):
@@ -53,18 +54,21 @@ class Scripts:
         self._helper_changed = False
 
     def first_look(self) -> None:
-        """Accept what is there at start."""
+        """Accept what is there at start; on a full disk, as soon as there is room."""
         for unused in {"proc", "post"} - self._scripts.keys():
             (self._folder / f"{unused}.py").unlink(missing_ok=True)
-        for script in self._scripts.values():
-            script.first_look()
+        try:
+            for script in self._scripts.values():
+                script.first_look()
+        except OSError as error:
+            self.trouble = f"the scripts cannot be taken up yet: {error}"
 
     @property
     def usable(self) -> bool:
         """Whether data may be processed: not without a chunk script that works, where there is one."""
         broken = any(script.refused and script.digest is None for script in self._scripts.values())
         proc = self._scripts.get("proc")
-        return not broken and (proc is None or proc.banned is None)
+        return not broken and not self.trouble and (proc is None or proc.banned is None)
 
     def look(self, now: float, health: ReducerHealth | None) -> list[Change]:
         """Look at all files; say what has to be done.
@@ -171,7 +175,7 @@ class Scripts:
         if asked is not None and health is not None and health.pid == asked.pid:
             trial = health.trial
             if trial is None or trial.number != asked.number:
-                if now - asked.at < TRIAL_BEGINS_WITHIN_S:
+                if now - asked.at < max(TRIAL_BEGINS_WITHIN_S, 2 * sum(health.latency.values())):
                     return False
                 log.warning("%s: the reducer is busy, so the change is taken up without a trial", proc.path)
             elif trial.verdict == "running":

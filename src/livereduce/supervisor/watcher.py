@@ -184,6 +184,7 @@ class WatchedScript:
     def refuse(self, line: int | None, message: str) -> None:
         """Leave the candidate aside until the next save."""
         self._refused_candidate, self.candidate = self.candidate, None
+        self._file.forget()
         self._refuse(line, message)
 
     def reconsider(self) -> None:
