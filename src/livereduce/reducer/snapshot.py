@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livereduce.algorithms import extract_spectra, sum_spectra
 from livereduce.errors import reason
 from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup, WorkspaceStore
 from livereduce.workspaces.axes import unit
@@ -166,18 +167,28 @@ def _whole(workspace: MatrixWorkspace) -> tuple[dict[str, NDArray[Any]], list[in
 
 
 def _parts(workspace: MatrixWorkspace, wanted: list[int]) -> tuple[dict[str, NDArray[Any]], list[int]]:
-    y, e2, x = workspace.y, workspace.e2, workspace.x
     asked = sorted({i for i in wanted if 0 <= i < workspace.n_spectra})
     spectra = asked or list(range(min(FIRST_SPECTRA, workspace.n_spectra)))
-    parts = {
-        "x": x if x.ndim == 1 else x[spectra],
-        "y": y[spectra],
-        "e": np.sqrt(e2[spectra]),
-        "counts": np.nansum(y, axis=1),
-    }
-    if x.ndim == 1:
-        parts |= {"sum_y": np.nansum(y, axis=0), "sum_e": np.sqrt(np.nansum(e2, axis=0)), "sum_x": x}
-    return parts, spectra
+    x = workspace.x
+    if isinstance(workspace, EventWorkspace):
+        parts = _event_parts(workspace, spectra)
+    else:
+        y, e2 = workspace.y, workspace.e2
+        parts = {"y": y[spectra], "e": np.sqrt(e2[spectra]), "counts": np.nansum(y, axis=1)}
+        if x.ndim == 1:
+            parts |= {"sum_y": np.nansum(y, axis=0), "sum_e": np.sqrt(np.nansum(e2, axis=0))}
+    return parts | ({"x": x, "sum_x": x} if x.ndim == 1 else {"x": x[spectra]}), spectra
+
+
+def _event_parts(workspace: EventWorkspace, spectra: list[int]) -> dict[str, NDArray[Any]]:
+    """Count for each part what is new since the last time; the values of all spectra and bins are never made."""
+    few = extract_spectra(workspace, workspace_index_list=spectra)
+    one_bin = workspace.replaced(edges=workspace.edges[..., [0, -1]])
+    parts = {"y": few.y, "e": few.e, "counts": np.nan_to_num(one_bin.y[:, 0], nan=0.0)}
+    if workspace.edges.ndim == 1:
+        total = sum_spectra(workspace)
+        parts |= {"sum_y": np.nansum(total.y, axis=0), "sum_e": np.sqrt(np.nansum(total.e2, axis=0))}
+    return parts
 
 
 def to_show(store: WorkspaceStore, output: str, accumulation: str, owned: Workspace | None) -> list[Shown]:
