@@ -115,7 +115,8 @@ def run_scripts(
 def sample_chunks(count: int, *, events_per_pixel: int = 200, pulses: int = 60) -> Iterator[EventWorkspace]:
     """Make chunks of events with peaks, on two banks of 10 x 10 pixels, each of another second of one run.
 
-    At most `events_per_pixel`, since bins have whole numbers of events. They have the logs that live data have: run number and start, title, proton charge, pause, scan index.
+    At most `events_per_pixel`, since bins have whole numbers of events. They have the logs that live data have: run
+    number and start, title, proton charge, pause, scan index.
     """
     begin = int(np.datetime64("2026-01-01T00:00:00", "ns").astype(np.int64))
     for k in range(count):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import numpy as np
 import pytest
 
 from livereduce.geometry import load_idf
-from livereduce.listeners.base import Connected, Events, GeometryUpdate, Message, RunMark, RunMarkKind
+from livereduce.listeners.base import Connected, Events, GeometryUpdate, Message, MonitorEvents, RunMark, RunMarkKind
 from livereduce.live.chunk import ChunkBuilder
 from livereduce.live.ledger import Ledger
 from livereduce.live.load import LiveStep, Method, Names
@@ -91,6 +92,27 @@ def test_a_pulse_behind_a_later_one_waits_with_it(events_of: Any) -> None:
     assert times(paced.receive()) == [0]
     paced.now_s = 5.0
     assert times(paced.receive()) == [5, 1]
+
+
+def test_monitors_and_detectors_of_one_batch_do_not_hold_up_each_other(events_of: Any) -> None:
+    """A stream gives a batch as the monitors of many pulses, then the detectors of the same pulses."""
+    detectors = pulses(events_of, 0, 1, 2, 3)
+    monitors = MonitorEvents(
+        pulse_time=detectors.pulse_time,
+        start=np.arange(5),
+        tof=np.ones(4, np.uint32),
+        number=np.ones(4, np.uint16),
+        keys=None,
+    )
+    paced = PacedListener(events_of.listener([monitors, detectors, monitors, detectors]))
+    seen = []
+    for paced.now_s in (1.0, 3.0):
+        while (message := paced.receive()) is not None:
+            assert isinstance(message, Events | MonitorEvents)
+            seen.append((type(message).__name__, message.pulse_time.size))
+    pair = [("MonitorEvents", 2), ("Events", 2)]
+    assert seen == [*pair, *pair, ("MonitorEvents", 4), ("Events", 4)]
+    assert paced.ended
 
 
 def test_pauses_of_the_other_listener_are_not_passed_on(events_of: Any) -> None:

@@ -7,6 +7,7 @@ comes where it stands in the stream. Time may run as fast as the loop does.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ class PacedListener:
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._held: Message | None = None
+        self._queue: deque[Message] = deque()
         self._first_ns: int | None = None
         self.now_s = 0.0
         self.name = listener.name
@@ -36,39 +37,54 @@ class PacedListener:
 
     def receive(self, until: Position | None = None) -> Message | None:
         """Return the next message; None when its time has not come, or at the end."""
-        message, self._held = self._held, None
-        while message is None:
-            if self._listener.ended:
+        # of monitors and detectors one kind may wait without holding up the other: they come one behind the other
+        for place in range(2):
+            if len(self._queue) <= place and (message := self._ask(until)) is not None:
+                self._queue.append(message)
+            if len(self._queue) <= place:
                 return None
-            # None here only means "ask again": nothing has to arrive
-            message = self._listener.receive(until)
-            if message is None and until is not None:
+            if place and type(self._queue[1]) is type(self._queue[0]):
                 return None
-        match message:
-            case Events() if message.pulse_time.size:
-                return self._due(message)
-            case MonitorEvents() if message.pulse_time.size:
-                return self._due(message)
-        return message
+            due: Message | None
+            match self._queue[place]:
+                case Events() as detectors:
+                    due = self._due(detectors, place)
+                case MonitorEvents() as monitors:
+                    due = self._due(monitors, place)
+                case _:
+                    return None if place else self._queue.popleft()
+            if due is not None:
+                return due
+        return None
 
-    def _due(self, pulses: Pulses) -> Pulses | None:
-        """Return the pulses whose time has come and keep the others."""
-        if self._first_ns is None:
+    def _ask(self, until: Position | None) -> Message | None:
+        """Ask the other listener; its None only means "ask again", since nothing has to arrive."""
+        while not self._listener.ended:
+            message = self._listener.receive(until)
+            if message is not None or until is not None:
+                return message
+        return None
+
+    def _due(self, pulses: Pulses, place: int) -> Pulses | None:
+        """Return the pulses whose time has come; the others stay in the queue."""
+        if self._first_ns is None and pulses.pulse_time.size:
             self._first_ns = int(pulses.pulse_time[0])
         # in stream order: one that comes behind a later one waits with it
         latest = np.maximum.accumulate(pulses.pulse_time)
-        due = latest - self._first_ns <= self.now_s * 1e9
+        due = latest - (self._first_ns or 0) <= self.now_s * 1e9
         if due.all():
+            del self._queue[place]
             return pulses
-        self._held = keep_pulses(pulses, ~due) if due.any() else pulses
-        return keep_pulses(pulses, due) if due.any() else None
+        if not due.any():
+            return None
+        self._queue[place] = keep_pulses(pulses, ~due)
+        return keep_pulses(pulses, due)
 
     @property
     def next_s(self) -> float | None:
         """When the pulses that are held back are due; None when there are none."""
-        if not isinstance(self._held, Events | MonitorEvents) or self._first_ns is None:
-            return None
-        return float(self._held.pulse_time[0] - self._first_ns) / 1e9
+        held = [m.pulse_time[0] for m in self._queue if isinstance(m, Events | MonitorEvents) and m.pulse_time.size]
+        return None if not held or self._first_ns is None else float(min(held) - self._first_ns) / 1e9
 
     @property
     def position(self) -> Position:
@@ -78,7 +94,7 @@ class PacedListener:
     @property
     def ended(self) -> bool:
         """Whether everything was given."""
-        return self._held is None and self._listener.ended
+        return not self._queue and self._listener.ended
 
     def close(self) -> None:
         """Close the other listener."""
