@@ -80,10 +80,10 @@ class Process:
 
 
 class Simulator(Process):
-    """An ADARA server; its truth is what the daemon's ledger has to say."""
+    """A simulated source of any kind; its truth is what the daemon's ledger has to say."""
 
-    def __init__(self, folder: Path, name: str, *arguments: str) -> None:
-        super().__init__(folder, name, "simulate", "adara", *arguments)
+    def __init__(self, folder: Path, name: str, kind: str, *arguments: str) -> None:
+        super().__init__(folder, name, "simulate", kind, *arguments)
         self.address = until(self._address, "the simulator to listen")
         self.port = int(self.address.rpartition(":")[2])
 
@@ -179,7 +179,11 @@ class Lab:
         """Start an ADARA server: 20 000 events/s, ten times as fast as life, gone 0.3 s after its last run."""
         given = {"rate": 20_000, "speed": 10, "lead_in_seconds": 1, "gap_seconds": 2, "linger": 0.3, "port": port}
         words = [f"--{k.replace('_', '-')}={v}" for k, v in (given | options).items()]
-        simulator = Simulator(self.folder, f"simulator{len(self.started)}", *words, *arguments)
+        return self.source("adara", *words, *arguments)
+
+    def source(self, kind: str, *arguments: str) -> Simulator:
+        """Start a simulated source of any kind, with just these arguments."""
+        simulator = Simulator(self.folder, f"simulator{len(self.started)}", kind, *arguments)
         self.started.append(simulator)
         return simulator
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from livereduce.algorithms import plus, rebin, sum_spectra
+from livereduce.protocols import isis
 from livereduce.protocols.adara import EPICS_EPOCH_S, BankedEvent, Decoder, encode
 from livereduce.workspaces import Detectors, EventTable, EventWorkspace, Part, Plan, Run, Spectra
 
@@ -18,6 +19,8 @@ def compile_kernels() -> None:
     table = EventTable(4)
     start = np.array([0, 4])
     for _ in Decoder(batch_events=True).feed(_packet()):
+        pass
+    for _ in isis.Decoder().feed(_isis_packet()):
         pass
     mapped = detectors.map_events(np.array([10, 20, 30, 40], np.uint32), np.arange(4, dtype=np.uint32), start)
     table.append(mapped.tof, mapped.pix, np.array([0]), mapped.start, np.array([0.0]))
@@ -41,3 +44,7 @@ def _packet() -> bytes:
             bank_id=one, events_per_bank=one, tof=one, pixel=one,
         )
     )  # fmt: skip
+
+
+def _isis_packet() -> bytes:
+    return isis.encode(isis.Neutron(0, 0, 0.0, 0.0, np.zeros(1, np.float32), np.zeros(1, np.uint32)))

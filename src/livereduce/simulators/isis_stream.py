@@ -192,9 +192,11 @@ class IsisStream:
 
     @property
     def setup(self) -> bytes:
-        """The present Setup packet."""
-        tally = self._tallies[-1]
-        return encode(Setup(tally.run, tally.start_s, int(not self.finished), self.plan.name))
+        """The present Setup packet; after the last run the machine is set up for one more, which does not begin."""
+        last = self._tallies[-1]
+        if not self.finished:
+            return encode(Setup(last.run, last.start_s, 1, self.plan.name))
+        return encode(Setup(last.run + 1, max(self._due_ns() // NS, last.start_s + 1), 0, self.plan.name))
 
     @property
     def _frames(self) -> int:
@@ -225,10 +227,8 @@ class IsisStream:
         held, self._held = self._held, []
         ended_ns = self._due_ns()
         self.finished = self.plan.runs is not None and len(self._tallies) == self.plan.runs
-        if self.finished:  # the machine is set up for the next run, which does not begin
-            last = self._tallies[-1]
-            return [*held, encode(Setup(last.run + 1, max(ended_ns // NS, last.start_s + 1), 0, self.plan.name))]
-        self._begin_run(ended_ns)
+        if not self.finished:
+            self._begin_run(ended_ns)
         return [*held, self.setup]
 
     def _next_frame(self, heard: bool) -> list[bytes]:
