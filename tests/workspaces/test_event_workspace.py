@@ -296,6 +296,26 @@ def test_chunks_with_selections_of_their_own_are_counted_together(make_table: Ma
     assert len(total.parts) == 1
 
 
+def test_chunks_scaled_each_by_its_own_charge_are_changed_once_for_all_and_share_arrays(make_table: Make) -> None:
+    table = make_table(300)
+    total, asked = None, []
+    for chunk in range(30):
+        one = workspace(table, 10 * chunk, 10 * chunk + 10).planned(
+            lambda p, s=0.5 + chunk: p.in_unit("dSpacing", np.linspace(1.0, 2.0, N_PIXELS)).scaled(s)  # type: ignore[misc]
+        )
+        total = one if total is None else total.plus(one)
+    assert total is not None
+
+    def change(plan: Plan) -> Plan:
+        asked.append(plan)
+        return plan.scaled(2.0)
+
+    changed = total.planned(change)
+    assert len(asked) == 1
+    assert [part.plan.scale for part in changed.parts] == [2.0 * (0.5 + chunk) for chunk in range(30)]
+    assert len({id(part.plan.factor) for part in changed.parts}) == 1
+
+
 def test_chunks_scaled_each_by_its_own_charge_cost_only_the_last_of_them(make_table: Make, slow_counts: Slow) -> None:
     table = make_table(0)
     rng = np.random.default_rng(1)

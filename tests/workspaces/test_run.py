@@ -104,6 +104,25 @@ def test_filtering_keeps_entries_in_the_intervals_and_lets_the_charge_fall() -> 
     assert run.filtered(np.empty((0, 2), np.int64)).getProtonCharge() == 0.0
 
 
+def test_a_filtered_run_stays_what_it_was_when_the_other_grows_or_a_clone_is_changed() -> None:
+    run = Run({"T": TimeSeries("T", [1, 2], [300.0, 301.0]), "proton_charge": charge_series([], [])})
+    kept = run.filtered(np.array([[0, 100]]))
+    run.append("T", [3], [302.0])
+    copy = kept.clone()
+    copy.append("T", [4], [303.0])
+    assert kept["T"].value.tolist() == [300.0, 301.0]
+    assert copy["T"].value.tolist() == [300.0, 301.0, 303.0]
+    assert kept.nbytes > 0
+    kept.add(copy)
+    assert kept["T"].value.tolist() == [300.0, 301.0, 303.0]
+
+
+def test_filtering_twice_keeps_what_both_keep() -> None:
+    run = Run({"T": TimeSeries("T", np.arange(10), np.arange(10.0))})
+    twice = run.filtered(np.array([[2, 8]])).filtered(np.array([[0, 4], [7, 9]]))
+    assert twice["T"].value.tolist() == [2.0, 3.0, 7.0]
+
+
 # -- times ------------------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livereduce.workspaces import TimeSeries
+from livereduce.workspaces.ranges import merged_intervals
 
 entries = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), max_size=15)
 
@@ -118,3 +119,17 @@ def test_statistics_of_one_entry_are_that_entry() -> None:
 def test_times_and_values_of_different_number_are_refused() -> None:
     with pytest.raises(ValueError, match="2 times for 1 values"):
         TimeSeries("x", [1, 2], [1.0])
+
+
+@given(
+    st.lists(st.integers(0, 30), max_size=12),
+    st.lists(st.tuples(st.integers(-5, 35), st.integers(-5, 35)), max_size=5),
+)
+def test_the_entries_within_intervals_are_those_at_or_after_a_start_and_before_its_stop(
+    times: list[int], intervals: list[tuple[int, int]]
+) -> None:
+    merged = merged_intervals(intervals)
+    found = TimeSeries("T", sorted(times), np.arange(len(times)), "K").within(merged)
+    expected = [i for i, t in enumerate(sorted(times)) if any(a <= t < b for a, b in merged.tolist())]
+    assert found.value.tolist() == expected
+    assert (found.name, found.units) == ("T", "K")

@@ -122,14 +122,18 @@ def _converted_events(
             return converted_plan(plan, source, target)
         return remembered(ws.spectra, (plan, key), lambda: converted_plan(plan, source, target))
 
-    plans = {plan: planned(plan) for plan in {part.plan: None for part in ws.parts}}
+    plans = {plan: planned(plan) for plan in {part.plan.unscaled: None for part in ws.parts}}
     made = [
-        part.with_plan(plan) if (plan := plans[part.plan]) else respelled_by(part, source, target) for part in ws.parts
+        part.with_plan(plan.scaled_like(part.plan))
+        if (plan := plans[part.plan.unscaled])
+        else respelled_by(part, source, target)
+        for part in ws.parts
     ]
-    if not good.all():
-        targets = np.where(good, np.arange(len(good)), -1)
-        made = [part.with_plan(part.plan.grouped(targets, len(good))) for part in made]
-    return ws.replaced(parts=made, edges=edges)
+    result = ws.replaced(parts=made, edges=edges)
+    if good.all():
+        return result
+    targets = np.where(good, np.arange(len(good)), -1)
+    return result.planned(lambda plan: plan.grouped(targets, len(good)))
 
 
 def _event_edges(ws: EventWorkspace, source: Conversion, target: Conversion, good: Bool) -> F64:

@@ -145,7 +145,7 @@ def _grouped_parts(ws: EventWorkspace, members: Sequence[I64]) -> list[Part]:
     for layer in range(int(nth.max(initial=0)) + 1):
         target: I32 = np.full(ws.n_spectra, -1, np.int32)
         target[index[nth == layer]] = group[nth == layer]
-        parts += [part.with_plan(part.plan.grouped(target, n)) for part in ws.parts]
+        parts += ws.changed_parts(lambda plan, to=target: plan.grouped(to, n))  # type: ignore[misc]
     return parts
 
 

@@ -104,7 +104,7 @@ def _same_bins(first: MatrixWorkspace, second: MatrixWorkspace) -> bool:
 def _stacked_events(first: EventWorkspace, second: EventWorkspace, spectra: Spectra) -> EventWorkspace:
     n = len(spectra)
     above = first.planned(lambda plan: plan.grouped(np.arange(first.n_spectra), n), spectra=spectra, edges=None)
-    below = [part.with_plan(part.plan.grouped(np.arange(first.n_spectra, n), n)) for part in second.parts]
+    below = second.changed_parts(lambda plan: plan.grouped(np.arange(first.n_spectra, n), n))
     same_x = first.x.ndim == second.x.ndim == 1 and np.array_equal(first.x, second.x)
     default = first.default_binning and second.default_binning
     edges = None if default else first.x if same_x else np.concatenate([_rows(first), _rows(second)])

@@ -227,12 +227,19 @@ class EventWorkspace(MatrixWorkspace):
 
     def planned(self, change: Callable[[Plan], Plan], **changes: Any) -> Self:
         """Return a workspace whose plans are changed so, and some constructor arguments with them."""
-        changed: dict[Plan, Plan] = {}  # a scale is a factor of whatever the change does, so chunks of any share one
+        return self.replaced(parts=self.changed_parts(change), **changes)
+
+    def changed_parts(self, change: Callable[[Plan], Plan]) -> list[Part]:
+        """Return the parts with their plans changed.
+
+        Whatever a change does, a scale stays a factor of it; so chunks that were scaled each by a number of its own are
+        changed once for all, and share what that makes.
+        """
+        changed: dict[Plan, Plan] = {}
         for part in self.parts:
             if part.plan.unscaled not in changed:
                 changed[part.plan.unscaled] = change(part.plan.unscaled)
-        parts = [part.with_plan(changed[part.plan.unscaled].scaled_like(part.plan)) for part in self.parts]
-        return self.replaced(parts=parts, **changes)
+        return [part.with_plan(changed[part.plan.unscaled].scaled_like(part.plan)) for part in self.parts]
 
     def selected(self, intervals: Iterable[Interval] | I64, **changes: Any) -> Self:
         """Return a workspace of only those pulses that are in these intervals [t0, t1), ns since 1970 UTC."""

@@ -130,7 +130,8 @@ class Plan:
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.n_spectra, self.group, self.unit, self.factor, self.offset, self.curve, self.lo, self.hi))
+        columns = (self.group, self.factor, self.offset, self.lo, self.hi)
+        return hash((self.n_spectra, self.unit, self.curve, self.scale, *columns))
 
     def __hash__(self) -> int:
         return self._hash

@@ -84,6 +84,8 @@ def intersection(a: I64, b: I64) -> I64:
 
 def layers(ranges: I64) -> list[I64]:
     """Return sorted disjoint ranges that together cover each event as often as the given ones do; at least one."""
+    if len(ranges) < 2:
+        return [ranges]
     order = np.argsort(ranges[:, 0], kind="stable")
     ranges = ranges[order]
     if not np.any(ranges[1:, 0] < np.maximum.accumulate(ranges[:, 1])[:-1]):
