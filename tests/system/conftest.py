@@ -187,6 +187,12 @@ class Lab:
         self.started.append(simulator)
         return simulator
 
+    def command(self, *arguments: str) -> Process:
+        """Start another of our commands."""
+        process = Process(self.folder, f"{arguments[0]}{len(self.started)}", *arguments)
+        self.started.append(process)
+        return process
+
     def script(self, stage: str, text: str) -> Path:
         """Save a script (``proc`` or ``post``) as editors do: beside, then by rename."""
         path = self.scripts / f"reduce_{INSTRUMENT}_live_{'proc' if stage == 'proc' else 'post_proc'}.py"
