@@ -23,7 +23,8 @@ ALLOWED: dict[str, set[str]] = {
     "mantid": {"live", "algorithms", "workspaces", "geometry", "listeners", "sources", "facilities"},
     "config": {"facilities"},
     "reducer": {
-        "mantid", "live", "listeners", "algorithms", "workspaces", "geometry", "protocols", "sources", "status", "config",
+        "mantid", "live", "listeners", "algorithms", "workspaces", "geometry", "protocols", "sources", "status",
+        "config",
     },
     "testing": {"mantid", "live", "listeners", "algorithms", "workspaces", "geometry"},
     "simulators": {"protocols", "geometry"},

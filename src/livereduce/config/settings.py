@@ -137,7 +137,7 @@ class Stream(Section):
     segment_bytes: Annotated[WholeNumber, Field(ge=1 << 16)] = 256 << 20
     """Size at which the journal begins a new file, in bytes."""
     retain_bytes: Annotated[WholeNumber, Field(ge=1 << 20)] = 50_000_000_000
-    """Journal size at which the oldest runs are removed, in bytes; the current run and runs still to be processed always stay."""
+    """Size of the journal at which the oldest runs are removed, in bytes; runs still to be processed stay."""
     retain_runs: Annotated[WholeNumber, Field(ge=1)] = 10
     """How many runs stay in the journal, the current one included; runs still to be processed stay beyond it."""
     keep_paused_events: bool = False
