@@ -21,7 +21,8 @@ from livereduce.live.monitor import Cadence, Monitor, RunTransitionBehavior
 from livereduce.live.scripts import compile_script
 from livereduce.live.stages import ScriptStage, Surroundings
 from livereduce.live.start import LiveMonitor, take_first_chunk
-from livereduce.workspaces import MatrixWorkspace, WorkspaceStore
+from livereduce.workspaces import EventWorkspace, MatrixWorkspace, WorkspaceStore
+from livereduce.workspaces.cache import CountCache
 
 S = 1_000_000_000
 IDF = """<instrument name="T" xmlns="http://www.mantidproject.org/IDF/1.0">
@@ -334,3 +335,33 @@ def test_several_monitors_run_beside_each_other_and_scripts_one_at_a_time(make: 
     start.cancel_all()
     assert start.running() == []
     assert set(overlaps) == {1}
+
+
+def test_values_are_counted_by_one_thread_at_a_time(make: Make, events_of: Any) -> None:
+    """Counts are remembered between updates; two threads that counted the same would count it twice."""
+    monitor = make(post="output = input\ninput.y")
+    live = started(monitor, events_of)
+    store = monitor.step.store
+    shown = store.stamp("live")
+    with CountCache.guard:
+        stream_of(monitor).extend(events_of.make((102 * S, [(5, 1)])))
+        until(lambda: monitor.chunks == 2)
+        threading.Event().wait(0.05)  # it would be there by now
+        assert store.stamp("live") == shown
+    until(lambda: counts(monitor) == 2)
+    live.cancel()
+
+
+def test_reading_in_the_notebook_while_chunks_come_never_counts_anything_twice(make: Make, events_of: Any) -> None:
+    monitor = make(post="output = input\nassert input.y.sum() == input.getNumberEvents()", update_every_s=0.001)
+    live = started(monitor, events_of)
+    for k in range(2, 200):
+        stream_of(monitor).extend(events_of.make(((100 + k) * S, [(5, k)] * 50)))
+        found = monitor.step.store["live"]
+        assert isinstance(found, EventWorkspace)
+        table = found.tables[0]
+        whole = EventWorkspace.from_table(table, 0, table.n, found.detectors)
+        assert whole.y.sum() == whole.parts[0].b
+    until(lambda: counts(monitor) == 1 + 198 * 50)
+    assert live.script_error is None
+    live.cancel()

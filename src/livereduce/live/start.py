@@ -22,6 +22,7 @@ from livereduce.live.chunk import Chunk
 from livereduce.live.load import Names
 from livereduce.live.monitor import Monitor, NobodyWatching
 from livereduce.live.state import Transition
+from livereduce.workspaces.cache import CountCache
 from livereduce.workspaces.run import iso
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ FIRST_EVENTS_S = 1.0
 """A stream describes itself before its first events: so long they are waited for."""
 
 _one_at_a_time = threading.RLock()
+_counting = threading.RLock()
 _running: list[LiveMonitor] = []
 
 
@@ -130,6 +132,8 @@ class LiveMonitor:
 
     def start(self) -> None:
         """Go on in a thread until cancelled, or until the stream or the run, as configured, ends."""
+        if CountCache.guard is not _counting:  # from now on several threads may read values
+            CountCache.guard = _counting
         self._thread = threading.Thread(target=self._run_contained, name=f"live data {self.names.output}", daemon=True)
         self._thread.start()
 

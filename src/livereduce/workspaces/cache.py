@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -108,7 +109,12 @@ class CountCache:
     ----------
     offered
         Events given to kernels so far, whether added or subtracted: the cost of all updates.
+    guard
+        Entered around all that counts. Caches are for one thread; a process in which several count puts a re-entrant
+        lock here before they do.
     """
+
+    guard: ClassVar[AbstractContextManager[Any]] = nullcontext()
 
     def __init__(self, limit_bytes: int = 1 << 30) -> None:
         self.limit_bytes = limit_bytes

@@ -14,7 +14,7 @@ import numpy as np
 
 from livereduce.workspaces.arrays import F64, I64, AnyArray, Column
 from livereduce.workspaces.binning import Counter
-from livereduce.workspaces.cache import Sums
+from livereduce.workspaces.cache import CountCache, Sums
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.plan import Part, Plan
 from livereduce.workspaces.ranges import layers
@@ -55,13 +55,14 @@ class Evaluated:
         self._items: list[tuple[AnyArray, Counter, Plan]] = []
         self._y: F64 | None = None
         self._e2: F64 | None = None
-        if len(terms) > _MANY:
-            self._y, self._e2 = summed(terms, edges)
-            return
-        for term in terms:
-            counter = counter_of(term, edges)
-            lent = term.table.cache.counts((term.plan.count_key, edges), term.ranges, counter)
-            self._items.append((lent, counter, term.plan))
+        with CountCache.guard:
+            if len(terms) > _MANY:
+                self._y, self._e2 = summed(terms, edges)
+                return
+            for term in terms:
+                counter = counter_of(term, edges)
+                lent = term.table.cache.counts((term.plan.count_key, edges), term.ranges, counter)
+                self._items.append((lent, counter, term.plan))
 
     def _rows(self, row: slice, *, variance: bool) -> F64:
         result: F64 | None = None
@@ -186,15 +187,17 @@ def regardless_of_weight(terms: Iterable[Term]) -> list[Term]:
 
 def events_per_spectrum(term: Term) -> AnyArray:
     """Return how many events of a term each spectrum has, in the range of any bins or not."""
-    counts: AnyArray = term.table.cache.counts((term.plan.count_key, None), term.ranges, counter_of(term, None))[:, 0]
-    return counts
+    with CountCache.guard:
+        counts = term.table.cache.counts((term.plan.count_key, None), term.ranges, counter_of(term, None))
+        return counts[:, 0].copy()  # not lent any more when this returns
 
 
 def extent(term: Term) -> tuple[float, float]:
     """Return the least and greatest X of the events of a term; (inf, -inf) if it has none."""
     plan = term.plan.count_key
-    counter = counter_of(term, None)
-    lo, hi = term.table.cache.extent(plan, term.ranges, counter.extent_of_y)
+    with CountCache.guard:
+        counter = counter_of(term, None)
+        lo, hi = term.table.cache.extent(plan, term.ranges, counter.extent_of_y)
     if lo > hi:
         return lo, hi
     ends = plan.curve(np.array([lo, hi]))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from livereduce.workspaces import kernels
 from livereduce.workspaces.arrays import F64, I32, I64, U32, frozen
-from livereduce.workspaces.cache import PixelView
+from livereduce.workspaces.cache import CountCache, PixelView
 from livereduce.workspaces.detectors import Spectra
 from livereduce.workspaces.evaluation import Term, counter_of, events_per_spectrum
 from livereduce.workspaces.events import EventTable
@@ -65,8 +65,9 @@ class TermEvents:
 
     def __init__(self, term: Term) -> None:
         self._term = term
-        self._counter = counter_of(term, None)
-        self._view = term.table.cache.pixel_view(term.ranges, lambda: sorted_by_pixel(term.table, term.ranges))
+        with CountCache.guard:
+            self._counter = counter_of(term, None)
+            self._view = term.table.cache.pixel_view(term.ranges, lambda: sorted_by_pixel(term.table, term.ranges))
         group = self._counter.group.astype(np.int64)
         self._pixels: I32 = np.argsort(group, kind="stable").astype(np.int32)
         self._first: I64 = np.searchsorted(group[self._pixels], np.arange(term.plan.n_spectra + 1))
