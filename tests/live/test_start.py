@@ -339,7 +339,7 @@ def test_several_monitors_run_beside_each_other_and_scripts_one_at_a_time(make: 
 
 def test_values_are_counted_by_one_thread_at_a_time(make: Make, events_of: Any) -> None:
     """Counts are remembered between updates; two threads that counted the same would count it twice."""
-    monitor = make(post="output = input\ninput.y")
+    monitor = make(post="output = input\ninput.y", names=Names("live", "acc"))
     live = started(monitor, events_of)
     store = monitor.step.store
     shown = store.stamp("live")
@@ -353,7 +353,8 @@ def test_values_are_counted_by_one_thread_at_a_time(make: Make, events_of: Any) 
 
 
 def test_reading_in_the_notebook_while_chunks_come_never_counts_anything_twice(make: Make, events_of: Any) -> None:
-    monitor = make(post="output = input\nassert input.y.sum() == input.getNumberEvents()", update_every_s=0.001)
+    post = "output = input\nassert input.y.sum() == input.getNumberEvents()"
+    monitor = make(post=post, update_every_s=0.001, names=Names("live", "acc"))
     live = started(monitor, events_of)
     for k in range(2, 200):
         stream_of(monitor).extend(events_of.make(((100 + k) * S, [(5, k)] * 50)))
