@@ -128,13 +128,19 @@ def hist2d(table: EventTable) -> Job:
     )
 
 
+def focus_plan(groups: int) -> tuple[Plan, np.ndarray]:
+    """Return how to focus into groups, and bins of d-spacing."""
+    factor = np.random.default_rng(2).uniform(1e-4, 6e-4, N_PIXELS)
+    group = np.arange(N_PIXELS) * groups // N_PIXELS
+    return Plan(N_PIXELS).in_unit("dSpacing", factor).grouped(group, groups), np.geomspace(0.5, 3.5, 4001)
+
+
 def focus(table: EventTable, groups: int) -> Job:
     tof, pix = columns(table)
-    rng = np.random.default_rng(2)
-    factor = rng.uniform(1e-4, 6e-4, N_PIXELS)
-    group = np.arange(N_PIXELS) * groups // N_PIXELS
-    edges = np.geomspace(0.5, 3.5, 4001)
-    plan = Plan(N_PIXELS).in_unit("dSpacing", factor).grouped(group, groups)
+    plan, edges = focus_plan(groups)
+    assert plan.factor is not None
+    assert plan.group is not None
+    factor, group = plan.factor.values, plan.group.values
     t = bits_table(edges.astype(np.float32).astype(np.float64))
     assert t is not None
     out = np.zeros((groups, 4001), np.uint32)

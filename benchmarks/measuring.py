@@ -1,8 +1,9 @@
-"""Timing by processor time, and the C yardsticks."""
+"""Timing by processor time or by the clock, on chosen cores, and the C yardsticks."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+ALL_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
+
 
 def seconds(job: Callable[[], object], repeats: int = 5) -> float:
     """Return the median processor time of a job, s; the first run, which may compile, does not count."""
@@ -25,6 +28,31 @@ def seconds(job: Callable[[], object], repeats: int = 5) -> float:
         job()
         found.append(time.process_time() - begin)
     return median(found)
+
+
+@contextmanager
+def on_cores(n: int) -> Iterator[bool]:
+    """Keep to n cores for a while; tells whether there are as many, and whether one can."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield False
+        return
+    before = os.sched_getaffinity(0)
+    available = sorted(ALL_CORES)[-n:]
+    os.sched_setaffinity(0, available)
+    try:
+        yield len(available) == n
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def best_wall_seconds(job: Callable[[], object], repeats: int = 5) -> float:
+    """Return the least time a job takes by the clock, s."""
+    found = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        job()
+        found.append(time.perf_counter() - begin)
+    return min(found)
 
 
 class Yardsticks:
