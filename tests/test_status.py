@@ -178,6 +178,13 @@ def test_an_edit_that_is_not_used_is_a_script_error_even_before_there_is_a_reduc
     assert described(heartbeat=beat).state == "script error"
 
 
+def test_an_edit_that_is_not_used_is_shown_before_the_error_of_the_version_in_use() -> None:
+    refused = replace(PROBLEM, message="invalid syntax; the version before it stays in use", count=1)
+    beat = Heartbeat(pid=1, written_ns=NOW, started_ns=NOW, script_refused=refused)
+    assert described(reducer={"script_error": PROBLEM}, heartbeat=beat).script_error == refused
+    assert described(reducer={"script_error": PROBLEM}).script_error == PROBLEM
+
+
 def test_several_conditions_are_all_told_the_most_important_first() -> None:
     found = described(
         recorder={"state": "waiting", "error": "connection reset", "lost_since_ns": NOW - 5 * SECOND},

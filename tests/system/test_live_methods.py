@@ -73,7 +73,7 @@ def assert_accumulated(method: str, stretch: list[dict[str, Any]], kind: str) ->
 def test_runs_follow_each_other(
     lab: Lab, facts: Path, agree: Agree, method: str, preserve: bool, transition: str
 ) -> None:
-    simulator = lab.simulator(runs=2, run_seconds=10, gap_seconds=5)
+    simulator = lab.simulator(runs=2, run_seconds=24, gap_seconds=8, speed=24)
     daemon = lab.daemon(
         simulator.address, "--exit-after-runs", "2",
         accum_method=method, preserve_events=preserve, run_transition_behavior=transition,
@@ -109,7 +109,7 @@ def test_stop_ends_the_daemon_at_the_first_transition(
     lab: Lab, facts: Path, agree: Agree, method: str, preserve: bool, first: str
 ) -> None:
     if first == "end of run":  # the run is on when the daemon comes, and served from its start
-        simulator = lab.simulator("--no-wait", runs=1, run_seconds=50, lead_in_seconds=0)
+        simulator = lab.simulator("--no-wait", runs=1, run_seconds=80, lead_in_seconds=0, speed=20)
     else:
         simulator = lab.simulator(runs=1, run_seconds=5, lead_in_seconds=5)
     daemon = lab.daemon(

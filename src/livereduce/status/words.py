@@ -257,8 +257,9 @@ def _source_lost(facts: _Facts) -> tuple[State, str] | None:
 
 
 def _problem(reducer: ReducerHealth | None, heartbeat: Heartbeat | None) -> ScriptProblem | None:
-    running = reducer.script_error if reducer else None
-    return running or (heartbeat.script_refused if heartbeat else None)
+    # what is wrong with the script on disk comes first: errors of the version in use may be mended in it
+    refused = heartbeat.script_refused if heartbeat else None
+    return refused or (reducer.script_error if reducer else None)
 
 
 def _script_error(facts: _Facts) -> tuple[State, str] | None:
