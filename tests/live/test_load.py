@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from livereduce.algorithms import load_nexus_processed
 from livereduce.errors import ScriptError
 from livereduce.live.load import LiveStep, Method, Names
 from livereduce.live.scripts import compile_script
@@ -450,3 +451,40 @@ def test_the_newest_fifty_warnings_are_kept(step: MakeStep) -> None:
     live.warn("caf\udce9.nxs was not written")
     assert list(live.warnings) == [*(f"warning {i}" for i in range(11, 60)), "caf?.nxs was not written"]
     assert live.warnings["warning 59"] == 2
+
+
+def test_a_copy_for_which_memory_is_short_goes_to_disk(step: MakeStep, tmp_path: Path) -> None:
+    """ODD-8 of the contract: the reference loses it. 3 events of 8 bytes and their pulse need more than 100 bytes."""
+    live = step(copies_folder=tmp_path, memory_left=lambda: 100)
+    take(live, chunk(*THREE))
+    live.keep_copy(7, after_run=False)
+    assert "result_7" not in mtd
+    found = load_nexus_processed(tmp_path / "result_7.nxs")
+    assert y_of(found) == [[2], [1]]
+    assert list(live.warnings) == [f"memory is short: copies of result go to {tmp_path}"]
+    live.memory_left = lambda: 10**12
+    live.keep_copy(8, after_run=False)
+    assert y_of(mtd["result_8"]) == [[2], [1]]
+
+
+@pytest.mark.parametrize("method", [Method.ADD, Method.REPLACE])
+def test_detectors_that_somebody_has_moved_stay_where_they_are(step: MakeStep, method: Method) -> None:
+    live = step()
+    shown = take(live, chunk(*THREE))
+    moved = Detectors([1, 2], l1=5.0, l2=[1.0, 2.0], two_theta=[0.1, 0.2])
+    mtd["result"] = shown.replaced(detectors=moved)
+    for _ in range(2):
+        found = take(live, chunk(*THREE), method=method)
+        assert found.detectors is moved
+    # but not those of another instrument
+    table = EventTable(1)
+    table.append([50], [0], [1], [0, 1], [1.0])
+    other = take(live, EventWorkspace.from_table(table, 0, 1, Detectors([9])), method=Method.REPLACE)
+    assert other.detectors.ids.tolist() == [9]
+
+
+def test_the_stream_may_move_detectors_as_long_as_nobody_else_does(step: MakeStep) -> None:
+    live = step()
+    take(live, chunk(*THREE))
+    moved = chunk(*THREE).replaced(detectors=Detectors([1, 2], l1=7.0, l2=[1.0, 2.0], two_theta=[0.1, 0.2]))
+    assert take(live, moved, method=Method.REPLACE).detectors.l1 == 7.0

@@ -12,12 +12,26 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import numpy as np
+import psutil
+
+from livereduce.algorithms import save_nexus
 from livereduce.errors import ScriptError, encodable, reason
 from livereduce.live.accumulate import Method, accumulate, without_events
 from livereduce.live.scripts import ScriptOutcome
 from livereduce.live.stages import Stage
-from livereduce.workspaces import Workspace, WorkspaceGroup, WorkspaceStore, from_scipp, is_data_array
+from livereduce.workspaces import (
+    Detectors,
+    EventWorkspace,
+    MatrixWorkspace,
+    Workspace,
+    WorkspaceGroup,
+    WorkspaceStore,
+    from_scipp,
+    is_data_array,
+)
 
 __all__ = ["LiveStep", "Method", "Names"]
 
@@ -25,6 +39,7 @@ log = logging.getLogger(__name__)
 
 ACCUMULATION_ALIAS = "accumulation"
 WARNINGS_KEPT = 50
+ROOM = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +65,9 @@ class LiveStep:
         What is done to each chunk, and to the accumulation; None = nothing.
     preserve_events
         Keep events after the chunk stage; otherwise they become histograms on the bins they have then.
+    copies_folder, memory_left
+        Copies of a run's result that do not fit `ROOM` times into the memory that is left are written here; by default
+        into the working folder.
     """
 
     store: WorkspaceStore
@@ -57,11 +75,14 @@ class LiveStep:
     proc: Stage | None
     post_stage: Stage | None
     preserve_events: bool = True
+    copies_folder: Path | None = None
+    memory_left: Callable[[], int] = lambda: psutil.virtual_memory().available
     accumulation: Workspace | None = None
     output: Workspace | None = None
     latency: dict[str, float] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
     _last_run: int = 0
+    _placed: Detectors | None = None
 
     # -- chunk --------------------------------------------------------------------------------------------------------
 
@@ -108,8 +129,25 @@ class LiveStep:
             return
         path = self.post_stage.path if self.post_stage else "(no post-processing script)"
         with self._timed("post", stage), _as_script_error("the result cannot be made", path):
-            result = self.accumulation if self.post_stage is None else self._post(self.post_stage, self.accumulation)
+            if self.post_stage is None:
+                result = self._where_somebody_put_it(self.accumulation)
+            else:
+                result = self._post(self.post_stage, self.accumulation)
             self.output = self._publish(self.names.output, result)
+
+    def _where_somebody_put_it(self, result: Workspace) -> Workspace:
+        """Keep the detectors of the output where somebody has moved them since it was stored.
+
+        Not with a post stage, which can move them each time.
+        """
+        stored = self._stored(self.names.output)
+        if not isinstance(result, MatrixWorkspace):
+            return result
+        if isinstance(stored, MatrixWorkspace) and self._placed is not None and stored.detectors is not self._placed:
+            if np.array_equal(stored.detectors.ids, result.detectors.ids):
+                return result.replaced(detectors=stored.detectors)  # type: ignore[no-any-return]  # of the same kind
+        self._placed = result.detectors
+        return result
 
     def _post(self, post: Stage, accumulation: Workspace) -> Workspace:
         output = self.names.output
@@ -146,11 +184,15 @@ class LiveStep:
             return
         name = f"{self.names.output}_{self._last_run}" + ("_post" if after_run else "")
         try:
-            self._publish(name, self.output)
+            if ROOM * held_bytes(self.output) < self.memory_left():
+                self._publish(name, self.output)
+                log.info("kept a copy of %s as %s", self.names.output, name)
+            else:
+                path = (self.copies_folder or Path.cwd()) / f"{name}.nxs"
+                save_nexus(self.output, path)  # type: ignore[arg-type]  # says itself what it cannot save
+                self.warn(f"memory is short: copies of {self.names.output} go to {path.parent}")
         except Exception as error:
             self.warn(f"no copy of {self.names.output} was kept as {name}: {reason(error)}")
-        else:
-            log.info("kept a copy of %s as %s", self.names.output, name)
 
     # -- stages -------------------------------------------------------------------------------------------------------
 
@@ -213,3 +255,11 @@ def _as_script_error(what: str, path: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ScriptError(f"{what}: {reason(error)}", file=path, line=None) from error
+
+
+def held_bytes(workspace: Workspace) -> int:
+    """Bytes that stay in memory for as long as a workspace does, its events included."""
+    if isinstance(workspace, WorkspaceGroup):
+        return sum(held_bytes(member) for member in workspace.members)
+    events = sum(table.nbytes for table in workspace.tables) if isinstance(workspace, EventWorkspace) else 0
+    return workspace.nbytes + events

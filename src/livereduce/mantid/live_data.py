@@ -388,6 +388,7 @@ def _monitor(
         _stage(wanted, "", store, surroundings),
         _stage(wanted, "post_", store, surroundings),
         preserve_events=wanted.preserve_events,
+        copies_folder=Path(config["defaultsave.directory"]) if config["defaultsave.directory"] else None,
         accumulation=store[names.accumulation].clone() if go_on and names.accumulation in store else None,
     )
     behavior = wanted.end_run_behavior or wanted.run_transition_behavior

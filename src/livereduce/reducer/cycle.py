@@ -75,6 +75,7 @@ class Cycle:
             proc=self._scripts.load("proc"),
             post_stage=self._scripts.load("post"),
             preserve_events=config.preserve_events,
+            copies_folder=config.output.directory,
         )
         transition = RunTransitionBehavior(config.run_transition_behavior)
         cadence = Cadence(config.update_every, Method(config.accum_method), transition)
