@@ -47,20 +47,29 @@ def test_the_reducer_is_killed(lab: Lab, agree: Agree, counted: Counted, until: 
 
 
 def test_a_killed_reducer_cuts_the_run_as_the_one_before_it_did(lab: Lab, agree: Agree) -> None:
-    lab.script("proc", PROC)
+    seen = lab.folder / "seen"
+    lab.script(
+        "proc",
+        f"import os\nwith open({str(seen)!r}, 'a') as file:\n"
+        "    print(os.getpid(), input.run()['run_number'].value, input.getNumberEvents(), file=file)\n" + PROC,
+    )
     simulator = lab.simulator(runs=1, run_seconds=150, speed=15)
     daemon = lab.daemon(simulator.address, "--exit-after-runs", "1", accum_method="Append", preserve_events=False)
-    kill(daemon.until_events(300_000)["pid"])
+    first = daemon.until_events(300_000)
+    kill(first["pid"])
     second = daemon.until_health("reducer", lambda h: h["events"] > 600_000, "the second reducer to have caught up")
     kill(second["pid"])
     ledger = daemon.last_words()
     agree(ledger["runs"][0], simulator.truth()["runs"][0])
-    lines = (daemon.state / "cuts").read_text().splitlines()
-    cuts = [line for line in lines if "10001" in line]
-    assert len(cuts) > 3
-    _, _, y, _ = daemon.workspace("result")
-    assert y.shape == (len(cuts), 1)
-    assert y.sum() == ledger["runs"][0]["accumulated"]
+    chunks: dict[int, list[int]] = {}
+    for pid, run, events in (map(int, line.split()) for line in seen.read_text().splitlines()):
+        chunks.setdefault(pid, []).extend([events] if run else [])
+    before, again, last = chunks[first["pid"]], chunks[second["pid"]], [*chunks.values()][-1]
+    assert again[: len(before)] == before
+    assert last[: len(again)] == again
+    assert len(last) > len(again) > len(before) > 0
+    assert daemon.workspace("result")[2][:, 0].tolist() == last
+    assert sum(last) == ledger["runs"][0]["accumulated"]
 
 
 def test_the_recorder_is_killed(lab: Lab, agree: Agree) -> None:
