@@ -26,6 +26,8 @@ REPLY_SECONDS = 120.0
 CLOSED_ON = 2
 """A server that closes the connection so often when asked for a parameter does not know it."""
 RECEIVE_BYTES = 1 << 18
+TURN_SECONDS = 0.05
+"""The longest wait without looking at the clock."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -116,12 +118,13 @@ class DaeConnection(Generic[T]):
         self._dial.close()
 
     def _wait(self, seconds: float) -> None:
+        seconds = min(seconds, TURN_SECONDS)
         if self.interest is None:
             time.sleep(min(seconds, max(0.0, self._dial.retry_at - self._clock())))
             return
         poll = select.poll()
         poll.register(*self.interest)
-        poll.poll(1000 * min(seconds, 0.1))
+        poll.poll(1000 * seconds)
 
     def _turn(self) -> tuple[bool, T | None]:
         """Do one thing; tells whether the conversation is over, and its outcome."""
