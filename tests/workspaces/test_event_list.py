@@ -3,9 +3,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from livereduce.workspaces import Curve, Detectors, EventTable, EventWorkspace, Spectra
-from livereduce.workspaces.event_list import pulses_of, sorted_by_pixel
+from livereduce.workspaces.event_list import pulses_of, sorted_by_pixel, spans
 
 Make = Callable[..., EventTable]
 
@@ -111,3 +113,10 @@ def test_a_weight_per_spectrum_is_given_with_its_error_and_one_per_bin_is_refuse
     by_bin = ws.replaced(edges=[0.0, 1.0, 2.0]).planned(lambda p: p.multiplied([[1.0, 2.0]]))
     with pytest.raises(RuntimeError, match="weighted by bin"):
         by_bin.getSpectrum(0).getWeights()
+
+
+@given(st.lists(st.integers(0, 10), max_size=12), st.integers(1, 15))
+def test_spans_cover_all_spectra_in_order_and_hold_no_more_than_they_may(size: list[int], most: int) -> None:
+    found = list(spans(np.array(size, np.int64), most))
+    assert [i for first, last in found for i in range(first, last)] == list(range(len(size)))
+    assert all(sum(size[first:last]) <= most or last == first + 1 for first, last in found)

@@ -6,6 +6,7 @@ the kernel decides: to ticks (integers) if all pixels share one conversion, else
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
@@ -94,7 +95,8 @@ class Counter:
     """
 
     def __init__(self, table: EventTable, plan: Plan, edges: Column | None) -> None:
-        self._table = table
+        # The table's cache holds this counter: a reference back would keep every chunk's events until some collection.
+        self._table: EventTable = weakref.proxy(table)
         self._plan = plan
         self._filter = EventFilter(table, plan)
         self.group = self._filter.group

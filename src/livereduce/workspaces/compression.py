@@ -12,9 +12,7 @@ import numpy as np
 from livereduce.workspaces import kernels
 from livereduce.workspaces.arrays import F64, I64
 from livereduce.workspaces.evaluation import Term
-from livereduce.workspaces.event_list import SpectrumEvents, TermEvents
-
-_BLOCK_EVENTS = 1 << 22
+from livereduce.workspaces.event_list import SpectrumEvents, TermEvents, spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +30,15 @@ class Compression:
     tolerance: float
     unit: str
 
-    def count(self, terms: list[Term], n_spectra: int) -> int:
+    def count(self, terms: list[Term]) -> int:
         """Return the number of clusters in all spectra; costs a sort of all events."""
         lists = [TermEvents(term) for term in terms]
-        total, first = 0, 0
-        size = np.sum([events.number_in_spectra for events in lists], axis=0)
-        while first < n_spectra:
-            last = first + 1
-            held = int(size[first])
-            while last < n_spectra and held + size[last] <= _BLOCK_EVENTS:
-                held += int(size[last])
-                last += 1
+        total = 0
+        for first, last in spans(np.sum([events.number_in_spectra for events in lists], axis=0)):
             places = [events.places(first, last) for events in lists]
             spectrum, x = (np.concatenate([p[i] for p in places]) for i in (0, 1))
             order = np.lexsort((x, spectrum))
             total += int(kernels.count_clusters(spectrum[order], x[order], self.tolerance))
-            first = last
         return total
 
     def applied(self, events: SpectrumEvents) -> SpectrumEvents:

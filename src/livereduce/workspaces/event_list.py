@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from livereduce.workspaces import kernels
-from livereduce.workspaces.arrays import F64, I32, I64, U32, frozen
+from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, frozen
 from livereduce.workspaces.cache import CountCache, PixelView
 from livereduce.workspaces.detectors import Spectra
 from livereduce.workspaces.evaluation import Term, counter_of, events_per_spectrum
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from livereduce.workspaces.compression import Compression
 
 _BUCKET_BITS = 9
+_BLOCK_EVENTS = 1 << 22
 
 
 def sorted_by_pixel(table: EventTable, ranges: I64) -> PixelView:
@@ -114,6 +116,31 @@ class TermEvents:
         row = spectrum if plan.factors.per_spectrum else np.zeros(n, np.int64)
         f, v = plan.factors.values.values[row, 0], plan.factors.variances.values[row, 0]
         return weight * f, variance * (f**2 + v)
+
+
+def spans(size: I64, most: int = _BLOCK_EVENTS) -> Iterator[tuple[int, int]]:
+    """Yield stretches [first, last) of spectra with so many events that hold no more than `most`, or are one."""
+    before = np.concatenate([[0], np.cumsum(size)])
+    first = 0
+    while first < len(size):
+        last = max(int(np.searchsorted(before, before[first] + most, side="right")) - 1, first + 1)
+        yield first, last
+        first = last
+
+
+def blocks(terms: list[Term], n_spectra: int) -> Iterator[tuple[I64, SpectrumEvents]]:
+    """Yield all events, spectrum after spectrum, some million at a time, with the spectrum of each."""
+    lists = [TermEvents(term) for term in terms]
+    size = np.sum([events.number_in_spectra for events in lists], axis=0)
+    for first, last in spans(size):
+        found = [events.of_spectra(first, last) for events in lists]
+        spectrum = np.concatenate([s for s, _ in found])
+        events = SpectrumEvents(*(np.concatenate(columns) for columns in zip(*(e for _, e in found), strict=True)))
+        if len(lists) > 1:
+            order = np.argsort(spectrum, kind="stable")
+            columns: list[AnyArray] = [column[order] for column in events]
+            spectrum, events = spectrum[order], SpectrumEvents(*columns)
+        yield spectrum, events
 
 
 class EventList(SpectrumView):

@@ -191,7 +191,7 @@ class EventWorkspace(MatrixWorkspace):
     def getNumberEvents(self) -> int:  # noqa: N802
         """Return the number of events kept, in the range of X or not; after CompressEvents, of what they became."""
         compression = self.compression
-        return self.number_events() if compression is None else compression.count(self.terms, self.n_spectra)
+        return self.number_events() if compression is None else compression.count(self.terms)
 
     def events_per_spectrum(self) -> I64:
         """Return how many events each spectrum has, in the range of X or not."""

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import scipp as sc
 
-from livereduce.workspaces.arrays import I64, AnyArray
+from livereduce.workspaces.arrays import I64
 from livereduce.workspaces.detectors import Spectra
-from livereduce.workspaces.event_list import SpectrumEvents, TermEvents
+from livereduce.workspaces.event_list import SpectrumEvents, blocks
 from livereduce.workspaces.event_workspace import EventWorkspace
 from livereduce.workspaces.histogram import HistogramWorkspace
 from livereduce.workspaces.matrix import MatrixWorkspace
@@ -113,7 +113,10 @@ def _numbers(values: Any, dim: str, unit: sc.Unit | None) -> sc.Variable:
 
 
 def _binned(ws: EventWorkspace, row: str, name: str, unit: sc.Unit | None) -> sc.Variable:
-    """The events of each spectrum as a bin: X, pulse time, weight with variance."""
+    """Return the events of each spectrum as a bin: X, pulse time, weight with variance.
+
+    In float64: scipp adds up weights in the type they have, and float32 counts no further than 2**24.
+    """
     begin, events = _by_spectrum(ws)
     table = sc.DataArray(
         sc.array(dims=["event"], values=events.weight, variances=events.variance, unit=unit_from(ws.y_unit)),
@@ -127,16 +130,17 @@ def _binned(ws: EventWorkspace, row: str, name: str, unit: sc.Unit | None) -> sc
 
 
 def _by_spectrum(ws: EventWorkspace) -> tuple[I64, SpectrumEvents]:
-    """All events, spectrum by spectrum, and where each spectrum begins."""
-    if ws.compression is not None and ws.n_spectra:
-        lists = [ws.getSpectrum(index).events() for index in range(ws.n_spectra)]
-        spectrum = np.repeat(np.arange(ws.n_spectra), [len(events.x) for events in lists])
+    """Return all events, spectrum after spectrum, and where each spectrum begins."""
+    count = np.zeros(ws.n_spectra, np.int64)
+    found: list[SpectrumEvents] = []
+    if ws.compression is not None:
+        for index in range(ws.n_spectra):
+            found.append(ws.getSpectrum(index).events())
+            count[index] = len(found[-1].x)
     else:
-        found = [TermEvents(term).of_spectra(0, ws.n_spectra) for term in ws.terms]
-        spectrum, lists = np.concatenate([s for s, _ in found]), [events for _, events in found]
-    events = SpectrumEvents(*(np.concatenate(columns) for columns in zip(*lists, strict=True)))
-    if len(ws.terms) > 1 and ws.compression is None:
-        order = np.argsort(spectrum, kind="stable")
-        columns: list[AnyArray] = [column[order] for column in events]
-        spectrum, events = spectrum[order], SpectrumEvents(*columns)
-    return np.searchsorted(spectrum, np.arange(ws.n_spectra + 1)), events
+        for spectrum, events in blocks(ws.terms, ws.n_spectra):
+            found.append(events)
+            count += np.bincount(spectrum, minlength=ws.n_spectra)
+    nothing = SpectrumEvents(np.empty(0), np.empty(0, np.int64), np.empty(0), np.empty(0))
+    columns = SpectrumEvents(*(np.concatenate(column) for column in zip(nothing, *found, strict=True)))
+    return np.concatenate([[0], np.cumsum(count)]), columns
