@@ -21,6 +21,9 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+RETURN_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+"""glibc gives blocks of over 1 MiB back when they are freed; left alone it raises that limit and keeps them."""
+
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
 HEALTHY_AFTER_S = 60.0
@@ -128,7 +131,7 @@ class Child:
                 stdout=sys.stderr.fileno(),
                 start_new_session=True,
                 # numpy and scipy would start a pool of threads each that nothing here uses
-                env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ},
+                env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **RETURN_MEMORY, **os.environ},
             )
         except OSError as error:  # no memory, no process left
             wait = self.start_later(now, *more)
