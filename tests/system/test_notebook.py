@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import socket
+import struct
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from livereduce.listeners.base import Listener
+from livereduce.listeners.opening import Wanted, open_stream
 from livereduce.live import start
 from livereduce.live.start import LiveMonitor
 from livereduce.mantid import finder, mtd
@@ -121,6 +126,21 @@ def test_an_isis_event_stream_goes_on_in_the_background(lab: Lab, until: Until) 
     assert isinstance(found, MatrixWorkspace)
     assert (found.n_spectra, found.number_events() % 1000) == (100, 0)
     assert found.number_events() > 0
+
+
+@pytest.mark.parametrize(("start_s", "asked"), [(0, 0), (1, 1), (1_700_000_000, 1_700_000_000 - 631_152_000)])
+def test_the_server_is_asked_for_the_start_in_seconds_since_1990(start_s: int, asked: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        opened: list[Listener] = []
+        wanted = Wanted("adara", f"127.0.0.1:{server.getsockname()[1]}", start_s)
+        thread = threading.Thread(target=lambda: opened.append(open_stream(wanted)))
+        thread.start()
+        connection, _ = server.accept()
+        with connection:
+            hello = connection.recv(64)
+        thread.join()
+        opened[0].close()
+    assert struct.unpack_from("<I", hello, 16) == (asked,)
 
 
 # -- record and replay ------------------------------------------------------------------------------------------------

@@ -218,8 +218,12 @@ def start_live_data(wanted: StartProperties, store: WorkspaceStore) -> StartOutp
     """Reduce a live stream in this process: one chunk at once, the others in the background.
 
     When this returns the result is there, made of the first chunk; every UpdateEvery seconds it takes in what has come
-    meanwhile, in the same object. AlgorithmManager.cancelAll() ends it, or cancel() of what is returned. See
-    `livereduce.live.start` for what the daemon does better.
+    meanwhile, in the same object. AlgorithmManager.cancelAll() ends it, or cancel() of what is returned.
+
+    Of what the daemon promises this keeps: every event is accounted for, script errors are contained, lost connections
+    are made again. It does not keep: there is no journal, so what arrived and was not processed is lost with this
+    process, and a changed chunk script does not see the run again; a script that hangs or takes all memory takes this
+    process with it. From now on ``import mantid`` means livereduce's façade here.
     """
     _check(wanted)
     if wanted.from_now + wanted.from_start_of_run + wanted.from_time != 1:
