@@ -234,9 +234,14 @@ def test_parameters_that_make_no_sense_are_counted() -> None:
     assert Rejected("unusable parameters", 1) in messages(listener(setup(7), bad))
 
 
-def test_packets_of_unknown_type_are_counted_by_number() -> None:
-    found = messages(listener(setup(7), pack_header(3), b"1234", neutron(1)))
-    assert [m for m in found if isinstance(m, Rejected | Events)][:1] == [Rejected("unknown packet type 3", 1)]
+def test_packets_of_unknown_type_are_counted_before_what_follows_them() -> None:
+    odd = pack_header(3) + b"1234" + neutron(1) + pack_header(77) + neutron(1) + pack_header(78) + neutron(2)
+    found = [m for m in messages(listener(setup(7), odd)) if isinstance(m, Rejected | Events)]
+    assert [m if isinstance(m, Rejected) else "events" for m in found] == [
+        Rejected("sample environment packet", 1), "events",
+        Rejected("packet of unknown type", 1), "events",
+        Rejected("packet of unknown type", 1), "events",
+    ]  # fmt: skip
 
 
 def test_what_is_behind_lost_boundaries_is_left_out_until_the_next_connection() -> None:

@@ -29,6 +29,8 @@ MAX_SPECTRA = 1 << 22
 MAX_CHANNELS = 1 << 20
 MAX_VALUES = 1 << 27
 """So many counts are read at most, 0.5 GB; more make no sense in one workspace."""
+MAX_EVENT_SPECTRA = 1 << 25
+"""So many spectra, all periods together, a stream may be counted into."""
 REQUEST_BYTES = 1 << 20
 BLOCK_VALUES = 32
 GOOD_CHARGE, TOTAL_CHARGE, GOOD_FRAMES, RAW_FRAMES, DURATION = 7, 8, 9, 10, 12
@@ -356,6 +358,10 @@ def event_tables(blocks: Sequence[Block]) -> EventTables:
     sizes = (len(periods), len(spectra), len(detectors), len(udet), len(spec))
     if sizes[:3] != (1, 1, 1) or not sizes[3] == sizes[4] == detectors[0]:
         raise ReplyError(f"parameters of {sizes} values do not fit together")
-    if not (1 <= periods[0] <= MAX_PERIODS and 1 <= spectra[0] <= MAX_SPECTRA):
+    if not (
+        1 <= periods[0] <= MAX_PERIODS
+        and 1 <= spectra[0] <= MAX_SPECTRA
+        and periods[0] * spectra[0] <= MAX_EVENT_SPECTRA
+    ):
         raise ReplyError(f"{periods[0]} periods of {spectra[0]} spectra are out of range")
     return EventTables(int(periods[0]), int(spectra[0]), udet, spec)
