@@ -39,6 +39,7 @@ class Bench:
         called_for: list[Change] = []
         for _ in range(times):
             self.now += 1.0
+            self.scripts.fetch()
             called_for += self.scripts.look(self.now, self.health)
         return called_for
 
@@ -209,7 +210,7 @@ def test_a_changed_module_means_a_fresh_reducer_once(bench: Bench) -> None:
 def test_a_module_that_changed_while_it_was_imported_is_noticed(bench: Bench) -> None:
     helper = str(bench.save("helper.py", "h = 2\n"))
     bench.say(helpers={helper: tree_digest("h = 1\n")})
-    assert bench.look() == [Change.RESTART]
+    assert bench.look(3) == [Change.RESTART]
 
 
 def test_a_broken_module_is_refused_and_the_imported_version_stays(bench: Bench) -> None:

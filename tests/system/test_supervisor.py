@@ -249,7 +249,7 @@ def test_a_signal_ends_everything_within_two_seconds(lab: Lab, how: signal.Signa
     assert not psutil.wait_procs(children, timeout=0.5)[1]
 
 
-def test_systemd_is_told_and_a_hangup_makes_it_look_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systemd_is_told_what_the_session_does(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(lab.folder / "notify"))
         manager.settimeout(30)
@@ -258,10 +258,6 @@ def test_systemd_is_told_and_a_hangup_makes_it_look_at_once(lab: Lab, monkeypatc
         simulator = lab.simulator(runs=1, run_seconds=300)
         daemon = lab.daemon(simulator.address)
         assert [manager.recv(200) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
-        daemon.until_events(20_000)
-        lab.script("proc", PROC + "y = (\n")
-        daemon.signal(signal.SIGHUP)
-        daemon.until_status(lambda s: s["script_error"], "the refusal", 0.9)
         daemon.signal(signal.SIGTERM)
         assert daemon.wait() == 0
         told = []
@@ -332,6 +328,17 @@ def impatient(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
         monkeypatch.setattr(sys.modules[type(lab).__module__], "LIVEREDUCE", (sys.executable, str(program)))
 
     return change
+
+
+def test_a_hangup_makes_it_look_at_once(lab: Lab, impatient: Callable[[str], None]) -> None:
+    impatient("from livereduce.supervisor import reading; reading.EVERY_S = 3600.0")
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=1, run_seconds=300)
+    daemon = lab.daemon(simulator.address)
+    daemon.until_events(20_000)
+    lab.script("proc", PROC + "y = (\n")
+    daemon.signal(signal.SIGHUP)
+    daemon.until_status(lambda s: s["script_error"], "the refusal")
 
 
 def test_a_spent_restart_budget_ends_the_session_with_exit_code_3(lab: Lab, impatient: Callable[[str], None]) -> None:

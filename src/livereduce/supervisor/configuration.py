@@ -37,7 +37,12 @@ class WatchedConfig:
         self._load = load
         self._file = WatchedFile(path) if path is not None else None
         if self._file is not None:
-            self._file.read()
+            self._file.take()
+
+    def fetch(self) -> None:
+        """Read the file for the next look; may be called in another thread."""
+        if self._file is not None:
+            self._file.fetch()
 
     def refuse(self, problems: list[str]) -> None:
         """Say why the file as it is now is not used."""

@@ -32,6 +32,7 @@ from livereduce.supervisor.memory import Forecast, Pressure, Relief
 from livereduce.supervisor.notify import notify
 from livereduce.supervisor.page import PageServer
 from livereduce.supervisor.processes import Child, End, stop
+from livereduce.supervisor.reading import HURRIED_S, Reading
 from livereduce.supervisor.scripts import Change, Scripts
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ class Supervisor:
         self.guard = Lifeguard(config.runtime_dir, config.state_dir)
         self.scripts = Scripts(config)
         self._file = WatchedConfig(config.source if reload else None, config, reload or (lambda: config))
+        self._reading = Reading(self._fetch)
         self._forecast, self._pressure = Forecast(), Pressure()
         self._memory_limit = memory.limit_bytes(config.system_mem_limit_perc)
         self._memory, self._memory_trouble = 0, ""
@@ -142,12 +144,13 @@ class Supervisor:
             if self.recorder is not None:
                 self.recorder.start(now)
             self.scripts.first_look()
+            self._reading.start()
             if self.scripts.usable:
                 self.reducer.start(now)
             notify("READY=1")
             while not self._over():
                 self._turn(time.monotonic())
-                time.sleep(TURN_S)
+                time.sleep(HURRIED_S if self._reading.hurried(time.monotonic()) else TURN_S)
         finally:
             self._end()
         health = self.guard.reducer_health()
@@ -176,11 +179,12 @@ class Supervisor:
         if now >= self._next_memory:
             self._next_memory = now + self.config.mem_check_interval_sec
             self._look_at_memory(now)
-        if self._hurry:  # a hang-up says that a save is done: its second look is at once
-            self._look_at_files(now)
-        if now >= self._next_look or self._hurry:
-            self._next_look, self._hurry = now + LOOK_S, False
-            self._look_at_files(now)
+        if self._hurry:
+            self._hurry = False
+            self._reading.hurry(now)
+        self._look_at_files(now)
+        if now >= self._next_look or self._reading.hurried(now):
+            self._next_look = now + LOOK_S
             self._kill_what_hangs(now)
             self._beat()
         self._on_turn(self)
@@ -190,6 +194,7 @@ class Supervisor:
         self._beat(stopping=self._changed is None and not self._exit_code)
         notify("STOPPING=1" if self._changed is None else "STATUS=taking up the changed configuration")
         stop([child for child in (self.reducer, self.recorder) if child is not None])
+        self._reading.stop()
         self.page.stop()
 
     # -- the children -------------------------------------------------------------------------------------------------
@@ -265,6 +270,10 @@ class Supervisor:
 
     # -- files --------------------------------------------------------------------------------------------------------
 
+    def _fetch(self) -> None:
+        self.scripts.fetch()
+        self._file.fetch()
+
     def _look_at_files(self, now: float) -> None:
         running = self.guard.reducer_health(self.reducer.pid) if self.reducer.pid is not None else None
         changes = self.scripts.look(now, running)
@@ -310,7 +319,7 @@ class Supervisor:
         return self.guard.reducer_health()
 
     def _warnings(self) -> tuple[str, ...]:
-        own = (self._memory_trouble, _room(self.config.state_dir))
+        own = (self._reading.silence(time.monotonic()), self._memory_trouble, _room(self.config.state_dir))
         return (*self._file.refused, *self.scripts.warnings(), *(text for text in own if text), *self.config.warnings)
 
     def _beat(self, *, stopping: bool = False) -> None:

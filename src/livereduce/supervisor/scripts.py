@@ -63,6 +63,11 @@ class Scripts:
         except OSError as error:
             self.trouble = f"the scripts cannot be taken up yet: {error}"
 
+    def fetch(self) -> None:
+        """Read all files for the next look; may be called in another thread."""
+        for script in (*self._scripts.values(), *list(self._helpers.values())):
+            script.fetch()
+
     @property
     def usable(self) -> bool:
         """Whether data may be processed: not without a chunk script that works, where there is one."""
@@ -71,7 +76,7 @@ class Scripts:
         return not broken and not self.trouble and (proc is None or proc.banned is None)
 
     def look(self, now: float, health: ReducerHealth | None) -> list[Change]:
-        """Look at all files; say what has to be done.
+        """Look at what was fetched of all files; say what has to be done.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """Which version of the user's files is in use: changes found by looking, broken edits refused.
 
-Looks at size, time and contents at every turn, because file notifications are blind on network file systems and to
+Looks at size, time and contents again and again, because file notifications are blind on network file systems and to
 saves by rename. A new version counts when it is read the same twice (a save may be half done), parses, and differs
 in its syntax tree. What was accepted is copied to the state directory, so that a reducer that starts again while a
 broken edit lies in the script folder runs the last good version.
@@ -18,6 +18,9 @@ from pathlib import Path
 from livereduce.config.files import replace_file
 
 log = logging.getLogger(__name__)
+
+SETTLED = 2
+"""A save may be half done; so often it has to be read the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +46,62 @@ def tree_digest(text: str) -> str:
     return hashlib.sha256(ast.dump(ast.parse(text)).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """What was found at one time; None = no readable file. `reads`: how often it was the same."""
+
+    seen: tuple[int, int, int] | None = None
+    data: bytes | None = None
+    reads: int = 0
+
+
 class WatchedFile:
-    """A file whose new contents are told once they have settled."""
+    """A file whose new contents are told once they have settled.
+
+    `fetch` reads it, and may be called in another thread, because a folder on a network may not answer for hours;
+    `look` judges what was fetched last.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen: tuple[int, int, int] | None = None
-        self._unsettled: bytes | None = None
+        self._fetched = self._judged = _Fetched()
         self._told: bytes | None = None
 
-    def read(self) -> bytes | None:
-        """Give the contents as they are now, settled or not; None when there is no readable file."""
-        try:
-            self._told = self.path.read_bytes()
-        except OSError:
-            return None
-        return self._told
-
-    def look(self) -> bytes | None:
-        """Give contents that are new and were the same at the last look."""
+    def fetch(self) -> None:
+        """Read the file, if it may have changed."""
+        before = self._fetched
         try:
             stat = self.path.stat()
             seen = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-            if seen == self._seen and self._unsettled is None:
-                return None
+            if seen == before.seen and before.reads >= SETTLED:
+                return
             data = self.path.read_bytes()
         except OSError:
-            if self._seen is not None:
+            self._fetched = _Fetched()
+        else:
+            same = (seen, data) == (before.seen, before.data)
+            self._fetched = _Fetched(seen, data, before.reads + 1 if same else 1)
+
+    def take(self) -> bytes | None:
+        """Read the file and give its contents, settled or not; None when there is no readable file."""
+        self.fetch()
+        self._told = self._fetched.data
+        return self._told
+
+    def look(self) -> bytes | None:
+        """Give contents that are new and were fetched the same twice."""
+        fetched, before = self._fetched, self._judged
+        if fetched is before:
+            return None
+        self._judged = fetched
+        if fetched.data is None:
+            if before.data is not None:
                 log.warning("%s is gone; its last version stays in use", self.path)
-            self._seen = self._unsettled = None
             return None
-        self._seen = seen
-        settled = data == self._unsettled
-        self._unsettled = None if settled or data == self._told else data
-        if not settled or data == self._told:
+        if fetched.data == self._told or fetched.reads < SETTLED:
             return None
-        self._told = data
-        return data
+        self._told = fetched.data
+        return fetched.data
 
     def forget(self) -> None:
         """Take the next save for new, even if it has the contents that were told last."""
@@ -88,7 +110,8 @@ class WatchedFile:
     @property
     def settling(self) -> bool:
         """Whether a save was seen that may be half done."""
-        return self._unsettled is not None
+        fetched = self._fetched
+        return fetched.data not in (None, self._told) and fetched.reads < SETTLED
 
 
 class WatchedScript:
@@ -134,14 +157,18 @@ class WatchedScript:
         if self.accepted is not None:
             self.accepted.unlink(missing_ok=True)
             self._previous(self.accepted).unlink(missing_ok=True)
-        data = self._file.read()
+        data = self._file.take()
         if data is not None:
             self._consider(data)
         if self.candidate is not None:
             self.accept()
 
+    def fetch(self) -> None:
+        """Read the file for the next look; may be called in another thread."""
+        self._file.fetch()
+
     def look(self) -> bool:
-        """Return whether there is a new `candidate`."""
+        """Return whether there is a new `candidate` in what was fetched."""
         data = self._file.look()
         if data is None:
             return False
