@@ -327,7 +327,8 @@ def _banks(payload: bytes) -> tuple[list[NDArray[np.uint32]], int]:
     """Events [n, 2] of the real banks, and how many are in the two others."""
     good, bad, at = [], 0, 16
     while at < len(payload):
-        banks = struct.unpack_from("<4I", payload, at)[3]
+        _, _, offset, banks = struct.unpack_from("<4I", payload, at)
+        late = 0 if offset >> 31 else offset  # else times of flight have been corrected already
         at += 16
         for _ in range(banks):
             bank, n = struct.unpack_from("<2I", payload, at)
@@ -336,7 +337,7 @@ def _banks(payload: bytes) -> tuple[list[NDArray[np.uint32]], int]:
             if bank in (0xFFFFFFFE, 0xFFFFFFFF):
                 bad += n
             else:
-                good.append(events)
+                good.append(events + np.array([late, 0], np.uint32))
     return good, bad
 
 
