@@ -27,8 +27,8 @@ from livereduce.protocols.isis.command import Block, DataType
 MAX_PERIODS = 4096
 MAX_SPECTRA = 1 << 22
 MAX_CHANNELS = 1 << 20
-MAX_VALUES = 1 << 27
-"""So many counts are read at most, 0.5 GB; more make no sense in one workspace."""
+MAX_VALUES = 1 << 28
+"""So many counts are read at most, 1 GB on the wire; MERLIN, 70 000 spectra of 2500 channels, has 1.7e8."""
 MAX_EVENT_SPECTRA = 1 << 25
 """So many spectra, all periods together, a stream may be counted into."""
 REQUEST_BYTES = 1 << 20
