@@ -155,6 +155,8 @@ def test_chunks_of_a_file_without_geometry_have_all_its_detectors_from_the_start
     first = chunks[0].workspace
     assert isinstance(first, EventWorkspace)
     assert first.spectra.ids.tolist() == [5, 6, 7, 8]
+    seen = [c.workspace.monitors.number_events() for c in chunks if isinstance(c.workspace, EventWorkspace)]  # type: ignore[union-attr]
+    assert seen == [1, 2]
     account = builder.ledger.as_json()["runs"][0]
     assert (account["run"], account["events"], account["accumulated"], account["complete"]) == (4711, 7, 6, True)
     assert (account["charge_pC"], account["pulses"], account["monitor_events"]) == (40.0, 4, 3)
