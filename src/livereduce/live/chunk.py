@@ -37,7 +37,8 @@ from livereduce.listeners.base import (
     SpectrumMap,
     Totals,
 )
-from livereduce.live.columns import keep_pulses
+from livereduce.live.chunk_workspaces import of_events, of_totals
+from livereduce.live.columns import keep_pulses, of_periods
 from livereduce.live.duplicates import PacketMemory
 from livereduce.live.layout import DetectorBook
 from livereduce.live.ledger import Ledger
@@ -54,9 +55,8 @@ from livereduce.live.state import (
     RunStateMachine,
     Transition,
 )
-from livereduce.live.tables import Rows
 from livereduce.sources import Position
-from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup
+from livereduce.workspaces import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -325,7 +325,7 @@ class ChunkBuilder:
         self.account.pulses += known_charge.size
         self.account.charge_pc += float(known_charge.sum())
         self.account.events += received
-        events, wrong_period = self._of_known_periods(events)
+        events, wrong_period = of_periods(events, self._periods)
         if self._book.cover(events) or events.tick_ns != self._tables.tick_ns:
             self._tick_ns = events.tick_ns
             self._tables.begin_detectors(self._book.n_detectors, events.tick_ns)
@@ -336,16 +336,6 @@ class ChunkBuilder:
                 self.account.dropped[reason] += count
         self.account.pending += mapped.tof.size
         self._tables.append(mapped, events)
-
-    def _of_known_periods(self, events: Events) -> tuple[Events, int]:
-        """Leave out packets of periods there are none of; counts their events."""
-        if events.period is None:
-            return events, 0
-        known = (events.period >= 0) & (events.period < self._periods)
-        if known.all():
-            return events, 0
-        kept = keep_pulses(events, known)
-        return kept, int(events.start[-1] - kept.start[-1])
 
     def _close_gap(self, first_ns: int, *, overlap: bool) -> None:
         """After a reconnect: what lies between the newest pulse before it and the first new one is missing.
@@ -417,31 +407,7 @@ class ChunkBuilder:
         )
 
     def _workspace(self) -> Workspace | None:
-        if not self.listener.buffers_events:
-            return None if self._totals is None else self._with_logs(self._totals.workspace)
-        self._book.place(self.logs.latest())
-        members = [self._period_workspace(rows) for rows in self._tables.rows()]
-        return members[0] if len(members) == 1 else WorkspaceGroup(members, title=self._title())
-
-    def _period_workspace(self, rows: Rows) -> EventWorkspace:
-        run = self.logs.run()
-        known = ~np.isnan(rows.charge)
-        run.append("proton_charge", rows.pulse_time[known], rows.charge[known], "picoCoulomb")
-        for number, count in self._tables.monitor_counts.items():
-            run.set(f"monitor{number}_counts", count)
-        workspace = self._book.workspace(rows, run, self._title())
-        workspace.monitors = self._book.monitor_workspace(self._tables.monitor_rows(), run.clone())
-        return workspace
-
-    def _with_logs(self, totals: Workspace) -> Workspace:
-        """Return what a histogram memory holds with title and logs of the run beside its own."""
-        if isinstance(totals, WorkspaceGroup):
-            return WorkspaceGroup([self._with_logs(member) for member in totals.members], title=self._title())
-        workspace = totals.clone()
-        if isinstance(workspace, MatrixWorkspace):
-            workspace.title = self._title()
-            own = workspace.logs
-            workspace.logs = self.logs.run()
-            for name in own:
-                workspace.logs.set(name, own[name])
-        return workspace
+        if self.listener.buffers_events:
+            self._book.place(self.logs.latest())
+            return of_events(self._book, self._tables, self.logs, self._title())
+        return None if self._totals is None else of_totals(self._totals.workspace, self.logs, self._title())

@@ -38,3 +38,14 @@ def keep_pulses(events: Pulses, keep: NDArray[np.bool_]) -> Pulses:
             **common,  # type: ignore[arg-type]  # one dict of columns for both kinds
         )
     return replace(events, number=events.number[of_event], **common)  # type: ignore[arg-type]
+
+
+def of_periods(events: Events, count: int) -> tuple[Events, int]:
+    """Leave out packets of periods beyond the first `count`; gives how many events that were, too."""
+    if events.period is None:
+        return events, 0
+    known = (events.period >= 0) & (events.period < count)
+    if known.all():
+        return events, 0
+    kept = keep_pulses(events, known)
+    return kept, int(events.start[-1] - kept.start[-1])

@@ -1,0 +1,41 @@
+"""The workspace of a chunk: from the events taken in, or from what a histogram memory held; with the run's logs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from livereduce.live.layout import DetectorBook
+from livereduce.live.logbook import LogBook
+from livereduce.live.tables import ChunkTables, Rows
+from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup
+
+
+def of_events(book: DetectorBook, tables: ChunkTables, logs: LogBook, title: str) -> Workspace:
+    """Show what the tables hold of the chunk: one workspace, or a group of one a period."""
+    members = [_period(book, tables, rows, logs, title) for rows in tables.rows()]
+    return members[0] if len(members) == 1 else WorkspaceGroup(members, title=title)
+
+
+def _period(book: DetectorBook, tables: ChunkTables, rows: Rows, logs: LogBook, title: str) -> EventWorkspace:
+    run = logs.run()
+    known = ~np.isnan(rows.charge)
+    run.append("proton_charge", rows.pulse_time[known], rows.charge[known], "picoCoulomb")
+    for number, count in tables.monitor_counts.items():
+        run.set(f"monitor{number}_counts", count)
+    workspace = book.workspace(rows, run, title)
+    workspace.monitors = book.monitor_workspace(tables.monitor_rows(), run.clone())
+    return workspace
+
+
+def of_totals(totals: Workspace, logs: LogBook, title: str) -> Workspace:
+    """Return what a histogram memory holds with title and logs of the run beside its own."""
+    if isinstance(totals, WorkspaceGroup):
+        return WorkspaceGroup([of_totals(member, logs, title) for member in totals.members], title=title)
+    workspace = totals.clone()
+    if isinstance(workspace, MatrixWorkspace):
+        workspace.title = title
+        own = workspace.logs
+        workspace.logs = logs.run()
+        for name in own:
+            workspace.logs.set(name, own[name])
+    return workspace
