@@ -1,5 +1,6 @@
 """To scipp and back; values by hand."""
 
+import subprocess
 import sys
 from typing import Any
 
@@ -205,6 +206,11 @@ def test_without_scipp_the_message_names_the_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "scipp", None)
     with pytest.raises(ImportError, match=r"livereduce\[scipp\]"):
         histogram().to_scipp()
+
+
+def test_nothing_imports_scipp_before_it_is_asked_for() -> None:
+    code = "import sys, livereduce.workspaces, livereduce.live.load; sys.exit('scipp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # -- in ---------------------------------------------------------------------------------------------------------------
