@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import socket
 import sys
@@ -111,25 +110,10 @@ def address_of(config: Config, resolve: Callable[[str], str] = _first_address) -
 def script_findings(path: Path) -> tuple[list[str], list[str]]:
     """Compile a script and look at the names it uses; give problems and warnings."""
     from livereduce.live.scripts import load_script
+    from livereduce.mantid.names import missing_names
 
     try:
         script = load_script(path)
     except ScriptError as error:
         return [str(error)], []
-    return [], missing_names(script.text, path)
-
-
-def missing_names(text: str, path: Path) -> list[str]:
-    """Say which names of mantid.simpleapi a script uses that we do not have."""
-    from livereduce.algorithms import declaration
-    from livereduce.cli.names import names_used
-    from livereduce.mantid import simpleapi
-
-    lines = []
-    for name, line in names_used(ast.parse(text)):
-        if hasattr(simpleapi, name) and not simpleapi.is_missing(getattr(simpleapi, name)):
-            continue
-        near = declaration.nearest(name, declaration.names(), n=1)
-        hint = f"; nearest: {near[0]}" if near else ""
-        lines.append(f"{path}:{line}: {name} is not an algorithm livereduce has{hint}")
-    return lines
+    return [], missing_names(script.text, str(path))

@@ -206,6 +206,7 @@ class Cycle:
             scripts=self._uses(),
             helpers=self._scripts.helpers(),
             largest=_largest(),
+            odd=self._scripts.warnings(),
             behind_bytes=bytes_between(self._config.state_dir / "journal", position),
             reprocess_percent=100 * (1 - self._left_to_replay() / max(self._to_replay, 1))
             if self.monitor.reprocessing

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -122,9 +122,13 @@ class Reporter:
         behind_bytes: int,
         reprocess_percent: float | None,
         last_words: bool = False,
+        odd: Iterable[str] = (),
         **more: object,
     ) -> None:
-        """Write the figures of the present moment; as `last_words` with the accounts of all runs."""
+        """Write the figures of the present moment; as `last_words` with the accounts of all runs.
+
+        `odd` are warnings besides those of the steps, `more` further fields of the health.
+        """
         builder, step = monitor.builder, monitor.step
         account = builder.account
         event_rate, charge_rate = self._rates.per_second(builder)
@@ -150,7 +154,7 @@ class Reporter:
             source_lost_since_ns=builder.source.time_ns if builder.source.error else None,
             script_error=self._problem(),
             script_output="".join(self._printed)[-PRINTED_KEPT:],
-            warnings=(*(f"{what}: {why}" for what, why in self._troubles.items()), *_counted(step.warnings)),
+            warnings=(*(f"{what}: {why}" for what, why in self._troubles.items()), *odd, *_counted(step.warnings)),
             latency=dict(step.latency),
             memory_bytes=_own_memory(),
             logs=_logs(builder),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -14,9 +15,12 @@ from livereduce.errors import ScriptError
 from livereduce.live.scripts import Script, ScriptOutcome, compile_script, load_script
 from livereduce.live.stages import Surroundings
 from livereduce.mantid import simpleapi
+from livereduce.mantid.names import missing_names
 from livereduce.sources import Position
 from livereduce.status import ScriptProblem, ScriptUse
 from livereduce.workspaces import Workspace
+
+log = logging.getLogger(__name__)
 
 SHORTEST_LIMIT_S = 30 * 60.0
 TIMES_LONGEST = 10.0
@@ -96,6 +100,7 @@ class ScriptFolder:
         self._config = config
         self._surroundings = Surroundings(simpleapi.script_names(), echo=echo)
         self._known: set[str] = set()
+        self._missing: dict[str, list[str]] = {}
         self._helpers: dict[str, tuple[str, str]] = {}
 
     def load(self, which: str) -> LimitedScript | BrokenScript | None:
@@ -109,7 +114,14 @@ class ScriptFolder:
             script = compile_script(accepted.read_text(encoding="utf-8"), str(users_file))
         except ScriptError as error:
             return BrokenScript(error)
+        self._missing[which] = missing_names(script.text, users_file.name)
+        for line in self._missing[which]:
+            log.warning("%s", line)
         return LimitedScript(script, self._surroundings, self._config.script_limit)
+
+    def warnings(self) -> list[str]:
+        """Say which algorithms the scripts in use name that do not exist here; a script may never call them."""
+        return [line for which in ("proc", "post") for line in self._missing.get(which, ())]
 
     def helpers(self) -> Mapping[str, str]:
         """Return the modules that were imported from the script folder: file -> digest of what was imported."""

@@ -2,7 +2,7 @@ import ast
 
 import pytest
 
-from livereduce.cli.names import names_used
+from livereduce.mantid.names import missing_names, names_used
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,8 @@ from livereduce.cli.names import names_used
 )
 def test_names_a_script_expects_of_simpleapi(text: str, expected: list[tuple[str, int]]) -> None:
     assert names_used(ast.parse(text)) == expected
+
+
+def test_names_we_do_not_have_are_told_with_their_line_and_the_nearest_we_have() -> None:
+    text = "from mantid.simpleapi import *\nRebin(input, '1')\nRebinn(input, '1')\n"
+    assert missing_names(text, "p.py") == ["p.py:3: Rebinn is not an algorithm livereduce has; nearest: Rebin"]

@@ -6,7 +6,22 @@ import ast
 import builtins
 from collections.abc import Iterator
 
+from livereduce.algorithms import declaration
+from livereduce.mantid import simpleapi
+
 MODULE = "mantid.simpleapi"
+
+
+def missing_names(text: str, path: str) -> list[str]:
+    """Say which names of ``mantid.simpleapi`` a script uses that we do not have, with the nearest one we have."""
+    lines = []
+    for name, line in names_used(ast.parse(text)):
+        if hasattr(simpleapi, name) and not simpleapi.is_missing(getattr(simpleapi, name)):
+            continue
+        near = declaration.nearest(name, declaration.names(), n=1)
+        hint = f"; nearest: {near[0]}" if near else ""
+        lines.append(f"{path}:{line}: {name} is not an algorithm livereduce has{hint}")
+    return lines
 
 
 def names_used(tree: ast.Module) -> list[tuple[str, int]]:
