@@ -7,11 +7,11 @@ out on that and its values read, as the live cycle does after every chunk.
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import psutil
 
 from livereduce import algorithms as alg
 from livereduce.live.accumulate import Method, accumulate
@@ -114,15 +114,21 @@ def update_seconds(run: LiveRun, stage: Stage, repeats: int = 7) -> float:
 
 
 def growth(early: int = 10_000_000, late: int = 100_000_000) -> Iterator[tuple[str, float, float]]:
-    """Yield (stage, seconds of an update early, late), then ("bytes", bytes kept of an event, 0)."""
+    """Yield each stage, and the seconds of an update early and late."""
     run = LiveRun()
-    before = psutil.Process().memory_info().rss
     run.take(early)
     chosen = stages(run.accumulation)
     first = {name: update_seconds(run, stage) for name, stage in chosen.items()}
     run.take(late - run.table.n)
-    run.table.cache.clear()
-    kept = (psutil.Process().memory_info().rss - before) / run.table.n
     for name, stage in chosen.items():
         yield name, first[name], update_seconds(run, stage)
-    yield "bytes", kept, 0.0
+
+
+def bytes_per_event(n: int = 100_000_000) -> float:
+    """Return the memory allocated for an event that is kept, with all that comes with it."""
+    run = LiveRun()
+    tracemalloc.start()
+    run.take(n)
+    allocated, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return allocated / n
