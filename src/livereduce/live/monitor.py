@@ -24,6 +24,8 @@ from livereduce.workspaces import Workspace
 
 log = logging.getLogger(__name__)
 
+TRIAL_EVENTS = 1_000_000
+"""A larger chunk whose events nobody keeps is not kept for the trial of an edited script either."""
 ATTEMPTS = 3
 """A chunk whose script failed so often from one position is set aside."""
 
@@ -258,6 +260,8 @@ class Monitor:
         if made:  # what is shown has the copy kept of an ended run in it
             self.observer.shown(self.last_run)
         self._settled(record)
+        if chunk.events > TRIAL_EVENTS and not self.step.preserve_events:
+            self.last_chunk = None  # else there would be two of them in memory while the next one is taken in
         return (chunk.more or self.reprocessing) and not self.stopped
 
     def _processed(self, workspace: Workspace) -> bool:
