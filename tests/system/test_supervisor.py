@@ -141,6 +141,15 @@ def test_a_script_tried_on_the_last_chunk_leaves_nothing_in_the_live_process(lab
     assert "spoilt" not in daemon.health("reducer")["script_output"]
 
 
+def test_algorithms_a_script_names_that_do_not_exist_are_listed_at_load(lab: Lab) -> None:
+    lab.script("proc", PROC + "if input.getNumberEvents() < 0:\n    Rebinn(output, '1,1,2')\n")
+    simulator = lab.simulator(runs=1, run_seconds=300)
+    daemon = lab.daemon(simulator.address)
+    status = daemon.until_status(lambda s: s["chunks"], "a chunk")
+    assert warned(status, "live_proc.py:5: Rebinn is not an algorithm livereduce has; nearest: Rebin")
+    assert not status["script_error"]
+
+
 def test_a_changed_module_that_a_script_imports_is_taken_up(lab: Lab, agree: Agree) -> None:
     helper = lab.scripts / "my_binning.py"
     helper.write_text("PARAMS = '14000,20,34000'\n")
@@ -381,7 +390,7 @@ def test_a_script_past_its_limit_is_interrupted_and_the_process_lives(lab: Lab) 
 def test_memory_at_its_limit_means_a_fresh_reducer_and_says_who_holds_it(
     lab: Lab, impatient: Callable[[str], None]
 ) -> None:
-    impatient("self._memory_limit = 600 << 20")
+    impatient("self.memory.limit = 600 << 20")
     hoard = (
         "from mantid.simpleapi import CreateWorkspace\nimport numpy as np\n"
         "n = len(mtd.getObjectNames())\n"

@@ -24,11 +24,10 @@ from livereduce.config import Config
 from livereduce.config.files import replace_file
 from livereduce.errors import ConfigError
 from livereduce.status import Heartbeat, ReducerHealth, Stage, Status
-from livereduce.supervisor import memory
 from livereduce.supervisor.configuration import WatchedConfig
 from livereduce.supervisor.deaths import Ban, LookCloser, Skip
 from livereduce.supervisor.lifeguard import Lifeguard, where_it_died
-from livereduce.supervisor.memory import Forecast, Pressure, Relief
+from livereduce.supervisor.memory import MemoryWatch, Relief, limit_bytes
 from livereduce.supervisor.notify import notify
 from livereduce.supervisor.page import PageServer
 from livereduce.supervisor.processes import Child, End, stop
@@ -122,9 +121,7 @@ class Supervisor:
         self.scripts = Scripts(config)
         self._file = WatchedConfig(config.source if reload else None, config, reload or (lambda: config))
         self._reading = Reading(self._fetch)
-        self._forecast, self._pressure = Forecast(), Pressure()
-        self._memory_limit = memory.limit_bytes(config.system_mem_limit_perc)
-        self._memory, self._memory_trouble = 0, ""
+        self.memory = MemoryWatch(limit_bytes(config.system_mem_limit_perc))
         self._requested: set[str] = set()
         self.page = PageServer(config, token(config.state_dir, config.web.token), self._actions())
 
@@ -193,11 +190,14 @@ class Supervisor:
         # giving up is no end on purpose: a watchdog may start the service again
         self._beat(stopping=self._changed is None and not self._exit_code)
         notify("STOPPING=1" if self._changed is None else "STATUS=taking up the changed configuration")
-        stop([child for child in (self.reducer, self.recorder) if child is not None])
+        stop(self._children())
         self._reading.stop()
         self.page.stop()
 
     # -- the children -------------------------------------------------------------------------------------------------
+
+    def _children(self) -> list[Child]:
+        return [child for child in (self.recorder, self.reducer) if child is not None]
 
     def _look_after_children(self, now: float) -> None:
         if self.recorder is not None and (end := self.recorder.look_after(now)) is not None:
@@ -266,7 +266,7 @@ class Supervisor:
 
     def _begin_again(self, now: float, *more: str) -> None:
         self.reducer.restart(now, *more)
-        self._forecast.restart()
+        self.memory.restart()
 
     # -- files --------------------------------------------------------------------------------------------------------
 
@@ -291,20 +291,12 @@ class Supervisor:
     # -- memory -------------------------------------------------------------------------------------------------------
 
     def _look_at_memory(self, now: float) -> None:
-        pids = [os.getpid(), *(child.pid for child in (self.recorder, self.reducer) if child and child.pid)]
-        self._memory = sum(memory.own_bytes(pid) for pid in pids)
-        self._forecast.add(now, self._memory)
-        if self._memory_limit is None or self.reducer.pid is None:
-            return
-        health = self.guard.reducer_health(self.reducer.pid)
-        largest = health.largest if health else ()
-        relief = self._pressure.judge(now, self._memory, self._memory_limit, largest)
-        words = memory.in_words(self._memory, self._memory_limit, largest)
-        self._memory_trouble = f"memory: {words}: {relief.value}" if relief in memory.ONLY_SAID else ""
+        pids = [os.getpid(), *(child.pid for child in self._children() if child.pid)]
+        health = self.guard.reducer_health(self.reducer.pid) if self.reducer.pid else None
+        relief = self.memory.look(now, pids, health.largest if health else ())
         if relief is Relief.DROP_CACHES:
             self.reducer.tell(do=Relief.DROP_CACHES.value)
-        elif relief is Relief.RESTART:
-            log.error("memory: %s; beginning the run again with a fresh reducer", words)
+        elif relief is Relief.RESTART and self.reducer.pid is not None:
             self.reducer.restarts += 1
             self._begin_again(now)
 
@@ -319,22 +311,21 @@ class Supervisor:
         return self.guard.reducer_health()
 
     def _warnings(self) -> tuple[str, ...]:
-        own = (self._reading.silence(time.monotonic()), self._memory_trouble, _room(self.config.state_dir))
+        own = (self._reading.silence(time.monotonic()), self.memory.trouble, _room(self.config.state_dir))
         return (*self._file.refused, *self.scripts.warnings(), *(text for text in own if text), *self.config.warnings)
 
     def _beat(self, *, stopping: bool = False) -> None:
-        children = [child for child in (self.recorder, self.reducer) if child is not None]
         heartbeat = Heartbeat(
             pid=os.getpid(),
             written_ns=time.time_ns(),
             started_ns=self._started_ns,
             stopping=stopping,
-            restarts=sum(child.restarts for child in children),
+            restarts=sum(child.restarts for child in self._children()),
             recorder_pid=self.recorder.pid if self.recorder else None,
             reducer_pid=self.reducer.pid,
-            memory_bytes=self._memory,
-            memory_limit_bytes=self._memory_limit,
-            memory_full_s=self._forecast.seconds_until(self._memory_limit) if self._memory_limit else None,
+            memory_bytes=self.memory.used,
+            memory_limit_bytes=self.memory.limit,
+            memory_full_s=self.memory.full_s,
             script_refused=self.scripts.problem(),
             warnings=self._warnings(),
         )

@@ -6,8 +6,9 @@ page cache of the journal in it, which the kernel takes back by itself.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 import psutil
 
 from livereduce.status import Holding
+
+log = logging.getLogger(__name__)
 
 NEARLY = 0.9
 """From this share of the limit on, what can be computed again is forgotten."""
@@ -128,6 +131,49 @@ class Pressure:
             return Relief.SAY_OFTEN
         self._restarts.append(now)
         return Relief.RESTART
+
+
+@dataclass(slots=True)
+class MemoryWatch:
+    """Memory of one session's processes.
+
+    Attributes
+    ----------
+    limit
+        What they may use, bytes; None = no limit.
+    used
+        What they used at the last look, bytes.
+    trouble
+        What is wrong and only said; empty when nothing is.
+    """
+
+    limit: int | None
+    used: int = 0
+    trouble: str = ""
+    _forecast: Forecast = field(default_factory=Forecast)
+    _pressure: Pressure = field(default_factory=Pressure)
+
+    def look(self, now: float, pids: Iterable[int], largest: Sequence[Holding]) -> Relief:
+        """Look at the processes; say what to do about it."""
+        self.used = sum(own_bytes(pid) for pid in pids)
+        self._forecast.add(now, self.used)
+        if self.limit is None:
+            return Relief.NOTHING
+        relief = self._pressure.judge(now, self.used, self.limit, largest)
+        words = in_words(self.used, self.limit, largest)
+        self.trouble = f"memory: {words}: {relief.value}" if relief in ONLY_SAID else ""
+        if relief is Relief.RESTART:
+            log.error("memory: %s; beginning the run again with a fresh reducer", words)
+        return relief
+
+    @property
+    def full_s(self) -> float | None:
+        """Time until the limit is reached, s; None = not as memory is used now."""
+        return None if self.limit is None else self._forecast.seconds_until(self.limit)
+
+    def restart(self) -> None:
+        """Forget what a process that is gone had used."""
+        self._forecast.restart()
 
 
 def in_words(used: int, limit: int, largest: Iterable[Holding]) -> str:
