@@ -241,6 +241,7 @@ def test_a_histogram_source_that_never_answers_delays_no_end(lab: Any) -> None:
     daemon.signal(signal.SIGINT)
     assert daemon.wait() == 0
     assert time.monotonic() - began < 5
+    assert "did not stop within" not in daemon.err.read_text()
 
 
 def test_a_stream_whose_command_port_is_missing_is_said_and_not_taken(lab: Any) -> None:
@@ -251,10 +252,7 @@ def test_a_stream_whose_command_port_is_missing_is_said_and_not_taken(lab: Any) 
     assert "does not say what is counted" in lost["sentence"] or "cannot connect" in lost["sentence"]
 
 
-POISONS = ["bad-marker", "bad-version", "short-header", "oversize", "bad-setup"]
-
-
-@pytest.mark.parametrize("poison", POISONS)
+@pytest.mark.parametrize("poison", ["bad-marker", "oversize"])  # all of them: tests/protocols/isis
 def test_a_stream_that_makes_no_sense_is_left_and_taken_up_again(lab: Any, poison: str) -> None:
     words = ["--port=0", "--runs=1", "--run-seconds=5", "--rate=5000", "--linger=4", f"--chaos={poison}=1.5"]
     source = lab.source("isis-events", *words)
