@@ -1,10 +1,13 @@
 """What a script may do, and what it may do wrong; each script is text in a file as a user has it."""
 
+import contextlib
+import gc
 import os
 import signal
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +162,22 @@ def test_text_that_utf8_cannot_hold_is_printed_and_reported_with_question_marks(
     assert "".join(echoed) == "caf?.nxs\n"
     assert raised.value.message == "ValueError: caf?.nxs"
     assert raised.value.traceback.endswith("ValueError: caf?.nxs\n--- printed ---\ncaf?.nxs\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["output = input\n", "def f():\n    return input\n\n\noutput = f()\nraise ValueError\n"]
+)
+def test_what_a_script_was_given_does_not_wait_for_the_garbage_collector(tmp_path: Path, text: str) -> None:
+    class Chunk:
+        pass
+
+    chunk = Chunk()
+    last = weakref.ref(chunk)
+    gc.disable()
+    try:
+        with contextlib.suppress(ScriptError):
+            run(tmp_path, text, chunk)
+        del chunk
+        assert last() is None
+    finally:
+        gc.enable()

@@ -155,12 +155,16 @@ def run_script(
     namespace[_ENDING] = lambda **variables: final.update(variables)
     namespace[_STAR] = lambda module: _import_star(module, namespace)
     before = set(threading.enumerate())
-    with _contained(script, echo) as printed:
-        exec(script.code, namespace)  # noqa: S102  running users' code is what this module is for
-        with _time_limit(limit_s):
-            namespace[_FUNCTION](input_workspace, output, accumulation)
-    left = tuple(t.name for t in threading.enumerate() if t not in before and t.is_alive() and _in_main_thread())
-    return ScriptOutcome(final.get("input"), final.get("output"), printed.getvalue(), left)
+    try:
+        with _contained(script, echo) as printed:
+            exec(script.code, namespace)  # noqa: S102  running users' code is what this module is for
+            with _time_limit(limit_s):
+                namespace[_FUNCTION](input_workspace, output, accumulation)
+        left = tuple(t.name for t in threading.enumerate() if t not in before and t.is_alive() and _in_main_thread())
+        return ScriptOutcome(final.get("input"), final.get("output"), printed.getvalue(), left)
+    finally:
+        # a script's globals and its functions hold each other: workspaces must not wait with them for the collector
+        final.clear()
 
 
 def _import_star(module_name: str, namespace: dict[str, Any]) -> None:
