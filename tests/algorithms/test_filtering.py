@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livereduce.algorithms import compress_events, filter_by_log_value, filter_by_time, filter_by_x_value
-from livereduce.workspaces import EventWorkspace, Run, TimeSeries
+from livereduce.algorithms import filter_bad_pulses, filter_by_log_value, filter_by_time, filter_by_x_value, plus
+from livereduce.workspaces import Detectors, EventTable, EventWorkspace, Run, TimeSeries
 
 MakeEvents = Callable[..., EventWorkspace]
 SECOND = 1_000_000_000
@@ -42,7 +42,7 @@ def test_events_outside_a_range_of_x_are_dropped_and_edges_stay(ws: EventWorkspa
 
 def test_histograms_cannot_be_filtered(ws: EventWorkspace) -> None:
     calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
-        (filter_by_x_value, ()), (filter_by_time, (0, 1)), (filter_by_log_value, ("T",)),
+        (filter_by_x_value, ()), (filter_by_time, (0, 1)), (filter_by_log_value, ("T",)), (filter_bad_pulses, ()),
     ]  # fmt: skip
     for algorithm, arguments in calls:
         with pytest.raises(ValueError, match="InputWorkspace: expected a EventWorkspace, found a HistogramWorkspace"):
@@ -159,51 +159,73 @@ def test_the_charge_drops_with_the_time_kept(ws: EventWorkspace) -> None:
     assert result.getRun().getProtonCharge() == pytest.approx(4.0)
 
 
-def test_near_events_become_one_when_lists_are_read(make_events: MakeEvents) -> None:
-    # from 1.0 reaches 1.2; 1.4 begins anew and reaches 1.6; 3.0 is alone. In the second spectrum nothing is near.
-    ws = make_events([1.0, 1.1, 1.2, 1.4, 1.5, 3.0], [1.0, 2.0], edges=[0, 2, 4])
-    result = compress_events(ws, 0.25)
-    events = result.getSpectrum(0)
-    assert events.getTofs() == pytest.approx([1.1, 1.45, 3.0])
-    assert events.getWeights().tolist() == [3, 2, 1]
-    assert events.getWeightErrors() == pytest.approx(np.sqrt([3, 2, 1]))
-    assert events.getNumberEvents() == 3
-    assert result.getNumberEvents() == 5
-    assert ws.getNumberEvents() == 8
+def with_charges(ws: EventWorkspace, *charges: float) -> EventWorkspace:
+    """Give pulse k the k-th charge."""
+    times = np.arange(len(charges)) * SECOND
+    ws.getRun().set("proton_charge", TimeSeries("proton_charge", times, list(charges), "picoCoulomb"))
+    return ws
 
 
-def test_values_in_bins_are_those_of_the_events_as_they_came(make_events: MakeEvents) -> None:
-    ws = make_events([0.9, 1.1], edges=[0, 1, 2])
-    assert compress_events(ws, 1.0).y.tolist() == [[1, 1]]
+def test_pulses_much_below_the_mean_charge_are_dropped(ws: EventWorkspace) -> None:
+    with_charges(ws, 100, 100, 0, 100, 96, 100, 94, 100, 100, 100)  # mean 89
+    assert kept(filter_bad_pulses(ws)) == [0, 1, 3, 4, 5, 6, 7, 8, 9]  # 95 % of it is 84.55
+    assert kept(filter_bad_pulses(ws, lower_cutoff=0)) == list(range(10))
 
 
-def test_a_negative_tolerance_is_a_fraction(make_events: MakeEvents) -> None:
-    ws = make_events([1.0, 1.2, 10.0, 11.5, 13.0])
-    assert compress_events(ws, -0.25).getNumberEvents() == 3
-    assert compress_events(ws, 0.25, "Logarithmic").getNumberEvents() == 3
-    assert compress_events(ws, -0.3, "Linear").getNumberEvents() == 4
+def test_the_cutoff_is_a_share_of_the_plain_mean_and_itself_good_enough(ws: EventWorkspace) -> None:
+    with_charges(ws, 8, 12, 9.5, 10.5, 9.25, 10.75, 9.75, 10.25, 10, 10)  # mean 10
+    assert kept(filter_bad_pulses(ws)) == [1, 2, 3, 5, 6, 7, 8, 9]  # from 9.5 on
+    assert kept(filter_bad_pulses(ws, 100)) == [1, 3, 5, 7, 8, 9]
 
 
-def test_compression_stays_with_what_is_made_of_the_workspace(make_events: MakeEvents) -> None:
-    ws = compress_events(make_events([1.0, 1.1, 5.0], edges=[0, 10]), 0.2)
-    assert filter_by_x_value(ws, 0, 2).getNumberEvents() == 1
-    assert ws.clone().getNumberEvents() == 2
-    assert ws.planned(lambda plan: plan.in_unit("dSpacing", [2.0])).getNumberEvents() == 3
+def test_a_pulse_far_above_the_mean_is_kept(ws: EventWorkspace) -> None:
+    with_charges(ws, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1000)
+    assert kept(filter_bad_pulses(ws)) == [9]
 
 
-def test_many_spectra_are_counted_as_one_by_one(random_events: EventWorkspace) -> None:
-    result = compress_events(random_events, 0.35)
-    slow = 0
-    for i in range(4):
-        first = -np.inf
-        for x in np.sort(random_events.getSpectrum(i).getTofs()):
-            if x - first > 0.35:
-                first, slow = x, slow + 1
-    assert result.getNumberEvents() == slow < 800
-    assert sum(result.getSpectrum(i).getNumberEvents() for i in range(4)) == slow
+def test_bad_pulses_take_their_charge_and_log_entries_along(ws: EventWorkspace) -> None:
+    with_log(ws, [0, 2, 4], [1.0, 2.0, 3.0])
+    with_charges(ws, *[3.6e9] * 2, 0, *[3.6e9] * 7)
+    ws.getRun().set("gd_prtn_chrg", 9.0, "uAh")
+    result = filter_bad_pulses(ws)
+    assert kept(result) == [0, 1, 3, 4, 5, 6, 7, 8, 9]
+    assert result.getRun().getProtonCharge() == pytest.approx(9.0)
+    assert result.getRun()["proton_charge"].size() == 9
+    assert result.getRun()["T"].value.tolist() == [1.0, 3.0]
+    assert ws.getRun()["proton_charge"].size() == 10
 
 
-def test_no_events_compress_to_none(make_events: MakeEvents) -> None:
-    result = compress_events(make_events([], []))
-    assert result.getNumberEvents() == 0
-    assert result.getSpectrum(1).getTofs().tolist() == []
+def test_the_mean_follows_a_run_and_only_pulses_whose_verdict_it_changes_are_counted_again() -> None:
+    table = EventTable(1)
+    detectors = Detectors([10])
+
+    def chunk(first: int, charges: list[float]) -> EventWorkspace:
+        n = len(charges)
+        times = (first + np.arange(n)) * SECOND
+        a, b = table.append(np.full(n, 5), np.zeros(n), times, np.arange(n + 1), charges)
+        run = Run({"proton_charge": TimeSeries("proton_charge", times, charges, "picoCoulomb")})
+        return EventWorkspace.from_table(table, a, b, detectors, run, edges=[0, 1])
+
+    total = chunk(0, [10.0] * 4 + [9.45] + [10.0] * 5)  # mean 9.945, cut at 9.44775: none is bad
+    assert filter_bad_pulses(total).y.tolist() == [[10]]
+    offered = table.cache.offered
+    total = plus(total, chunk(10, [10.5]))  # mean 9.9955 (109.95 / 11), cut at 9.4957: the 9.45 is bad
+    assert filter_bad_pulses(total).y.tolist() == [[10]]
+    assert table.cache.offered == offered + 2  # one came in, one went out
+    total = plus(total, chunk(11, [9.0]))  # mean 9.9125 (118.95 / 12), cut at 9.4169: only the new one is bad
+    assert filter_bad_pulses(total).y.tolist() == [[11]]
+    assert table.cache.offered == offered + 3  # the 9.45 came back
+
+
+def test_charges_that_say_nothing_are_an_error(make_events: MakeEvents) -> None:
+    ws = make_events([0.5, 1.5], edges=[0, 1, 2])
+    with pytest.raises(RuntimeError, match="FilterBadPulses: the workspace has no series proton_charge"):
+        filter_bad_pulses(ws)
+    ws.getRun().set("proton_charge", 5.0)
+    with pytest.raises(RuntimeError, match="no series proton_charge"):
+        filter_bad_pulses(ws)
+    with pytest.raises(RuntimeError, match="the mean of proton_charge is 0"):
+        filter_bad_pulses(with_charges(ws, 0, 0))
+    for cutoff in (-1, 101):
+        with pytest.raises(ValueError, match="LowerCutoff: expected 0 to 100 %"):
+            filter_bad_pulses(with_charges(ws, 1, 1), cutoff)

@@ -31,7 +31,7 @@ from livereduce.algorithms.creating import (
 )
 from livereduce.algorithms.cropping import crop_workspace, extract_spectra, integration
 from livereduce.algorithms.filtering import (
-    compress_events,
+    filter_bad_pulses,
     filter_by_log_value,
     filter_by_time,
     filter_by_x_value,
@@ -65,6 +65,7 @@ from livereduce.algorithms.reflectometry import ref_roi
 from livereduce.algorithms.resampling import resample_x
 from livereduce.algorithms.sample import create_sample_workspace
 from livereduce.algorithms.shifting import change_bin_offset, scale_x
+from livereduce.algorithms.single_events import compress_events, sort_events
 from livereduce.algorithms.smoothing import fft_smooth
 from livereduce.algorithms.spectra import extract_single_spectrum, sum_spectra, transpose
 from livereduce.algorithms.stacking import append_spectra, conjoin_workspaces
@@ -104,6 +105,7 @@ __all__ = [
     "extract_single_spectrum",
     "extract_spectra",
     "fft_smooth",
+    "filter_bad_pulses",
     "filter_by_log_value",
     "filter_by_time",
     "filter_by_x_value",
@@ -149,6 +151,7 @@ __all__ = [
     "scale_x",
     "set_uncertainties",
     "smooth_data",
+    "sort_events",
     "strip_peaks",
     "strip_vanadium_peaks",
     "sum_spectra",

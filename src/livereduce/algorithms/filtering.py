@@ -9,9 +9,8 @@ import numpy as np
 from livereduce.algorithms.declaration import algorithm
 from livereduce.workspaces import EventWorkspace, Run, TimeSeries
 from livereduce.workspaces.arrays import I64, Bool
-from livereduce.workspaces.compression import Compression
 from livereduce.workspaces.ranges import merged_intervals
-from livereduce.workspaces.run import to_ns
+from livereduce.workspaces.run import CHARGE_SERIES, to_ns
 
 # further than any pulse, and far enough from the ends of int64 to be moved by a tolerance
 _BEGINNING, _END = -(1 << 62), 1 << 62
@@ -119,27 +118,27 @@ def filter_by_log_value(
     return selected_pulses(ws, intervals)
 
 
-@algorithm("CompressEvents")
-def compress_events(
-    ws: EventWorkspace, tolerance: float = 1e-5, binning_mode: Literal["Default", "Linear", "Logarithmic"] = "Default"
-) -> EventWorkspace:
-    """Put events together that lie within a tolerance of each other, when events are asked for one by one.
+@algorithm("FilterBadPulses")
+def filter_bad_pulses(ws: EventWorkspace, lower_cutoff: float = 95.0) -> EventWorkspace:
+    """Keep only events of pulses whose proton charge is not much below the mean; logs are filtered with them.
 
-    Sorted by X, an event joins the one before it while it is no further from the first of them than the tolerance; they
-    become one event at their mean X, with the sum of their weights. Here this is only recorded: it is carried out when
-    event lists, their number or a file of events is asked for. Values in bins are made of the events as they came, so
-    nothing is lost and none moves to another bin. In another unit of X events are as they came.
+    The mean is that of all entries of the log proton_charge, so what is kept of a run in progress follows it: a pulse
+    that was good enough may be dropped later, or the other way round.
 
     Parameters
     ----------
-    tolerance
-        Distance in X; a negative one is a fraction of the first event's X.
-    binning_mode
-        Linear and Logarithmic take the tolerance so, whatever its sign.
+    lower_cutoff
+        Least charge of a pulse that is kept, % of the mean.
     """
-    if binning_mode != "Default":
-        tolerance = abs(tolerance) if binning_mode == "Linear" else -abs(tolerance)
-    return ws.replaced(compression=Compression(tolerance, ws.unit))
+    if not 0 <= lower_cutoff <= 100:
+        raise ValueError(f"LowerCutoff: expected 0 to 100 %, found {lower_cutoff:g}")
+    log = ws.getRun().get(CHARGE_SERIES)
+    if not isinstance(log, TimeSeries) or not len(log):
+        raise RuntimeError(f"the workspace has no series {CHARGE_SERIES} with the charge of each pulse")
+    mean = log.total / len(log)
+    if not mean > 0:
+        raise RuntimeError(f"the mean of {CHARGE_SERIES} is {mean:g}: no pulse brought any charge")
+    return filter_by_log_value(ws, CHARGE_SERIES, lower_cutoff / 100 * mean)
 
 
 def selected_pulses(ws: EventWorkspace, intervals: I64) -> EventWorkspace:
@@ -175,7 +174,7 @@ def _outside(time: I64, tolerance: int) -> I64:
 
 def _span(run: Run, tolerance: int) -> tuple[int, int] | None:
     """From when to before when the run goes: by its pulses, else by its start and end; None if neither is known."""
-    pulses = run.get("proton_charge")
+    pulses = run.get(CHARGE_SERIES)
     if isinstance(pulses, TimeSeries) and len(pulses):
         return int(pulses.time_ns[0]) - tolerance, int(pulses.time_ns[-1]) + tolerance + 1
     try:
@@ -186,7 +185,7 @@ def _span(run: Run, tolerance: int) -> tuple[int, int] | None:
 
 def _first_pulse(ws: EventWorkspace) -> int:
     """Time of the first pulse: of the log proton_charge, else of the events."""
-    log = ws.getRun().get("proton_charge")
+    log = ws.getRun().get(CHARGE_SERIES)
     if isinstance(log, TimeSeries) and len(log):
         return int(log.time_ns[0])
     earliest = _END

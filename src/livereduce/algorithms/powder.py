@@ -17,13 +17,13 @@ from livereduce.algorithms.calibrating import aligned_by, calibration_from_offse
 from livereduce.algorithms.calibration_files import calibration_of, groups_in_file
 from livereduce.algorithms.cropping import crop_workspace
 from livereduce.algorithms.declaration import Integers, Numbers, algorithm
-from livereduce.algorithms.filtering import compress_events
 from livereduce.algorithms.focusing import Groups, each_alone, focused, groups_of_detectors, groups_of_workspace
 from livereduce.algorithms.instruments import edit_instrument_geometry
 from livereduce.algorithms.masking import mask_detectors
 from livereduce.algorithms.prompt_pulse import remove_prompt_pulse
 from livereduce.algorithms.property_manager import property_managers
 from livereduce.algorithms.resampling import edges_between
+from livereduce.algorithms.single_events import compress_events
 from livereduce.algorithms.units import in_unit
 from livereduce.geometry.calibration import Calibration
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, TableWorkspace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -60,6 +61,23 @@ class SpectrumEvents(NamedTuple):
     pulse_time: I64
     weight: F64
     variance: F64
+
+
+class EventOrder(Enum):
+    """In what order the events of a spectrum are given: as they came, pixel by pixel, or sorted."""
+
+    CAME = "came"
+    X = "x"
+    PULSE_TIME = "pulse time"
+    PULSE_TIME_THEN_X = "pulse time, then x"
+
+    def applied(self, events: SpectrumEvents) -> SpectrumEvents:
+        """Return the events in this order; those that it does not tell apart stay as they are."""
+        if self is EventOrder.CAME:
+            return events
+        keys = [] if self is EventOrder.PULSE_TIME else [events.x]
+        order = np.lexsort(keys if self is EventOrder.X else [*keys, events.pulse_time])
+        return SpectrumEvents(*(column[order] for column in events))
 
 
 class TermEvents:
@@ -146,16 +164,24 @@ def blocks(terms: list[Term], n_spectra: int) -> Iterator[tuple[I64, SpectrumEve
 class EventList(SpectrumView):
     """The events of one spectrum of a workspace, as scripts ask for them."""
 
-    def __init__(self, spectra: Spectra, index: int, terms: list[Term], compression: Compression | None = None) -> None:
+    def __init__(
+        self,
+        spectra: Spectra,
+        index: int,
+        terms: list[Term],
+        compression: Compression | None = None,
+        order: EventOrder = EventOrder.CAME,
+    ) -> None:
         super().__init__(spectra, index)
         self._terms = terms
         self._compression = compression
+        self._order = order
 
     def events(self) -> SpectrumEvents:
         """Return X, pulse time, weight and variance of each event."""
         found = [TermEvents(term).of_spectrum(self._index) for term in self._terms]
         events = SpectrumEvents(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
-        return events if self._compression is None else self._compression.applied(events)
+        return self._order.applied(events if self._compression is None else self._compression.applied(events))
 
     # -- Mantid's names -------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from livereduce.workspaces.evaluation import (
     regardless_of_weight,
     terms_of,
 )
-from livereduce.workspaces.event_list import EventList
+from livereduce.workspaces.event_list import EventList, EventOrder
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.histogram import HistogramWorkspace
 from livereduce.workspaces.matrix import MatrixWorkspace
@@ -51,6 +51,8 @@ class EventWorkspace(MatrixWorkspace):
         Default: one per detector that is no monitor, numbered from 1.
     compression
         How near events are put together when they are asked for one by one (never in bins); None for not at all.
+    order
+        In what order they are given then.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class EventWorkspace(MatrixWorkspace):
         vertical: NumericAxis | None = None,
         monitors: MatrixWorkspace | None = None,
         compression: Compression | None = None,
+        order: EventOrder = EventOrder.CAME,
     ) -> None:
         self._compression = compression
+        self.order = order
         self.parts = joined(parts)
         if not self.parts:
             raise ValueError("EventWorkspace: at least one part is needed; an empty one says what spectra there are")
@@ -216,7 +220,8 @@ class EventWorkspace(MatrixWorkspace):
     def _arguments(self) -> dict[str, Any]:
         arguments = super()._arguments()
         del arguments["unit"]
-        return arguments | {"parts": self.parts, "edges": self._edges, "compression": self._compression}
+        own = {"parts": self.parts, "edges": self._edges, "compression": self._compression, "order": self.order}
+        return arguments | own
 
     def replaced(self, **changes: Any) -> Self:
         """Return a workspace like this one but for some constructor arguments; events are shared, logs copied."""
@@ -278,7 +283,7 @@ class EventWorkspace(MatrixWorkspace):
 
     def getSpectrum(self, index: int) -> EventList:  # noqa: N802
         """Return a spectrum's event list."""
-        return EventList(self.spectra, self._checked(index), self.terms, self.compression)
+        return EventList(self.spectra, self._checked(index), self.terms, self.compression, self.order)
 
     def clearMRU(self) -> None:  # noqa: N802
         """Forget the values counted; they are counted again when read."""
