@@ -229,3 +229,51 @@ def test_a_function_is_evaluated_at_the_x_of_a_spectrum(line: HistogramWorkspace
     assert result.y.tolist() == [[7, 9, 11], [7, 11, 15], [0, -2, -4]]
     assert result.e[0].tolist() == [1, 1, 1]
     assert result.x.tolist() == [2, 4, 6, 8]
+
+
+def test_a_product_of_functions_is_fitted_by_its_nested_names(make_histogram: Make) -> None:
+    x = np.linspace(0.0, 10.0, 41)
+    # (line) x (decay) + flat with line 2 + x, decay exp(-x/5), flat 3
+    ws = make_histogram(x, (2 + x) * np.exp(-x / 5) + 3, np.ones(41))
+    result = fit(
+        "(composite=ProductFunction;name=LinearBackground,A0=1,A1=0.5;name=ExpDecay,Lifetime=4);name=FlatBackground",
+        ws,
+        ties="f0.f1.Height=1",
+        constraints="1<f0.f1.Lifetime<20",
+        output="out",
+    )
+    table = result.output_parameters
+    assert table.column("Name") == [
+        "f0.f0.A0", "f0.f0.A1", "f0.f1.Height", "f0.f1.Lifetime", "f1.A0", "Cost function value",
+    ]  # fmt: skip
+    assert table.column("Value") == pytest.approx([2, 1, 1, 5, 3, 0], abs=1e-7)
+
+
+def test_members_of_nested_functions_are_spectra_of_the_output(make_histogram: Make) -> None:
+    ws = make_histogram([1.0, 2.0, 3.0], [5, 7, 9], [1, 1, 1])
+    result = fit(
+        "(name=FlatBackground,A0=1;name=FlatBackground,A0=2);name=LinearBackground,A1=2",
+        ws, ties="f0.f0.A0=1,f0.f1.A0=2", output="out", output_composite_members=True,
+    )  # fmt: skip
+    # 3 + 2x in all: the line begins at 0
+    assert result.output_workspace.y[3:].tolist() == [[1, 1, 1], [2, 2, 2], pytest.approx([2, 4, 6])]
+
+
+def test_a_formula_is_fitted(make_histogram: Make) -> None:
+    ws = make_histogram([0.0, 1.0, 2.0, 3.0], [5, 3.5, 2.75, 2.375], [1, 1, 1, 1])  # 2 + 3 / 2^x
+    result = fit("name=UserFunction,Formula=a+b*exp(-x*c),a=1,b=2,c=1", ws, output="out")
+    assert values(result)[:3] == pytest.approx([2, 3, np.log(2)])
+
+
+def test_normalised_counts_are_fitted_per_width(make_histogram: Make) -> None:
+    ws = make_histogram([0, 1, 3, 7], [5, 10, 20], [1, 2, 4])
+    result = fit("name=FlatBackground", ws, normalise=True, output="out")
+    assert values(result)[0] == pytest.approx(5)
+    assert result.output_workspace.y[0].tolist() == [5, 5, 5]
+    assert result.output_workspace.e[0].tolist() == [1, 1, 1]
+    points = make_histogram([0, 1, 3], [5, 10, 20], [1, 2, 4])
+    assert fit("name=FlatBackground", points, normalise=True, output="out").output_workspace.y[0].tolist() == [
+        5,
+        10,
+        20,
+    ]

@@ -50,6 +50,53 @@ def test_what_other_programs_write_around_a_plain_sum_is_read() -> None:
     assert parse(f"composite=CompositeFunction,NumDeriv=false;{TWO}").names == parse(TWO).names
 
 
+def test_a_function_in_parentheses_has_members_of_its_own() -> None:
+    function = parse("name=FlatBackground,A0=1;(name=LinearBackground,A1=2;name=Gaussian,Height=4,PeakCentre=3)")
+    assert function.names == [
+        "f0.A0", "f1.f0.A0", "f1.f0.A1", "f1.f1.Height", "f1.f1.PeakCentre", "f1.f1.Sigma",
+    ]  # fmt: skip
+    assert function(np.array([3.0]), function.start).tolist() == [1 + 2 * 3 + 4]
+
+
+def test_a_product_multiplies_its_members_and_may_stand_in_a_sum() -> None:
+    line = "name=LinearBackground,A0=1,A1=1"
+    assert evaluated(f"composite=ProductFunction,NumDeriv=false;{line};{line}", np.array([2.0])).tolist() == [9]
+    nested = f"(composite=ProductFunction;{line};{line};name=FlatBackground,A0=10);name=FlatBackground,A0=5"
+    assert evaluated(nested, np.array([2.0])).tolist() == [95]
+    turned = f"composite=ProductFunction;(name=FlatBackground,A0=5;{line});{line}"
+    assert evaluated(turned, np.array([2.0])).tolist() == [(5 + 3) * 3]
+
+
+def test_parentheses_around_one_function_make_no_difference() -> None:
+    assert parse("(name=Gaussian)").names == parse("name=Gaussian").names
+    assert parse("((name=Gaussian));(name=FlatBackground)").names == [
+        "f0.Height", "f0.PeakCentre", "f0.Sigma", "f1.A0",
+    ]  # fmt: skip
+    assert parse(f"({TWO})").names == parse(TWO).names
+    assert parse("composite=CompositeFunction;name=FlatBackground").names == ["f0.A0"]
+
+
+def test_ties_and_limits_are_named_as_seen_from_where_they_stand() -> None:
+    function = parse(
+        "(composite=CompositeFunction;name=FlatBackground,A0=3;name=Gaussian,ties=(Sigma=sqrt(Height)),Height=4;"
+        "ties=(f1.PeakCentre=2*f0.A0);constraints=(0<f0.A0<9));name=FlatBackground;ties=(f1.A0=f0.f1.Height+1)",
+        ties="f0.f1.Height=9",
+        constraints="f0.f0.A0<5",
+    )
+    assert function.start == {
+        "f0.f0.A0": 3, "f0.f1.Height": 9, "f0.f1.PeakCentre": 6, "f0.f1.Sigma": 3, "f1.A0": 10,
+    }  # fmt: skip
+    assert function.free == ["f0.f0.A0"]
+    assert function.limits() == {"f0.f0.A0": (0, 5)}
+
+
+def test_a_user_function_is_its_formula() -> None:
+    function = parse("name=UserFunction,Formula=a*exp(-x/tau)+b^2,a=2,tau=4,b=3")
+    assert function.names == ["a", "tau", "b"]
+    assert function(np.array([0.0, 4.0]), function.start) == pytest.approx([11, 9 + 2 / np.e])
+    assert evaluated('name=UserFunction,Formula="c",c=7', np.array([1.0, 2.0])).tolist() == [7, 7]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -59,8 +106,18 @@ def test_what_other_programs_write_around_a_plain_sum_is_read() -> None:
         ("name=Gaussian,Height=high", "Gaussian: expected a number, found 'high'"),
         ("name=Gaussian,Height", "'Height' in 'name=Gaussian,Height' is no setting"),
         ("Height=3", "names no function"),
-        ("composite=Convolution;name=Gaussian;name=Gaussian", "only plain sums .* found Convolution"),
-        ("(name=Gaussian;name=Gaussian);name=Gaussian", "only plain sums"),
+        (
+            "composite=Convolution;name=Gaussian;name=Gaussian",
+            "Convolution is not available; functions are combined by",
+        ),
+        ("(name=Gaussian;name=Gaussian", "has 1 opening and 0 closing parentheses"),
+        ("(name=Gaussian;name=Gaussian)(name=Gaussian)", "expected ; after the closing parenthesis"),
+        (")name=Gaussian(", "no function|no setting"),
+        ("()", "the function is empty"),
+        ("composite=CompositeFunction", "the function is empty"),
+        ("(name=Gaussian;name=Gaussian);name=Gaussian;ties=(f0.Sigma=2)", "there is no parameter 'f0.Sigma'"),
+        ("name=UserFunction,Formula=a*x+", "Formula of UserFunction: 'a\\*x\\+' is no expression"),
+        ("name=UserFunction,Formula=open(x)", "'open\\(x\\)' is not allowed"),
         ("name=Polynomial,n=99", "n of Polynomial is 99; expected 0 to 20"),
     ],
 )

@@ -75,6 +75,7 @@ def fit(
     start_x: float | None = None,
     end_x: float | None = None,
     exclude: Numbers = (),
+    normalise: bool = False,
     evaluation_type: Literal["CentrePoint"] = "CentrePoint",
     x_column: str = "",
     y_column: str = "",
@@ -89,7 +90,8 @@ def fit(
     Parameters
     ----------
     function
-        Functions to add, ``name=Gaussian,PeakCentre=5;name=LinearBackground``, with the values to begin with.
+        Functions to add, ``name=Gaussian,PeakCentre=5;name=LinearBackground``, with the values to begin with; or a
+        function object, ``Gaussian(PeakCentre=5) + LinearBackground()``.
     ws
         Data.
     ties
@@ -121,6 +123,8 @@ def fit(
         Range of X to fit in; bins are in it if their centre is.
     exclude
         Ranges of X to leave out: start, end, start, end, ....
+    normalise
+        Whether counts and errors of bins are divided by the bins' widths first.
     evaluation_type
         How the function is taken in a bin.
     x_column, y_column, err_column
@@ -141,7 +145,9 @@ def fit(
         Data, calculated values (with the error that follows from those of the parameters), difference.
     """
     model = parse(function, ties, constraints)
-    spectrum = _selected(_read(ws, workspace_index, x_column, y_column, err_column), start_x, end_x)
+    whole = _read(ws, workspace_index, x_column, y_column, err_column)
+    counts = isinstance(ws, MatrixWorkspace) and ws.is_histogram and not ws.distribution
+    spectrum = _selected(_per_width(whole) if normalise and counts else whole, start_x, end_x)
     points = points_of(
         spectrum,
         exclude=exclude,
@@ -208,6 +214,11 @@ def _read(ws: Workspace, index: int, *columns: str) -> Spectrum:
     check_indices(ws, [index])
     x = ws.readX(index)
     return Spectrum(x, (x[1:] + x[:-1]) / 2 if ws.is_histogram else x, ws.readY(index), ws.readE(index))
+
+
+def _per_width(spectrum: Spectrum) -> Spectrum:
+    width = np.diff(spectrum.axis)
+    return spectrum._replace(y=spectrum.y / width, e=spectrum.e / width)
 
 
 def _columns(ws: TableWorkspace, columns: tuple[str, ...]) -> Spectrum:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from livereduce.algorithms.expressions import parse_expression
 from livereduce.workspaces.arrays import F64
 
 # full width at half maximum of a Gaussian, in standard deviations
@@ -196,6 +197,10 @@ PROFILES = {
 }
 
 
+# functions whose parameters depend on what is said of them
+MADE_TO_MEASURE = ("Polynomial", "UserFunction")
+
+
 def profile(name: str, degree: int | None = None) -> Profile:
     """Return the function of that name; Polynomial is of the given degree (2 without).
 
@@ -207,5 +212,26 @@ def profile(name: str, degree: int | None = None) -> Profile:
     if name == "Polynomial":
         return Profile(name, polynomial, {f"A{i}": 0.0 for i in range((2 if degree is None else degree) + 1)})
     if name not in PROFILES:
-        raise ValueError(f"there is no function {name!r}; there are {', '.join([*PROFILES, 'Polynomial'])}")
+        raise ValueError(f"there is no function {name!r}; there are {', '.join([*PROFILES, *MADE_TO_MEASURE])}")
     return PROFILES[name]
+
+
+def user_function(formula: str) -> Profile:
+    """Return the function a formula of x says, ``a*x + b``; its other names are the parameters, 0 by default.
+
+    Raises
+    ------
+    ValueError
+        The formula is no expression.
+    """
+    try:
+        expression = parse_expression(formula.strip().strip("\"'"))
+    except ValueError as problem:
+        raise ValueError(f"Formula of UserFunction: {problem}") from None
+    names = [name for name in expression.names if name != "x"]
+
+    def function(x: F64, *parameters: float) -> F64:
+        result: F64 = expression.value(dict(zip(names, parameters, strict=True)) | {"x": x}) + 0.0 * x
+        return result
+
+    return Profile("UserFunction", function, dict.fromkeys(names, 0.0))

@@ -1,7 +1,7 @@
 """What users' scripts import as ``mantid``: Mantid's names for livereduce's algorithms, workspaces and logs.
 
 Covers what live-reduction scripts use (``simpleapi``, ``kernel``, ``api``, ``dataobjects``). Does not cover user
-interfaces, algorithms written by users as classes, or fitting functions as objects. `finder` makes ``import mantid``
+interfaces, or algorithms and fitting functions written by users as classes. `finder` makes ``import mantid``
 mean this package; without it, ``from livereduce.mantid.simpleapi import Rebin`` does the same.
 """
 

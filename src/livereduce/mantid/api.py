@@ -2,6 +2,7 @@
 
 from livereduce.mantid.ads import AnalysisDataService, AnalysisDataServiceImpl, mtd
 from livereduce.mantid.factories import TableFactory, WorkspaceFactory
+from livereduce.mantid.functions import FunctionFactory
 from livereduce.mantid.managed import Algorithm, AlgorithmManager
 from livereduce.workspaces import EventWorkspace as IEventWorkspace
 from livereduce.workspaces import MatrixWorkspace, Run, Workspace, WorkspaceGroup
@@ -15,6 +16,7 @@ __all__ = [
     "AlgorithmManager",
     "AnalysisDataService",
     "AnalysisDataServiceImpl",
+    "FunctionFactory",
     "IAlgorithm",
     "IEventWorkspace",
     "ITableWorkspace",

@@ -19,6 +19,7 @@ from livereduce.mantid import operators
 from livereduce.mantid.ads import AnalysisDataService, AnalysisDataServiceImpl, mtd
 from livereduce.mantid.config import ConfigService, config
 from livereduce.mantid.factories import TableFactory, WorkspaceFactory
+from livereduce.mantid.functions import FUNCTIONS
 from livereduce.mantid.logger import Logger, logger
 from livereduce.mantid.managed import AlgorithmManager
 from livereduce.mantid.naming import assigned_names
@@ -43,6 +44,7 @@ _OTHERS: dict[str, Any] = {
     "logger": logger,
     "mantid": mantid,
     "mtd": mtd,
+    **FUNCTIONS,
 }
 
 _functions: dict[str, Callable[..., Any]] = {}
