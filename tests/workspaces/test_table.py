@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from livereduce.workspaces import TableWorkspace
+from livereduce.workspaces.instrument_view import V3D
 
 
 def table() -> TableWorkspace:
@@ -69,7 +70,7 @@ def test_a_row_that_does_not_fit_is_refused_whole(row: Any, message: str) -> Non
 def test_values_of_numpy_become_plain_ones() -> None:
     t = TableWorkspace([("int", "i"), ("bool", "b"), ("V3D", "v")])
     t.addRow([np.int64(3), np.bool_(True), np.array([1, 2, 3])])
-    assert t.row(0) == {"i": 3, "b": True, "v": (1.0, 2.0, 3.0)}
+    assert t.row(0) == {"i": 3, "b": True, "v": V3D(1.0, 2.0, 3.0)}
     assert type(t.row(0)["i"]) is int
 
 

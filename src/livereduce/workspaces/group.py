@@ -1,14 +1,15 @@
-"""Groups of workspaces: one member per period, or whatever a script puts together."""
+"""Groups of workspaces: one member per period, or whatever a script puts together. Operators work member by member."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Self
 
+from livereduce.workspaces.operators import Arithmetic
 from livereduce.workspaces.workspace import Workspace
 
 
-class WorkspaceGroup(Workspace):
+class WorkspaceGroup(Arithmetic, Workspace):
     """An ordered group; members keep their own names."""
 
     def __init__(self, members: Iterable[Workspace] = (), *, title: str = "") -> None:

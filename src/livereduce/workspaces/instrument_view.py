@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from livereduce.workspaces.detectors import Detectors
 
 
-class V3D(NamedTuple):
-    """A place in m."""
+@dataclass(frozen=True, slots=True)
+class V3D:
+    """A vector: a place in m, or the way from one to another. It can be iterated over and indexed."""
 
-    x: float
-    y: float
-    z: float
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 0.0
 
     def X(self) -> float:  # noqa: N802
         """Return x."""
@@ -28,25 +31,67 @@ class V3D(NamedTuple):
         """Return z."""
         return self.z
 
-    def getX(self) -> float:  # noqa: N802
-        """Return x."""
-        return self.x
-
-    def getY(self) -> float:  # noqa: N802
-        """Return y."""
-        return self.y
-
-    def getZ(self) -> float:  # noqa: N802
-        """Return z."""
-        return self.z
+    getX, getY, getZ = X, Y, Z  # noqa: N815
 
     def norm(self) -> float:
         """Return the length."""
-        return float(np.sqrt(self.x**2 + self.y**2 + self.z**2))
+        return float(np.sqrt(self.norm2()))
+
+    def norm2(self) -> float:
+        """Return the length squared."""
+        return self.scalar_prod(self)
 
     def distance(self, other: V3D) -> float:
         """Return the distance to another place."""
-        return V3D(self.x - other.x, self.y - other.y, self.z - other.z).norm()
+        return (self - other).norm()
+
+    def scalar_prod(self, other: V3D) -> float:
+        """Return the scalar product."""
+        return float(self.x * other.x + self.y * other.y + self.z * other.z)
+
+    def cross_prod(self, other: V3D) -> V3D:
+        """Return the vector product."""
+        return V3D(
+            self.y * other.z - self.z * other.y,
+            self.z * other.x - self.x * other.z,
+            self.x * other.y - self.y * other.x,
+        )
+
+    def angle(self, other: V3D) -> float:
+        """Return the angle to another vector, rad."""
+        # better than the arc cosine where the two are nearly parallel
+        return float(np.arctan2(self.cross_prod(other).norm(), self.scalar_prod(other)))
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.x, self.y, self.z))
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> float:
+        return (self.x, self.y, self.z)[index]
+
+    def __add__(self, other: V3D) -> V3D:
+        return V3D(self.x + other.x, self.y + other.y, self.z + other.z)
+
+    def __sub__(self, other: V3D) -> V3D:
+        return V3D(self.x - other.x, self.y - other.y, self.z - other.z)
+
+    def __mul__(self, factor: float | V3D) -> V3D:
+        x, y, z = factor if isinstance(factor, V3D) else (factor, factor, factor)
+        return V3D(self.x * x, self.y * y, self.z * z)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float | V3D) -> V3D:
+        x, y, z = divisor if isinstance(divisor, V3D) else (divisor, divisor, divisor)
+        return V3D(self.x / x, self.y / y, self.z / z)
+
+    def __neg__(self) -> V3D:
+        return self * -1.0
+
+    def __str__(self) -> str:
+        return f"[{self.x:g},{self.y:g},{self.z:g}]"
 
 
 class Place:

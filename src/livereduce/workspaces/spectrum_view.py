@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from livereduce.workspaces.detectors import Detectors, Spectra
+from livereduce.workspaces.instrument_view import V3D
 
 
 class SpectrumView:
@@ -24,7 +25,7 @@ class SpectrumInfo:
     """Mask, kind and place of spectra."""
 
     def __init__(self, spectra: Spectra, detectors: Detectors) -> None:
-        self._spectra = spectra
+        self._spectra, self._detectors = spectra, detectors
         self._geometry = spectra.geometry_from(detectors)
         self._monitor = spectra.is_monitor(detectors)
 
@@ -43,6 +44,14 @@ class SpectrumInfo:
     def hasDetectors(self, index: int) -> bool:  # noqa: N802
         """Tell whether a spectrum has detectors."""
         return bool(len(self._spectra.detector_ids(index)))
+
+    def position(self, index: int) -> V3D:
+        """Return the place of a spectrum: the middle of its detectors, m."""
+        ids = self._spectra.detector_ids(index)
+        places = self._detectors.positions
+        if places is None or not len(ids):
+            raise RuntimeError(f"the place of spectrum {index} is not known: it has no detectors, or these no geometry")
+        return V3D(*places[self._detectors.index_of(ids)].mean(axis=0).tolist())
 
     def l1(self) -> float:
         """Return the primary flight path, m."""

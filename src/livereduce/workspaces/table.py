@@ -7,11 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from livereduce.workspaces.instrument_view import V3D
 from livereduce.workspaces.workspace import Workspace
 
 _TYPES: dict[str, type] = {
     "str": str, "int": int, "long64": int, "size_t": int, "uint": int, "float": float, "double": float, "bool": bool,
-    "V3D": tuple,
+    "V3D": V3D,
 }  # fmt: skip
 
 
@@ -159,8 +160,8 @@ class TableWorkspace(Workspace):
             if not isinstance(value, str):
                 raise ValueError(f"column {name!r} holds text, found {value!r}")
             return value
-        if kind is tuple:
-            return tuple(float(v) for v in value)
+        if kind is V3D:
+            return V3D(*(float(v) for v in value))
         if isinstance(value, str | bytes) or np.ndim(value):
             raise ValueError(f"column {name!r} holds {self._types[name]}, found {value!r}")
         return kind(value)
