@@ -24,6 +24,9 @@ LOGS = 20  # besides the proton charge, an entry a second
 CHUNK = 100_000
 BEGAN_NS = 1_000_000_000_000_000_000
 WEAK = 97  # every so manieth pulse brings next to no charge
+CHARGE = 1e7  # pC, of the others: scattered by 3 %, and drifting by as much over some thousand pulses
+SCATTER = 0.03
+DRIFT_PULSES = 1500
 
 Stage = Callable[[EventWorkspace], object]
 
@@ -43,6 +46,7 @@ class LiveRun:
         )
         self._tof = rng.integers(0, 166_700, 10_000_000, dtype=np.uint32)
         self._pix = rng.integers(0, N_PIXELS, 10_000_000, dtype=np.int32)
+        self._charge = CHARGE * rng.normal(1.0, SCATTER, 50_000)
         self._pulses = 0
         self._in_force: tuple[int, float] | None = None
 
@@ -57,7 +61,8 @@ class LiveRun:
         number = self._pulses + np.arange(n // EVENTS_PER_PULSE)
         self._pulses += len(number)
         times = BEGAN_NS + number * PULSE_NS
-        charge = np.where(number % WEAK == 0, 1.0, 1e7)
+        drift = 1.0 + SCATTER * np.sin(number / DRIFT_PULSES)
+        charge = np.where(number % WEAK == 0, 1.0, drift * self._charge[number % len(self._charge)])
         starts = np.append(number - number[0], len(number)) * EVENTS_PER_PULSE
         a, b = self.table.append(self._tof[:n], self._pix[:n], times, starts, charge)
         return EventWorkspace.from_table(self.table, a, b, self._detectors, self._logs(times, number, charge))
@@ -92,11 +97,7 @@ def stages(ws: EventWorkspace) -> dict[str, Stage]:
         "vanadium": lambda a: alg.divide(focused(a), vanadium).y,
         "current": lambda a: alg.normalise_by_current(focused(a)).y,
         "log": lambda a: focused(alg.filter_by_log_value(a, "temperature0", 18, 22)).y,
-        "pulses": lambda a: (
-            alg.normalise_by_current(
-                focused(alg.filter_by_log_value(a, "proton_charge", 1e6, 1e9)), recalculate_charge=True
-            ).y
-        ),
+        "pulses": lambda a: alg.normalise_by_current(focused(alg.filter_bad_pulses(a)), recalculate_charge=True).y,
         "time": lambda a: focused(alg.filter_by_time(a, 10.0, 40.0)).y,
     }
 

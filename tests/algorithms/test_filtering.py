@@ -206,7 +206,7 @@ def test_the_mean_follows_a_run_and_only_pulses_whose_verdict_it_changes_are_cou
         run = Run({"proton_charge": TimeSeries("proton_charge", times, charges, "picoCoulomb")})
         return EventWorkspace.from_table(table, a, b, detectors, run, edges=[0, 1])
 
-    total = chunk(0, [10.0] * 4 + [9.45] + [10.0] * 5)  # mean 9.945, cut at 9.44775: none is bad
+    total: Any = chunk(0, [10.0] * 4 + [9.45] + [10.0] * 5)  # mean 9.945, cut at 9.44775: none is bad
     assert filter_bad_pulses(total).y.tolist() == [[10]]
     offered = table.cache.offered
     total = plus(total, chunk(10, [10.5]))  # mean 9.9955 (109.95 / 11), cut at 9.4957: the 9.45 is bad

@@ -101,6 +101,16 @@ def _shared_out(ws: HistogramWorkspace, y: F64, e2: F64, edges: F64, *, distribu
     return y_out, e2_out
 
 
+def shared_out_by_row(x: F64, y: F64, e2: F64, rows: F64, *, distribution: bool) -> tuple[F64, F64]:
+    """Return values and variances in other bins for each row; old edges and values may be one row for all."""
+    y_out, e2_out = np.zeros((len(rows), rows.shape[1] - 1)), np.zeros((len(rows), rows.shape[1] - 1))
+    for i, edges in enumerate(np.ascontiguousarray(rows)):
+        row = slice(i, i + 1)
+        x_row, y_row, e2_row = (np.ascontiguousarray(c[row] if len(c) > 1 else c) for c in (x, y, e2))
+        rebin_rows(x_row, y_row, e2_row, edges, distribution, y_out[row], e2_out[row])
+    return y_out, e2_out
+
+
 def point_edges(x: F64, is_histogram: bool) -> F64:
     """Edges for X: itself if it holds edges, else midway between points, the outer ones as far out as in."""
     if is_histogram:

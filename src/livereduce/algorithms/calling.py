@@ -86,8 +86,9 @@ def execute(
     names = {p.name: bound.given.get(p.name) if bound.store_results else None for p in declaration.results}
     inputs = [value for value in arguments.values() if isinstance(value, Workspace)]
     kept = {p.name: keep(store, names[p.name], part, inputs) for p, part in _parts(declaration, result)}
-    # as in Mantid, a script does not get optional outputs that it did not name and that were not made
-    given = {name: part for name, part in kept.items() if part is not None or names[name]}
+    # as in Mantid, a script does not get optional workspaces that it did not name, nor results that were not made
+    unasked = {p.name for p in declaration.results if p.kind is Kind.WORKSPACE and not p.mandatory} - set(bound.given)
+    given = {name: part for name, part in kept.items() if name not in unasked and (part is not None or names[name])}
     if len(given) < 2:
         return next(iter(given.values()), None)
     return collections.namedtuple(f"{declaration.name}_returns", list(given))(*given.values())

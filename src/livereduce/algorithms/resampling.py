@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from livereduce.algorithms.binning import point_edges, rebinned
+from livereduce.algorithms.binning import point_edges, rebinned, shared_out_by_row
 from livereduce.algorithms.declaration import Numbers, algorithm
-from livereduce.algorithms.kernels import rebin_rows
 from livereduce.algorithms.operands import as_histogram
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
 from livereduce.workspaces.arrays import F64
@@ -28,8 +27,8 @@ def resample_x(
     number_bins
         How many; negative for logarithmic bins.
     x_min, x_max
-        Least and greatest edge of all spectra, or one of each; by default of the data of each spectrum (of events: of
-        all spectra).
+        Least and greatest edge of all spectra, or one of each; by default the ends of the bins each spectrum has (of
+        events that were never binned: the least and greatest X of all).
     log_binning
         Whether the bins are logarithmic.
     preserve_events
@@ -58,11 +57,7 @@ def resampled(
         return binned if preserve_events else binned.to_histogram()
     histogram = as_histogram(ws)
     x = np.atleast_2d(point_edges(histogram.x, histogram.is_histogram))
-    y, e2 = np.zeros((ws.n_spectra, bins)), np.zeros((ws.n_spectra, bins))
-    for i in range(ws.n_spectra):
-        row = slice(i, i + 1)
-        own = np.ascontiguousarray(x if len(x) == 1 else x[row])
-        rebin_rows(own, histogram.y[row], histogram.e2[row], rows[i], histogram.distribution, y[row], e2[row])
+    y, e2 = shared_out_by_row(x, histogram.y, histogram.e2, rows, distribution=histogram.distribution)
     result: HistogramWorkspace = histogram.replaced(x=rows, y=y, e2=e2, e=None, dx=None, bin_mask=None)
     return result
 
@@ -78,10 +73,13 @@ def _limits(ws: MatrixWorkspace, given: F64, name: str, end: int) -> F64:
         if len(given) not in (1, ws.n_spectra):
             raise ValueError(f"{name}: {len(given)} values for {ws.n_spectra} spectra; expected one, or one each")
         return given
-    if isinstance(ws, EventWorkspace):
+    if isinstance(ws, EventWorkspace) and ws.default_binning:
         return np.array([ws.tof_range()[end]])
     x = np.atleast_2d(point_edges(ws.x, ws.is_histogram))
-    column: F64 = x[:, end]
+    finite = x[np.isfinite(x)]
+    if not finite.size:
+        raise ValueError(f"{name}: the workspace has no finite X to take it from")
+    column: F64 = np.where(np.isfinite(x[:, end]), x[:, end], finite.max() if end else finite.min())
     return column
 
 
