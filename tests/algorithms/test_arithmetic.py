@@ -258,3 +258,173 @@ def test_in_place_operators_keep_the_object(make_histogram: Make) -> None:
 def test_what_is_no_operand_is_left_to_python(make_histogram: Make) -> None:
     with pytest.raises(TypeError, match="unsupported operand"):
         make_histogram(X, [[4, 9]]) + "text"
+
+
+def test_a_number_on_the_left_leaves_events_events(make_events: MakeEvents) -> None:
+    events = make_events([0.5, 1.5, 1.6], edges=X)
+    for result in (multiply(2, events), multiply(create_single_valued_workspace(2), events), 2 * events):
+        assert isinstance(result, EventWorkspace)
+        assert result.y.tolist() == [[2, 4]]
+        assert result.e2.tolist() == [[4, 8]]
+    # 3 +- 1: (n 3)^2 (1/n + 1/9) = 9 n + n^2
+    with_error = multiply(create_single_valued_workspace(3, 1), events)
+    assert with_error.e2.tolist() == [[10, 22]]
+    assert isinstance(divide(6, events), HistogramWorkspace)
+    assert divide(6, events).y.tolist() == [[6, 3]]
+
+
+# 2 spectra of 3 bins; counts 1, 2, 0 and 0, 1, 3
+TOFS = ([0.5, 1.1, 1.9], [1.5, 2.1, 2.2, 2.3])
+RIGHTS: list[tuple[Any, Any]] = [
+    (2.5, 0.0),
+    ([[2.0]], [[0.5]]),
+    ([[1.0, 2.0, 4.0]], [[0.5, 0.25, 1.0]]),
+    ([[2.0], [5.0]], [[0.1], [0.2]]),
+    ([[1.0, 2.0, 4.0], [8.0, 1.0, 2.0]], [[0.5, 0.25, 1.0], [2.0, 0.5, 0.5]]),
+]
+
+
+@pytest.mark.parametrize(("right", "error"), RIGHTS, ids=["number", "single value", "spectrum", "column", "same shape"])
+@pytest.mark.parametrize("left", ["events", "histogram", "points"])
+def test_all_shapes_of_the_right_side_give_what_slow_numpy_gives(
+    make_events: MakeEvents, make_histogram: Make, left: str, right: Any, error: Any
+) -> None:
+    events = make_events(*TOFS, edges=[0, 1, 2, 3])
+    lhs = {"events": events, "histogram": events.to_histogram(), "points": None}[left]
+    x = [0, 1, 2, 3] if lhs is not None else [0.5, 1.5, 2.5]
+    lhs = lhs or make_histogram(x, [[1, 2, 0], [0, 1, 3]])
+    y1 = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0]])
+    y2, v2 = np.broadcast_to(right, y1.shape), np.broadcast_to(np.square(error), y1.shape)
+    rhs: Any = right if isinstance(right, float) else make_histogram(x if len(right[0]) > 1 else [0, 3], right, error)
+    expected = {
+        plus: (y1 + y2, y1 + v2),
+        minus: (y1 - y2, y1 + v2),
+        multiply: (y1 * y2, y1 * y2**2 + v2 * y1**2),
+        divide: (y1 / y2, y1 / y2**2 + v2 * y1**2 / y2**4),
+    }
+    for operation, (y, e2) in expected.items():
+        result = operation(lhs, rhs)
+        np.testing.assert_allclose(result.y, y, rtol=1e-14)
+        np.testing.assert_allclose(result.e2, e2, rtol=1e-14)
+        stays_events = left == "events" and operation in (multiply, divide)
+        assert isinstance(result, EventWorkspace) == stays_events
+        assert result.x.tolist() == x
+
+
+def test_two_event_workspaces_multiply_and_divide_as_their_histograms(make_events: MakeEvents) -> None:
+    a, b = make_events([0.5, 1.5, 1.6], edges=X), make_events([0.1, 0.2, 1.1], edges=X)
+    assert multiply(a, b).y.tolist() == [[2, 2]]
+    # 1*4 + 2*1 and 2*1 + 1*4
+    assert multiply(a, b).e2.tolist() == [[6, 6]]
+    assert divide(a, b).y.tolist() == [[0.5, 2]]
+    # (1 + 0.25*2)/4 and (2 + 4*1)/1
+    assert divide(a, b).e2.tolist() == [[0.375, 6]]
+
+
+def test_bins_masked_on_either_side_are_masked_in_the_result(make_histogram: Make) -> None:
+    a = make_histogram(X, [[1, 2], [3, 4]], bin_mask=[[True, False], [False, False]])
+    b = make_histogram(X, [[1, 2], [3, 4]], bin_mask=[[False, False], [False, True]])
+    row = make_histogram(X, [[1, 2]], bin_mask=[[False, True]])
+    plain = make_histogram(X, [[1, 2], [3, 4]])
+
+    def mask(ws: MatrixWorkspace) -> Any:
+        assert isinstance(ws, HistogramWorkspace)
+        return None if ws.bin_mask is None else ws.bin_mask.tolist()
+
+    for operation in (plus, minus, multiply, divide):
+        assert mask(operation(a, b)) == [[True, False], [False, True]]
+        assert mask(operation(plain, b)) == [[False, False], [False, True]]
+        assert mask(operation(plain, row)) == [[False, True], [False, True]]
+        assert mask(operation(a, 2)) == [[True, False], [False, False]]
+        assert mask(operation(plain, plain)) is None
+
+
+@pytest.mark.parametrize("denominator", [0, 0.0])
+def test_events_divided_by_zero_are_as_their_histogram_and_silent(
+    make_events: MakeEvents, make_histogram: Make, denominator: float
+) -> None:
+    events = make_events([0.5, 0.6, 1.5], [0.5], edges=X)
+    zero = make_histogram(X, [[denominator, 1]], [[0, 0]])
+    for lhs in (events, events.to_histogram()):
+        result = divide(lhs, denominator, warn_on_zero_divide=False)
+        np.testing.assert_array_equal(result.y, [[np.inf, np.inf], [np.inf, np.nan]])
+        np.testing.assert_array_equal(result.e, [[np.inf, np.inf], [np.inf, np.nan]])
+        partly = divide(lhs, zero, warn_on_zero_divide=False)
+        np.testing.assert_array_equal(partly.y, [[np.inf, 1], [np.inf, 0]])
+        np.testing.assert_array_equal(partly.e, [[np.inf, 1], [np.inf, 0]])
+
+
+def test_what_is_not_a_number_stays_so_and_spreads_to_no_neighbour(make_histogram: Make) -> None:
+    a, b = make_histogram(X, [[np.nan, 1]], [[1, 1]]), make_histogram(X, [[2, 3]], [[1, 1]])
+    for operation in (plus, minus, multiply, divide):
+        for result in (operation(a, b), operation(b, a)):
+            assert np.isnan(result.y).tolist() == [[True, False]]
+
+
+def test_spectra_with_bins_of_their_own_are_combined_if_they_have_the_same(make_histogram: Make) -> None:
+    ragged = [[0, 1, 2], [0, 2, 4]]
+    a = make_histogram(ragged, [[1, 2], [3, 4]])
+    assert plus(a, make_histogram(ragged, [[1, 1], [1, 1]])).y.tolist() == [[2, 3], [4, 5]]
+    assert plus(a, make_histogram([0, 9], [[10], [20]])).y.tolist() == [[11, 12], [23, 24]]
+    with pytest.raises(ValueError, match="their bins differ"):
+        plus(a, make_histogram(X, [[1, 1]]))
+
+
+def test_points_and_bins_do_not_go_together(make_histogram: Make) -> None:
+    with pytest.raises(ValueError, match="their bins differ"):
+        minus(make_histogram(X, [[1, 2]]), make_histogram([0.5, 1.5], [[1, 2]]))
+
+
+def test_workspaces_without_events_count_as_nothing(make_events: MakeEvents) -> None:
+    none, some = make_events([], [], edges=X), make_events([0.5], [1.5, 1.6], edges=X)
+    assert plus(none, some).y.tolist() == plus(some, none).y.tolist() == [[1, 0], [0, 2]]
+    assert minus(none, some).y.tolist() == [[-1, 0], [0, -2]]
+    assert minus(none, some).e2.tolist() == [[1, 0], [0, 2]]
+    assert multiply(none, 3).y.tolist() == divide(none, 3).y.tolist() == [[0, 0], [0, 0]]
+    assert plus(none, 5).y.tolist() == [[5, 5], [5, 5]]
+
+
+def test_products_of_counts_and_a_distribution_are_counts(make_histogram: Make) -> None:
+    counts, density = make_histogram(X, [[1, 2]]), make_histogram(X, [[1, 2]], distribution=True)
+    assert not multiply(counts, density).isDistribution()
+    assert multiply(density, density).isDistribution()
+    assert multiply(density, 2).isDistribution()
+    assert not multiply(counts, 2).isDistribution()
+
+
+def test_scale_of_events_multiplies_weights_and_adds_to_their_histogram(make_events: MakeEvents) -> None:
+    events = make_events([0.5, 1.5, 1.6], edges=X)
+    for ws in (events, events.to_histogram()):
+        assert scale(ws, -0.5).y.tolist() == [[-0.5, -1]]
+        assert scale(ws, -0.5).e2.tolist() == [[0.25, 0.5]]
+        assert scale(ws).y.tolist() == [[1, 2]]
+        assert scale(ws, 10, "Add").y.tolist() == [[11, 12]]
+        assert scale(ws, 10, "Add").e2.tolist() == [[1, 2]]
+    assert isinstance(scale(events, -0.5), EventWorkspace)
+    with pytest.raises(ValueError, match="Scale: Operation: expected one of Multiply, Add, found 'Divide'"):
+        scale(events, 2, "Divide")  # type: ignore[arg-type]
+
+
+def test_power_of_empty_bins_has_no_error(make_histogram: Make, make_events: MakeEvents) -> None:
+    # d/dy sqrt(y) = 0.5/sqrt(y): 0.25 * 2 at 4, and no matter at 0 +- 0
+    result = power(make_histogram([0, 1, 2, 3], [[4, 0, -1]], [[2, 0, 1]]), 0.5)
+    assert result.y[0, :2].tolist() == [2, 0]
+    assert result.e[0, :2].tolist() == [0.5, 0]
+    assert np.isnan(result.y[0, 2])
+    events = make_events([0.5, 0.6], edges=X)
+    assert power(events, -1).y.tolist() == [[0.5, np.inf]]
+    # |-1| y**-2 e = sqrt(2)/4
+    assert power(events, -1).e[0].tolist() == pytest.approx([np.sqrt(2) / 4, 0])
+    assert power(make_histogram([0, 1], [[1e200]]), 2).y.tolist() == [[np.inf]]
+
+
+def test_an_in_place_operator_that_makes_events_a_histogram_gives_the_histogram(make_events: MakeEvents) -> None:
+    events: Any = make_events([0.5, 1.5], edges=X)
+    kept = events
+    events *= 2
+    assert events is kept
+    assert kept.y.tolist() == [[2, 2]]
+    events += 1
+    assert isinstance(events, HistogramWorkspace)
+    assert events.y.tolist() == [[3, 3]]
+    assert kept.y.tolist() == [[2, 2]]

@@ -82,3 +82,71 @@ def test_events_are_taken_as_their_histogram(make_events: Callable[..., EventWor
     events = make_events([0.5, 1.5, 1.6], edges=[0, 1, 2])
     assert logarithm(events).y[0] == pytest.approx([0, np.log(2)])
     assert smooth_data(events, [1]).y.tolist() == [[1, 2]]
+
+
+def test_the_logarithm_of_what_is_not_a_number_is_not_a_number(make_histogram: Make) -> None:
+    result = logarithm(make_histogram(X3, [[np.nan, np.inf, -np.inf]], [[1, 1, 1]]), filler=5)
+    np.testing.assert_array_equal(result.y, [[np.nan, np.inf, 5]])
+    np.testing.assert_array_equal(result.e, [[np.nan, 0, 0]])
+
+
+def test_infinity_is_a_big_number_unless_it_has_a_value_of_its_own(make_histogram: Make) -> None:
+    ws = make_histogram(X3, [[np.inf, -11, 10]], [[1, 2, 3]])
+    result = replace_special_values(ws, big_number_threshold=10, big_number_value=-1, big_number_error=0.5)
+    assert result.y.tolist() == [[-1, -1, 10]]  # 10 is not above 10
+    assert result.e.tolist() == [[0.5, 0.5, 3]]
+    own = replace_special_values(ws, big_number_threshold=10, big_number_value=-1, infinity_value=7)
+    assert own.y.tolist() == [[7, -1, 10]]
+
+
+def test_small_numbers_are_those_below_the_threshold_of_either_sign(make_histogram: Make) -> None:
+    ws = make_histogram(X3, [[-0.5, 1, 0]], [[1, 2, 3]])
+    result = replace_special_values(ws, small_number_threshold=1, small_number_value=9, small_number_error=4)
+    assert result.y.tolist() == [[9, 1, 9]]
+    assert result.e.tolist() == [[4, 2, 4]]
+
+
+def test_big_errors_are_replaced_if_asked(make_histogram: Make) -> None:
+    ws = make_histogram(X3, [[1, 2, 3]], [[1, 100, 3]])
+    assert replace_special_values(ws, big_number_threshold=50).y.tolist() == [[1, 2, 3]]
+    result = replace_special_values(ws, big_number_threshold=50, check_error_axis=True)
+    assert (result.y.tolist(), result.e.tolist()) == ([[1, 0, 3]], [[1, 0, 3]])
+
+
+def test_what_is_not_a_number_spreads_over_its_window_only(make_histogram: Make) -> None:
+    result = smooth_data(make_histogram([0, 1, 2, 3, 4, 5], [[1, 2, 4, 8, np.nan]], [[1, 1, 1, 1, 1]]), [3])
+    assert result.y[0, :3] == pytest.approx([1.5, 7 / 3, 14 / 3])
+    assert np.isnan(result.y[0, 3:]).all()
+
+
+def test_an_even_window_that_its_raising_makes_too_wide_says_so(make_histogram: Make) -> None:
+    with pytest.raises(ValueError, match=r"from 1 to the 4 bins \(even ones are raised by one\); found 4"):
+        smooth_data(make_histogram([0, 1, 2, 3, 4], [[1, 2, 3, 4]]), [4])
+
+
+def test_points_keep_their_x(make_histogram: Make) -> None:
+    ws = make_histogram([1, 2, 4], [[1, 10, 100]])
+    for result in (logarithm(ws, natural=False), smooth_data(ws, [1]), replace_special_values(ws, nan_value=0)):
+        assert not result.is_histogram
+        assert result.x.tolist() == [1, 2, 4]
+    assert logarithm(ws, natural=False).y[0] == pytest.approx([0, 1, 2])
+
+
+def test_events_give_what_their_histogram_gives(random_events: EventWorkspace) -> None:
+    histogram = random_events.to_histogram()
+    rows = np.array(random_events.y)
+    padded = np.pad(rows, ((0, 0), (2, 2)), constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=1)
+    for ws in (random_events, histogram):
+        np.testing.assert_allclose(smooth_data(ws, [5]).y, np.nanmean(windows, axis=2))
+        np.testing.assert_allclose(smooth_data(ws, [5]).e2, np.nansum(windows, 2) / np.sum(~np.isnan(windows), 2) ** 2)
+        np.testing.assert_allclose(logarithm(ws).y, np.log(rows))
+        np.testing.assert_allclose(logarithm(ws).e, 1 / np.sqrt(rows))
+        replaced = replace_special_values(ws, big_number_threshold=20, big_number_value=0)
+        np.testing.assert_array_equal(replaced.y, np.where(rows > 20, 0, rows))
+
+
+def test_events_that_are_none_are_filled(make_events: Callable[..., EventWorkspace]) -> None:
+    none = make_events([], [], edges=[0, 1, 2])
+    assert logarithm(none, filler=-1).y.tolist() == [[-1, -1], [-1, -1]]
+    assert smooth_data(none, [1]).y.tolist() == [[0, 0], [0, 0]]

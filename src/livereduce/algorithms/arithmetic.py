@@ -108,6 +108,8 @@ def multiply(
         Accepted for scripts that give it; there is nothing to save, since events are shared and not copied.
     """
     lhs, rhs = checked("multiplied", lhs, rhs, allow_different_number_spectra)
+    if isinstance(rhs, EventWorkspace) and not isinstance(lhs, EventWorkspace) and shape_of(lhs) == (1, 1):
+        lhs, rhs = rhs, lhs  # so that twice the events are events too
     if isinstance(lhs, EventWorkspace) and not isinstance(rhs, EventWorkspace):
         return weighted(lhs, rhs, values_of(rhs))
     result = combined(lhs, rhs, lambda a, b: Values(a.y * b.y, a.e2 * b.y**2 + b.e2 * a.y**2))
@@ -147,7 +149,8 @@ def divide(
         log.warning("Divide: %d values of the denominator are zero; the result is infinite or NaN there", zeros)
     if isinstance(lhs, EventWorkspace) and not isinstance(rhs, EventWorkspace):
         with np.errstate(divide="ignore", invalid="ignore"):
-            result = weighted(lhs, rhs, Values(1.0 / denominator.y, denominator.e2 / denominator.y**4))
+            variance = np.where(denominator.e2 == 0, 0.0, denominator.e2 / denominator.y**4)
+            result = weighted(lhs, rhs, Values(1.0 / denominator.y, variance))
     else:
         result = combined(lhs, rhs, _quotient)
     _set_quotient_unit(result, lhs, rhs)
@@ -164,10 +167,10 @@ def power(ws: MatrixWorkspace, exponent: float) -> MatrixWorkspace:
         The power.
     """
     histogram = as_histogram(ws)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         y = histogram.y**exponent
         slope = exponent * histogram.y ** (exponent - 1.0)
-        return replaced(histogram, Values(y, slope**2 * histogram.e2))
+        return replaced(histogram, Values(y, np.where(histogram.e2 == 0, 0.0, slope**2 * histogram.e2)))
 
 
 @algorithm("Scale")
@@ -188,7 +191,7 @@ def scale(
 
 def _quotient(a: Values, b: Values) -> Values:
     y = a.y / b.y
-    return Values(y, (a.e2 + y**2 * b.e2) / b.y**2)
+    return Values(y, (a.e2 + np.where(b.e2 == 0, 0.0, y**2 * b.e2)) / b.y**2)
 
 
 def _set_quotient_unit(result: MatrixWorkspace, lhs: MatrixWorkspace | float, rhs: MatrixWorkspace | float) -> None:

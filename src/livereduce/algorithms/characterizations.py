@@ -237,7 +237,7 @@ def pd_determine_characterizations(
     frequency_log_names: Sequence[str] = ("SpeedRequest1", "Speed1", "frequency", "skf1.speed"),
     wave_length_log_names: Sequence[str] = ("LambdaRequest", "lambda", "skf12.lambda", "Lambda"),
 ) -> None:
-    """Choose the row of characterisations that fits a run, and make a property manager of it.
+    """Choose the row of characterisations that fits a run, and put it into a property manager.
 
     Frequency and wavelength of the run come from its logs; a row fits if both are within 5 %. Without such a row, or
     without these logs, the properties are zero or empty.
@@ -249,7 +249,7 @@ def pd_determine_characterizations(
     characterizations
         Table of PDLoadCharacterizations.
     reduction_properties
-        Name of the property manager.
+        Name of the property manager; one that is there keeps its other properties.
     back_run, norm_run, norm_back_run, empty_env, empty_instr
         Runs in place of container, vanadium, vanadium_background, empty_environment, empty_instrument of the row: 0 for
         what the row says, -1 for none.
@@ -258,7 +258,8 @@ def pd_determine_characterizations(
     wave_length_log_names
         The same for the central wavelength (Å).
     """
-    manager = PropertyManager()
+    known = reduction_properties in property_managers
+    manager = property_managers[reduction_properties] if known else PropertyManager()
     frequency = _from_logs(ws.logs, frequency_log_names, {"hz"})
     wavelength = _from_logs(ws.logs, wave_length_log_names, {"angstrom", "a", "å"})
     row: dict[str, Any] = {}

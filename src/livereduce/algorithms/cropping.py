@@ -170,11 +170,23 @@ def integration(
     chosen = selected(ws, start_workspace_index, end_workspace_index)
     part = ws if len(chosen) == ws.n_spectra else taken(ws, chosen)
     if isinstance(part, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_bin for p in part.parts):
-        edges = part.edges
-        limits = np.array([edges.min() if range_lower is None else low, edges.max() if range_upper is None else high])
-        if limits[1] > limits[0]:
-            return part.replaced(edges=limits).to_histogram()
+        return _counted(part, range_lower, range_upper)
     return _integrated(as_histogram(part), low, high, include_partial_bins)
+
+
+def _counted(ws: EventWorkspace, lower: float | None, upper: float | None) -> HistogramWorkspace:
+    """Events in [lower, upper), limits not given being the first and last edge of each spectrum."""
+    edges = np.atleast_2d(ws.edges)
+    low = edges[:, 0] if lower is None else np.full(len(edges), lower)
+    high = edges[:, -1] if upper is None else np.full(len(edges), upper)
+    empty = high <= low
+    limits = np.stack([low, np.where(empty, np.nextafter(low, np.inf), high)], axis=1)
+    result = ws.replaced(edges=limits if len(limits) > 1 and np.any(limits != limits[0]) else limits[0]).to_histogram()
+    if not empty.any():
+        return result
+    counts = [np.where(empty[:, None], 0.0, rows) for rows in (result.y, result.e2)]
+    nothing: HistogramWorkspace = result.replaced(y=counts[0], e2=counts[1], e=None)
+    return nothing
 
 
 def _integrated(ws: HistogramWorkspace, low: float, high: float, partial: bool) -> HistogramWorkspace:
@@ -211,6 +223,7 @@ def _range_used(ws: HistogramWorkspace, used: Bool, low: float, high: float, par
     last = np.max(np.where(used, right, -np.inf), axis=1, initial=-np.inf)
     if partial:
         first, last = np.maximum(first, low), np.minimum(last, high)
-    lowest, highest = max(low, float(rows.min())), min(high, float(rows.max()))
+    lowest = low if np.isfinite(low) else float(rows.min())
+    highest = max(lowest, high if np.isfinite(high) else float(rows.max()))
     limits = np.stack([np.where(np.isfinite(first), first, lowest), np.where(np.isfinite(last), last, highest)], axis=1)
     return limits if len(limits) > 1 else limits[0]

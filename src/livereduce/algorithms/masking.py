@@ -6,7 +6,7 @@ import numpy as np
 
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.operands import as_histogram, masked_spectra
-from livereduce.algorithms.spectra import check_indices
+from livereduce.algorithms.spectra import check_indices, selected
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part
 from livereduce.workspaces.arrays import Bool
 
@@ -37,11 +37,17 @@ def mask_detectors(
         A workspace of which the masked spectra are masked here too: those of the same detectors, or without any
         detectors known, of the same index.
     start_workspace_index, end_workspace_index
-        Range of workspace indices outside which nothing is masked.
+        Range of workspace indices outside which nothing is masked; if nothing else is given, these are.
     """
     spectra, n = workspace.spectra, workspace.n_spectra
     masked = np.zeros(n, bool)
     indices = np.asarray(workspace_index_list, np.int64)
+    if start_workspace_index is not None or end_workspace_index is not None:
+        allowed = selected(workspace, start_workspace_index, end_workspace_index)
+        if masked_workspace is None and not any(map(len, (spectra_list, detector_list, indices))):
+            indices = allowed
+    else:
+        allowed = np.arange(n)
     check_indices(workspace, indices)
     masked[indices] = True
     by_number = spectra.index_of_numbers(spectra_list)
@@ -59,9 +65,7 @@ def mask_detectors(
             raise ValueError(f"MaskedWorkspace: has {masked_workspace.n_spectra} spectra without detectors, not {n}")
     owner = np.repeat(np.arange(n), np.diff(spectra.start))
     masked[owner[np.isin(spectra.ids, ids)]] = True
-    masked[: start_workspace_index or 0] = False
-    masked[n if end_workspace_index is None else end_workspace_index + 1 :] = False
-    return masked_spectra(workspace, spectra.masked | masked)
+    return masked_spectra(workspace, spectra.masked | (masked & np.isin(np.arange(n), allowed)))
 
 
 @algorithm("MaskBins", names={"indices": "InputWorkspaceIndexSet"})
@@ -79,7 +83,7 @@ def mask_bins(
     spectra_list
         The same under its older name.
     """
-    if x_min >= x_max:
+    if not x_min < x_max:
         raise ValueError(f"XMin ({x_min:g}) must be below XMax ({x_max:g})")
     wanted = np.concatenate([np.asarray(indices, np.int64), np.asarray(spectra_list, np.int64)])
     check_indices(ws, wanted)

@@ -6,6 +6,7 @@ import numpy as np
 
 from livereduce.algorithms.arithmetic import divide
 from livereduce.algorithms.declaration import algorithm
+from livereduce.algorithms.values import to_numbers
 from livereduce.workspaces import MatrixWorkspace, Run
 
 
@@ -34,10 +35,20 @@ def normalise_by_current(ws: MatrixWorkspace, recalculate_charge: bool = False) 
 
 
 def _charge(run: Run, recalculate: bool) -> float:
-    periods = int(float(run["nperiods"].value)) if "nperiods" in run else 1
+    periods = _present(run, "nperiods") if "nperiods" in run else 1
     if periods > 1:
         if "proton_charge_by_period" not in run or "current_period" not in run:
             raise RuntimeError(f"there are {periods} periods, but no logs proton_charge_by_period and current_period")
-        charges = np.atleast_1d(run["proton_charge_by_period"].value)
-        return float(charges[int(float(run["current_period"].value)) - 1])
+        charges = to_numbers(run["proton_charge_by_period"].value)
+        period = _present(run, "current_period")
+        if not 1 <= period <= len(charges):
+            raise RuntimeError(
+                f"the log current_period is {period}; expected one of the {len(charges)} of proton_charge_by_period"
+            )
+        return float(charges[period - 1])
     return run.integrateProtonCharge() if recalculate else run.getProtonCharge()
+
+
+def _present(run: Run, name: str) -> int:
+    """Value of a log; of a series, the last."""
+    return int(to_numbers(run[name].value)[-1])

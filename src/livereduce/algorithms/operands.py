@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
-from livereduce.workspaces.arrays import F64, I64
+from livereduce.workspaces.arrays import F64, I64, Bool
 
 W = TypeVar("W", bound=MatrixWorkspace)
 
@@ -160,7 +160,10 @@ def combined(
     assert isinstance(model, MatrixWorkspace)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         values = operation(values_of(lhs), values_of(rhs))
-    result = replaced(as_histogram(model), values)
+    histogram = as_histogram(model)
+    result: HistogramWorkspace = histogram.replaced(
+        y=values.y, e2=values.e2, e=None, bin_mask=_bin_masks(histogram.y.shape, lhs, rhs)
+    )
     if merge_logs and isinstance(lhs, MatrixWorkspace) and isinstance(rhs, MatrixWorkspace):
         result.logs.add((rhs if model is lhs else lhs).logs)
     masked = result.spectra.masked.copy()
@@ -168,6 +171,12 @@ def combined(
         if isinstance(operand, MatrixWorkspace) and operand.n_spectra == len(masked):
             masked |= operand.spectra.masked
     return result if not masked.any() else masked_spectra(result, masked)
+
+
+def _bin_masks(shape: tuple[int, ...], *operands: MatrixWorkspace | float) -> Bool | None:
+    """Return which values are made of a masked one of either side."""
+    masks = [ws.bin_mask for ws in operands if isinstance(ws, HistogramWorkspace) and ws.bin_mask is not None]
+    return np.logical_or.reduce([np.broadcast_to(mask, shape) for mask in masks]) if masks else None
 
 
 def _is_larger(operand: MatrixWorkspace | float) -> bool:

@@ -97,11 +97,11 @@ def _union(spectra: Spectra, chosen: I64, summed: I64) -> Spectra:
 def selected(ws: MatrixWorkspace, start: int | None, end: int | None, indices: Integers = ()) -> I64:
     """Workspace indices of a range and a list together, ascending; ValueError if one is not in the workspace."""
     wanted = np.asarray(indices, np.int64)
+    check_indices(ws, [i for i in (start, end) if i is not None])
     if start is not None or end is not None or not len(wanted):
         first, last = start or 0, ws.n_spectra - 1 if end is None else end
         if first > last and ws.n_spectra:
-            raise ValueError(f"StartWorkspaceIndex ({first}) is greater than EndWorkspaceIndex ({last})")
-        check_indices(ws, [first, last] if ws.n_spectra else [])
+            raise ValueError(f"the first workspace index ({first}) is greater than the last ({last})")
         wanted = np.concatenate([wanted, np.arange(first, last + 1)])
     check_indices(ws, wanted)
     return distinct(wanted)
@@ -118,7 +118,8 @@ def check_indices(ws: MatrixWorkspace, indices: Integers) -> None:
     """Raise ValueError for a workspace index that there is not."""
     wanted = np.asarray(indices, np.int64)
     if np.any(wrong := (wanted < 0) | (wanted >= ws.n_spectra)):
-        raise ValueError(f"workspace index {wanted[wrong][0]} is not in 0 to {ws.n_spectra - 1}")
+        there = f"is not in 0 to {ws.n_spectra - 1}" if ws.n_spectra else "is not there: there are no spectra"
+        raise ValueError(f"workspace index {wanted[wrong][0]} {there}")
 
 
 def taken(ws: MatrixWorkspace, indices: I64) -> MatrixWorkspace:

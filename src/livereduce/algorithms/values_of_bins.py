@@ -12,7 +12,7 @@ from livereduce.workspaces.arrays import F64, Bool
 
 @algorithm("Logarithm")
 def logarithm(ws: MatrixWorkspace, filler: float = 0.0, natural: bool = True) -> HistogramWorkspace:
-    """Take the logarithm of values; the error of ln y is e/y.
+    """Take the logarithm of values; the error of ln y is e/y. NaN stays NaN.
 
     Parameters
     ----------
@@ -22,12 +22,12 @@ def logarithm(ws: MatrixWorkspace, filler: float = 0.0, natural: bool = True) ->
         Whether the base is e; without, it is 10.
     """
     histogram = as_histogram(ws)
-    positive = histogram.y > 0
-    y = np.where(positive, histogram.y, 1.0)
+    filled = histogram.y <= 0
+    y = np.where(filled, 1.0, histogram.y)
     base = 1.0 if natural else np.log(10.0)
     result: HistogramWorkspace = histogram.replaced(
-        y=np.where(positive, np.log(y) / base, filler),
-        e2=np.where(positive, histogram.e2 / (y * base) ** 2, 0.0),
+        y=np.where(filled, filler, np.log(y) / base),
+        e2=np.where(filled, 0.0, histogram.e2 / (y * base) ** 2),
         e=None,
     )
     return result
@@ -58,7 +58,7 @@ def replace_special_values(
     nan_value, nan_error
         For NaN; left as it is without a value.
     infinity_value, infinity_error
-        For infinity of either sign; left as it is without a value.
+        For infinity of either sign; without a value it counts as a big number.
     big_number_threshold, big_number_value, big_number_error
         For values whose size is above the threshold.
     small_number_threshold, small_number_value, small_number_error
@@ -79,8 +79,7 @@ def replace_special_values(
     if small_number_threshold is not None:
         put([np.abs(histogram.y) < small_number_threshold], small_number_value, small_number_error)
     if big_number_threshold is not None:
-        big = [np.isfinite(a) & (np.abs(a) > big_number_threshold) for a in checked]
-        put(big, big_number_value, big_number_error)
+        put([np.abs(a) > big_number_threshold for a in checked], big_number_value, big_number_error)
     if infinity_value is not None:
         put([np.isinf(a) for a in checked], infinity_value, infinity_error)
     if nan_value is not None:
@@ -105,7 +104,8 @@ def smooth_data(ws: MatrixWorkspace, n_points: Integers = (3,)) -> HistogramWork
     windows = asked + (asked % 2 == 0)
     if len(windows) not in (1, ws.n_spectra) or np.any(asked < 1) or np.any(windows > ws.n_bins):
         raise ValueError(
-            f"NPoints: expected one number, or {ws.n_spectra}, from 1 to the {ws.n_bins} bins; found {list(n_points)}"
+            f"NPoints: expected one number, or {ws.n_spectra}, from 1 to the {ws.n_bins} bins (even ones are raised by"
+            f" one); found {', '.join(map(str, asked))}"
         )
     y, e2 = np.empty_like(histogram.y), np.empty_like(histogram.e2)
     for window in np.unique(windows):
