@@ -191,12 +191,13 @@ def replaced(ws: HistogramWorkspace, values: Values) -> HistogramWorkspace:
 
 def weighted(lhs: EventWorkspace, rhs: MatrixWorkspace | float, factors: Values) -> MatrixWorkspace:
     """Return the events with their weights multiplied by the factors, which are those of `rhs` or its inverse."""
-    if not isinstance(rhs, MatrixWorkspace):
-        return lhs.planned(lambda plan: plan.scaled(float(factors.y[0, 0])))
-    result = lhs.planned(lambda plan: plan.multiplied(factors.y, factors.e2))
-    if rhs.n_spectra == lhs.n_spectra and rhs.spectra.masked.any():
-        return masked_spectra(result, lhs.spectra.masked | rhs.spectra.masked)
-    return result
+    masked = lhs.spectra.masked
+    if isinstance(rhs, MatrixWorkspace):
+        result = lhs.planned(lambda plan: plan.multiplied(factors.y, factors.e2))
+        masked = masked | (rhs.spectra.masked if rhs.n_spectra == lhs.n_spectra else False)
+    else:
+        result = lhs.planned(lambda plan: plan.scaled(float(factors.y[0, 0])))
+    return masked_spectra(result, masked) if masked.any() else result
 
 
 def masked_spectra(ws: W, masked: npt.ArrayLike) -> W:
