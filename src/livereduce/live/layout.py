@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livereduce.geometry import Instrument
 from livereduce.listeners.base import DetectorIds, Events, GeometryUpdate, MonitorEvents, SpectrumMap
 from livereduce.live.tables import ChunkTables, Rows
 from livereduce.workspaces import Detectors, EventWorkspace, Mapped, Part, Plan, Run, Spectra
@@ -71,7 +72,7 @@ class DetectorBook:
             self._monitors = None
         else:
             self._detectors, self._by_spectrum = Detectors.from_instrument(said.instrument), None
-            self._set_monitors(said.instrument.ids[said.instrument.monitor])
+            self._set_monitors(_monitors_of(said.instrument))
         return True
 
     def cover(self, events: Events) -> bool:
@@ -86,13 +87,14 @@ class DetectorBook:
         """Make do with the numbers of these events if no monitors are known; tells whether that had to be done."""
         if self._monitors is not None and len(self._monitors):
             return False
-        self._set_monitors(-np.unique(events.number).astype(np.int64))
+        ids = -np.unique(events.number).astype(np.int64)
+        self._set_monitors(Detectors(ids, np.ones(ids.size, bool)))
         return True
 
-    def _set_monitors(self, ids: NDArray[np.int64]) -> None:
+    def _set_monitors(self, monitors: Detectors) -> None:
         # Monitor m of the stream is the detector with ID -m at SNS and with ID m at HFIR.
-        self._monitors = Detectors(ids, np.ones(ids.size, bool))
-        self._monitor_by_number = Detectors(np.abs(ids))
+        self._monitors = monitors
+        self._monitor_by_number = Detectors(np.abs(monitors.ids))
 
     # -- events -------------------------------------------------------------------------------------------------------
 
@@ -152,6 +154,19 @@ class DetectorBook:
         n = len(self._monitors)
         part = Part(rows.table, rows.a, rows.b, Plan(n))
         return EventWorkspace([part], self._monitors, run, spectra=Spectra(np.arange(1, n + 1), self._monitors.ids))
+
+
+def _monitors_of(instrument: Instrument) -> Detectors:
+    at = instrument.monitor
+    return Detectors(
+        instrument.ids[at],
+        np.ones(np.count_nonzero(at), bool),
+        l1=instrument.l1,
+        l2=instrument.l2[at],
+        two_theta=instrument.two_theta[at],
+        positions=instrument.positions[at],
+        instrument=instrument,
+    )
 
 
 def _same(a: Description, b: Description) -> bool:
