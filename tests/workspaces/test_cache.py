@@ -14,6 +14,7 @@ class Modulo:
     """Counts event number i in bin i % BINS, and notes what it was asked."""
 
     shape = (1, BINS)
+    dtype = np.uint32
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, int, bool]] = []
@@ -79,6 +80,7 @@ def test_a_chunk_and_the_accumulation_each_keep_an_entry() -> None:
 def test_counts_that_may_exceed_32_bits_are_kept_in_64() -> None:
     class Many:
         shape = (1, 1)
+        dtype = np.uint32
 
         def __call__(self, ranges: np.ndarray, subtract: bool, out: np.ndarray) -> None:
             n = int((ranges[:, 1] - ranges[:, 0]).sum())
@@ -137,6 +139,32 @@ def test_counts_whose_counting_was_interrupted_are_forgotten() -> None:
     with pytest.raises(TimeoutError):
         cache.counts("k", array([0, 140]), Interrupted())
     assert cache.counts("k", array([0, 140]), Modulo())[0].tolist() == [20] * 7
+
+
+class Halves:
+    """Adds 0.5 to one value for each event, and notes what it was asked."""
+
+    shape = (1, 1)
+    dtype = np.float64
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
+    def __call__(self, ranges: np.ndarray, subtract: bool, out: np.ndarray) -> None:
+        assert not subtract
+        self.asked += [(a, b) for a, b in ranges.tolist()]
+        out += 0.5 * (ranges[:, 1] - ranges[:, 0]).sum()
+
+
+def test_sums_grow_with_what_is_appended_and_are_made_again_when_something_went_out_or_came_between() -> None:
+    cache, sums = CountCache(), Halves()
+    assert cache.counts("k", array([[0, 100], [200, 300]]), sums).tolist() == [[100.0]]
+    assert cache.counts("k", array([[0, 100], [200, 310]]), sums).tolist() == [[105.0]]
+    assert sums.asked[2:] == [(300, 310)]
+    assert cache.counts("k", array([[0, 150], [200, 310]]), sums).tolist() == [[130.0]]
+    assert sums.asked[3:] == [(0, 150), (200, 310)]
+    assert cache.counts("k", array([0, 100]), sums).tolist() == [[50.0]]
+    assert sums.asked[5:] == [(0, 100)]
 
 
 def test_clearing_forgets_everything() -> None:

@@ -183,16 +183,72 @@ def test_factors_per_bin_follow_the_bins_of_a_falling_unit() -> None:
     assert q.planned(lambda p: p.multiplied([[10.0, 1.0]])).y.tolist() == [[10, 2]]
 
 
-def test_events_weighted_by_bin_cannot_be_put_into_other_bins(make_table: Make) -> None:
-    ws = workspace(make_table(1000), edges=[0.0, 5000.0, 10_000.0]).planned(lambda p: p.multiplied([[1.0, 2.0]]))
-    for edges in ([0.0, 1.0], [0.0, 6000.0, 10_000.0], None):
-        with pytest.raises(ValueError, match="weighted by bin"):
-            ws.replaced(edges=edges)
-    with pytest.raises(ValueError, match="weighted by bin"):
-        ws.setX(0, [0.0, 6000.0, 10_000.0])
-    with pytest.raises(ValueError, match="weighted by bin"):
-        workspace(make_table(10), edges=[0.0, 1.0, 2.0]).plus(ws)
+def test_events_weighted_by_bin_keep_the_weight_of_their_bin_in_others(make_table: Make) -> None:
+    # two events in the first bin, one in the second, one in none: weights 2, 2, 10 and 0; variances 4, 4, 100 and 0
+    table = EventTable(1)
+    table.append([5, 9, 12, 25], [0] * 4, [0], [0, 4], [1.0])
+    ws = workspace(table, edges=[0.0, 1.0, 2.0]).planned(lambda p: p.multiplied([[2.0, 10.0]]))
+    assert (ws.y.tolist(), ws.e2.tolist()) == ([[4, 10]], [[8, 100]])
+    other = ws.replaced(edges=[0.0, 0.6, 1.3, 3.0])
+    assert (other.y.tolist(), other.e2.tolist()) == ([[2, 12, 0]], [[4, 104, 0]])
+    whole = ws.replaced(edges=None)
+    assert (whole.y.tolist(), whole.e2.tolist(), whole.number_events()) == ([[14]], [[108]], 4)
+    ws.setX(0, [0.0, 1.25])
+    assert ws.y.tolist() == [[14]]
     assert np.array_equal(ws.plus(ws.clone()).y, 2 * ws.y)
+
+
+def test_events_weighted_by_bin_can_be_added_to_others_in_other_bins() -> None:
+    table = EventTable(1)
+    table.append([5, 15], [0, 0], [0], [0, 2], [1.0])
+    weighted = workspace(table, edges=[0.0, 1.0, 2.0]).planned(lambda p: p.multiplied([[3.0, 7.0]]))
+    both = workspace(table, edges=[0.0, 0.7, 0.8, 2.0]).plus(weighted, subtract=True)
+    assert (both.y.tolist(), both.e2.tolist()) == ([[-2, 0, -6]], [[10, 0, 50]])
+
+
+def test_an_error_of_a_factor_is_shared_in_its_own_bins_and_of_each_event_alone_in_others() -> None:
+    # 3 events times 2 +- 0.5: in their bin 3 * 4 + 9 * 0.25, in others 3 * (4 + 0.25)
+    table = EventTable(1)
+    table.append([5, 6, 7], [0] * 3, [0], [0, 3], [1.0])
+    ws = workspace(table, edges=[0.0, 1.0, 2.0]).planned(lambda p: p.multiplied([[2.0, 1.0]], [[0.25, 0.0]]))
+    assert ws.e2.tolist() == [[14.25, 0.0]]
+    assert ws.replaced(edges=[0.0, 5.0]).e2.tolist() == [[12.75]]
+
+
+def test_spectra_with_factors_of_their_own_can_be_summed() -> None:
+    table = EventTable(2)
+    table.append([5, 6, 7], [0, 0, 1], [0], [0, 3], [1.0])
+    ws = workspace(table, edges=[0.0, 1.0]).planned(lambda p: p.multiplied([[2.0], [0.5]]).scaled(10.0))
+    one = summed(ws)
+    assert (one.y.tolist(), one.e2.tolist()) == ([[45]], [[825]])
+    assert one.replaced(edges=[0.0, 0.55, 0.65]).y.tolist() == [[20, 20]]
+
+
+def test_weights_given_in_one_unit_stay_with_the_events_in_another() -> None:
+    # Q = 1/t: events at 1 and 2 us have Q 1 and 0.5; factors 3 for Q in [0.25, 0.75), 7 in [0.75, 1.25)
+    table = EventTable(1)
+    table.append([10, 20], [0, 0], [0], [0, 2], [1.0])
+    q = workspace(table).planned(lambda p: p.in_unit("MomentumTransfer", 1.0, None, Curve(-1)))
+    q = q.replaced(edges=[0.25, 0.75, 1.25]).planned(lambda p: p.multiplied([[3.0, 7.0]]))
+    back = q.planned(lambda p: p.in_unit("TOF", None), edges=[0.5, 1.5, 2.5])
+    assert back.y.tolist() == [[7, 3]]
+
+
+def test_an_update_of_weighted_events_offers_only_the_new_ones_to_the_kernels(make_table: Make) -> None:
+    table = make_table(0)
+    rng = np.random.default_rng(1)
+    accumulated = workspace(table)
+    factors = rng.random((N_PIXELS, 4)) + 0.5
+    for chunk in range(20):
+        a, b = table.append(rng.integers(0, 200_000, 1000), rng.integers(0, N_PIXELS, 1000), [chunk], [0, 1000], [1.0])
+        accumulated = accumulated.plus(workspace(table, a, b))
+        before = table.cache.offered
+        result = accumulated.replaced(edges=[0.0, 3000.0, 5000.0, 15_000.0, 20_000.0])
+        result = summed(result.planned(lambda p: p.multiplied(factors))).replaced(edges=EDGES)
+        assert result.y.sum() > 0
+        assert table.cache.offered - before == 1000
+    table.cache.clear()
+    assert np.array_equal(result.y, result.clone().replaced(edges=EDGES).y)
 
 
 def test_adding_chunks_of_a_table_keeps_one_part(make_table: Make) -> None:

@@ -81,14 +81,17 @@ def test_factors_multiply_with_their_variances() -> None:
     assert columns.factors.per_spectrum
 
 
-def test_factors_of_spectra_follow_them_when_they_are_moved_or_dropped_but_cannot_be_summed() -> None:
+def test_factors_of_spectra_follow_them_when_moved_or_dropped_and_go_to_the_events_when_summed() -> None:
     plan = Plan(3).multiplied([[2.0], [3.0], [4.0]], [[0.2], [0.3], [0.4]])
     moved = plan.grouped([1, -1, 0], 2)
     assert moved.factors is not None
     assert moved.factors.values.values.tolist() == [[4.0], [2.0]]
     assert moved.factors.variances.values.tolist() == [[0.4], [0.2]]
-    with pytest.raises(ValueError, match="cannot be summed as events"):
-        plan.grouped([0, 0, -1], 1)
+    summed = plan.grouped([0, 0, -1], 1)
+    assert summed.factors is None
+    assert [weighting.factors for weighting in summed.weightings] == [plan.factors]
+    assert summed.weightings[0].shown == Plan(3)
+    assert summed.event_key == Plan(3).grouped([0, 0, -1], 1)
     assert Plan(3).multiplied([[2.0]]).grouped([0, 0, 0], 1).factors is not None
 
 

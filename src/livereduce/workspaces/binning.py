@@ -30,6 +30,7 @@ from livereduce.workspaces.ranges import merged_intervals, split, total
 _FILTER_BLOCK = 1 << 16
 _EVENTS_PER_VALUE = 4
 _PRIVATE_VALUES = 1 << 26
+_NOWHERE = np.uint32(TICKS - 1)
 
 
 Kernel = Callable[[U32, I32, int, AnyArray], None]
@@ -39,14 +40,20 @@ KernelOf = Callable[[U32, slice], Kernel]
 YColumns = tuple[F64, F64, int, float, float]
 
 
+def group_column(plan: Plan, n_pixels: int) -> U32:
+    """Return the spectrum of each pixel; in none (-1) becomes 2**32 - 1, past every row."""
+    group = np.arange(n_pixels, dtype=np.int32) if plan.group is None else plan.group.values
+    if len(group) != n_pixels:
+        raise ValueError(f"Plan: groups of {len(group)} pixels for a table of {n_pixels}")
+    return frozen(group.astype(np.int32).view(np.uint32))
+
+
 class EventFilter:
     """Which events of a table a plan keeps: pixels by `group`, times by windows of ticks."""
 
     def __init__(self, table: EventTable, plan: Plan) -> None:
         n = table.n_pixels
-        source = np.arange(n, dtype=np.int32) if plan.group is None else plan.group.values
-        if len(source) != n:
-            raise ValueError(f"Plan: groups of {len(source)} pixels for a table of {n}")
+        source = group_column(plan, n)
         first, end = np.zeros(n, np.int64), np.full(n, TICKS)
         if plan.lo is not None and plan.hi is not None:
             first[:] = tick_thresholds(table, np.atleast_1d(plan.lo.values), 1.0, 0.0)
@@ -55,8 +62,8 @@ class EventFilter:
         self._everything = plan.lo is None and not len(cuts)
         self._windows = _ticks(first), _ticks(end - first - 1)
         self._cuts = _ticks(cuts[:, 0]), _ticks(cuts[:, 1] - cuts[:, 0] - 1)
-        # in no spectrum (-1) becomes 2**32 - 1, past every row; so does a pixel whose window is empty
-        self.group: U32 = frozen(np.where(end > first, source, -1).astype(np.int32).view(np.uint32))
+        # so does a pixel whose window is empty
+        self.group: U32 = frozen(np.where(end > first, source, _NOWHERE).astype(np.uint32))
 
     def mask(self, tof: U32, pix: I32) -> Bool:
         """Tell for each event whether it is inside the windows."""
@@ -93,6 +100,8 @@ class Counter:
     edges
         Bin edges, a row for all spectra or one each; None counts every event of a spectrum in one bin.
     """
+
+    dtype = np.uint32
 
     def __init__(self, table: EventTable, plan: Plan, edges: Column | None) -> None:
         # The table's cache holds this counter: a reference back would keep every chunk's events until some collection.
@@ -140,9 +149,13 @@ class Counter:
                 for some_tof, some_pix in self._filter.kept(tof, pix):
                     kernel(some_tof, some_pix, step, out)
 
-    def in_order(self, counts: AnyArray) -> AnyArray:
-        """Return counts in the order of the edges: they are kept in the order of y."""
-        return counts[:, ::-1] if self.reversed else counts
+    def sums(self, counts: AnyArray, rows: slice) -> tuple[AnyArray, AnyArray]:
+        """Return the sums of weights and of their variances in some rows, in the order of the edges; both are counts.
+
+        They are kept in the order of y.
+        """
+        some = counts[rows, ::-1] if self.reversed else counts[rows]
+        return some, some
 
     def _choose(self, plan: Plan, edges: F64) -> KernelOf:
         if edges.ndim == 2:
@@ -177,7 +190,7 @@ class Counter:
         bits, linear = bits_table(in_y), None
         if bits is None or bits.hops > 1:
             linear = linear_table(in_y)
-        columns = self._y_columns(plan)
+        columns = y_columns(self._table, plan)
         if bits is not None and (linear is None or bits.hops <= linear.hops):
             return lambda group, rows: partial(kernels.focus_bits, group, *columns, *bits)
         if linear is not None:
@@ -185,16 +198,9 @@ class Counter:
         return self._search_kernel(plan, in_y.reshape(1, -1))
 
     def _search_kernel(self, plan: Plan, edges: F64) -> KernelOf:
-        columns, edges = self._y_columns(plan), frozen(edges)
+        columns, edges = y_columns(self._table, plan), frozen(edges)
         one_for_all = len(edges) == 1
         return lambda group, rows: partial(kernels.focus_search, group, *columns, edges if one_for_all else edges[rows])
-
-    def _y_columns(self, plan: Plan) -> YColumns:
-        """Return what gives y: factor and offset of each pixel, the mask for offsets, zero, tick in us."""
-        factor, offset = plan.y_map()
-        factor = frozen(np.broadcast_to(factor, self._table.n_pixels))
-        mask = 0 if len(offset) == 1 else TICKS - 1
-        return factor, read_only(offset), mask, float(self._table.zero_ticks), self._table.tick_us
 
     def mask(self, tof: U32, pix: I32) -> Bool:
         """Tell for each event whether it is inside the windows."""
@@ -202,7 +208,7 @@ class Counter:
 
     def extent_of_y(self, ranges: I64) -> tuple[float, float]:
         """Return the least and greatest y of the events of ranges that are in a spectrum; (inf, -inf) without any."""
-        columns = self._y_columns(self._plan)
+        columns = y_columns(self._table, self._plan)
         pieces = split(ranges, parallel.threads_for(total(ranges)))
         found = parallel.all_of([partial(self._extent, columns, piece) for piece in pieces])
         return min(lo for lo, _ in found), max(hi for _, hi in found)
@@ -219,3 +225,11 @@ class Counter:
 
 def _count_rows(group: U32, rows: slice) -> Kernel:
     return partial(kernels.count_rows, group)
+
+
+def y_columns(table: EventTable, plan: Plan) -> YColumns:
+    """Return what gives y: factor and offset of each pixel, the mask for offsets, zero, tick in us."""
+    factor, offset = plan.y_map()
+    factor = frozen(np.broadcast_to(factor, table.n_pixels))
+    mask = 0 if len(offset) == 1 else TICKS - 1
+    return factor, read_only(offset), mask, float(table.zero_ticks), table.tick_us

@@ -2,7 +2,8 @@
 
 An entry holds the counts of a plan (without scale and factors) in certain bins, and the ranges of events that are in
 them. Asked for other ranges, it adds what came in and subtracts what went out: counts are integers, so the result
-equals a full pass exactly. Each event table owns one cache.
+equals a full pass exactly. Sums of weights are not: to them events are only added, in their order, and where some went
+out all are summed up again. Each event table owns one cache.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from livereduce.workspaces.arrays import F64, I64, U32, AnyArray
+from livereduce.workspaces.arrays import F32, F64, I64, U32, AnyArray
 from livereduce.workspaces.ranges import difference, split, total
 
 # Kernels count in 32 bits; an entry that may hold more events than this is kept in 64 bits.
@@ -23,15 +24,20 @@ _U32_EVENTS = (1 << 32) - 1
 _ENTRIES_PER_KEY = 4
 _COUNTERS = 32
 _SUMS = 4
+_CLUSTERS = 1 << 12
 
 
 class Counting(Protocol):
-    """Counts events of a table into an array of its shape."""
+    """Counts events of a table into an array of its shape and type: uint32, or float64 for sums of weights."""
 
     shape: tuple[int, int]
 
+    @property
+    def dtype(self) -> type[np.generic]:
+        """Type of the values."""
+
     def __call__(self, ranges: I64, subtract: bool, out: AnyArray) -> None:
-        """Add the events of ranges [a, b) to a uint32 array or, modulo 2**32, take them away."""
+        """Add the events of ranges [a, b) to an array or, of uint32 and modulo 2**32, take them away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,16 @@ class Sums:
 
 
 class PixelView(NamedTuple):
-    """Events sorted by pixel: those of pixel p are [begin[p], begin[p + 1]), in the order they came."""
+    """Events sorted by pixel: those of pixel p are [begin[p], begin[p + 1]), in the order they came.
+
+    `weight` and `variance` are those of the table, empty if it is not weighted.
+    """
 
     begin: I64
     tof: U32
     pulse: U32
+    weight: F32
+    variance: F32
 
 
 @dataclass(eq=False)
@@ -88,13 +99,18 @@ class _Entry:
         self.ranges = ranges
 
     def _count(self, todo: I64, subtract: bool, count: Counting) -> None:
-        if self.counts.dtype == np.uint32:
+        if self.counts.dtype == count.dtype:
             count(todo, subtract, self.counts)
             return
         for some in split(todo, -(-total(todo) // _U32_EVENTS)):  # never more than 2**32 - 1 events into 32 bits
             counts = np.zeros(self.counts.shape, np.uint32)
             count(some, False, counts)
             self.counts += -counts.astype(np.int64) if subtract else counts
+
+
+def _only_appended(added: I64, removed: I64, before: I64) -> bool:
+    """Whether what is new comes after all there was, so that adding it is summing up everything in order."""
+    return not len(removed) and (not len(added) or not len(before) or bool(added[0, 0] >= before[-1, 1]))
 
 
 class CountCache:
@@ -122,7 +138,8 @@ class CountCache:
         self._entries: dict[Hashable, list[_Entry]] = {}
         self._counters: dict[Hashable, Counting] = {}
         self._extents: dict[Hashable, Extent] = {}
-        self._pixel_view: tuple[I64, PixelView] | None = None
+        self._pixel_views: dict[bytes, tuple[PixelView, int]] = {}
+        self._clusters: dict[Hashable, int] = {}
         self.sums: dict[Hashable, Sums] = {}
         self._clock = 0
 
@@ -135,12 +152,12 @@ class CountCache:
         return counter
 
     def counts(self, key: Hashable, ranges: I64, counter: Counting) -> AnyArray:
-        """Return the counts of these sorted disjoint ranges, read-only: uint32, or int64 if that is too small.
+        """Return the counts of these sorted disjoint ranges, read-only: int64 if uint32 is too small.
 
         Only events that the best remembered entry lacks or has too many are counted.
         """
         entries = self._entries.setdefault(key, [])
-        entry, added, removed = self._best(entries, counter.shape, ranges)
+        entry, added, removed = self._best(entries, counter, ranges)
         self.offered += total(added) + total(removed)
         try:
             entry.update(ranges, added, removed, counter)
@@ -155,7 +172,7 @@ class CountCache:
 
     def counted(self, ranges: I64, counter: Counting) -> AnyArray:
         """Return the counts of these ranges, counted anew and not remembered."""
-        entry = _Entry(np.zeros(counter.shape, np.uint32))
+        entry = _Entry(np.zeros(counter.shape, counter.dtype))
         entry.update(ranges, ranges, ranges[:0], counter)
         self.offered += total(ranges)
         return entry.counts
@@ -185,18 +202,40 @@ class CountCache:
         self._extents[key] = Extent(least, greatest, ranges)
         return least, greatest
 
-    def pixel_view(self, ranges: I64, make: Callable[[], PixelView]) -> PixelView:
-        """Return the events of these ranges sorted by pixel; only the latest is kept."""
-        if self._pixel_view is None or not np.array_equal(self._pixel_view[0], ranges):
-            self._pixel_view = None  # frees it before another is made
-            self._pixel_view = (ranges, make())
-        return self._pixel_view[1]
+    def pixel_views(self, stretches: list[I64], make: Callable[[I64], PixelView]) -> list[PixelView]:
+        """Return the events of each stretch, which is some ranges, sorted by pixel.
 
-    def _best(self, entries: list[_Entry], shape: tuple[int, ...], ranges: I64) -> tuple[_Entry, I64, I64]:
+        Those of the latest two requests are kept: a difference of two selections asks for one and the other in turns.
+        """
+        self._clock += 1
+        newest = max((used for _, used in self._pixel_views.values()), default=0)
+        for key in [key for key, (_, used) in self._pixel_views.items() if used < newest]:
+            del self._pixel_views[key]
+        views = []
+        for ranges in stretches:
+            key = ranges.tobytes()
+            if key not in self._pixel_views:
+                self.offered += total(ranges)
+                self._pixel_views[key] = (make(ranges), self._clock)
+            views.append(self._pixel_views[key][0])
+            self._pixel_views[key] = (views[-1], self._clock)
+        return views
+
+    def clusters(self, key: Hashable, count: Callable[[], int]) -> int:
+        """Return how many clusters there are in a stretch of events; counted once."""
+        known = self._clusters.pop(key, None)
+        self._clusters[key] = known = count() if known is None else known
+        while len(self._clusters) > _CLUSTERS:
+            del self._clusters[next(iter(self._clusters))]
+        return known
+
+    def _best(self, entries: list[_Entry], counter: Counting, ranges: I64) -> tuple[_Entry, I64, I64]:
         best = None
         cost = total(ranges)
         for entry in entries:
             added, removed = difference(ranges, entry.ranges), difference(entry.ranges, ranges)
+            if counter.dtype != np.uint32 and not _only_appended(added, removed, entry.ranges):
+                continue
             if total(added) + total(removed) < cost or (not cost and not len(entry.ranges)):
                 cost = total(added) + total(removed)
                 best = (entry, added, removed)
@@ -204,7 +243,7 @@ class CountCache:
             return best
         if len(entries) >= _ENTRIES_PER_KEY:
             entries.remove(min(entries, key=lambda e: e.used))
-        entries.append(_Entry(np.zeros(shape, np.uint32)))
+        entries.append(_Entry(np.zeros(counter.shape, counter.dtype)))
         return entries[-1], ranges, np.empty((0, 2), np.int64)
 
     def _evict(self) -> None:
@@ -223,12 +262,13 @@ class CountCache:
         self._entries.clear()
         self._counters.clear()
         self._extents.clear()
-        self._pixel_view = None
+        self._pixel_views.clear()
+        self._clusters.clear()
         self.sums.clear()
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        view = 0 if self._pixel_view is None else sum(column.nbytes for column in self._pixel_view[1])
+        view = sum(column.nbytes for view, _ in self._pixel_views.values() for column in view)
         view += sum(s.y.nbytes + s.e2.nbytes for s in self.sums.values())
         return view + sum(e.counts.nbytes for es in self._entries.values() for e in es)

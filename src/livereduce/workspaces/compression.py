@@ -1,18 +1,23 @@
 """Events put together that are near in X: recorded by CompressEvents, carried out when single events are asked for.
 
-Counts in bins are made of the events themselves, so nothing moves between bins and no data are lost.
+Counts in bins are made of the events themselves, so nothing moves between bins and no data are lost. Events are put
+together within a stretch of a table (`event_list.STRETCH_EVENTS`, some million), never across: so what was sorted stays
+so, and an update costs a stretch and not the run.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from livereduce.workspaces import kernels
 from livereduce.workspaces.arrays import F64, I64
 from livereduce.workspaces.evaluation import Term
-from livereduce.workspaces.event_list import SpectrumEvents, TermEvents, spans
+from livereduce.workspaces.event_list import EventOrder, SpectrumEvents, TermEvents, numbers_of_stretches, together
+
+_NOTHING: I64 = np.empty((0, 2), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +36,38 @@ class Compression:
     unit: str
 
     def count(self, terms: list[Term]) -> int:
-        """Return the number of clusters in all spectra; costs a sort of all events."""
+        """Return the number of clusters in all spectra.
+
+        That of a stretch is remembered if its events are of one table, so after an update one stretch is sorted again.
+        """
+        table = terms[0].table
+        alone = all(term.table is table for term in terms)
         lists = [TermEvents(term) for term in terms]
         total = 0
-        for first, last in spans(np.sum([events.number_in_spectra for events in lists], axis=0)):
-            places = [events.places(first, last) for events in lists]
-            spectrum, x = (np.concatenate([p[i] for p in places]) for i in (0, 1))
-            order = np.lexsort((x, spectrum))
-            total += int(kernels.count_clusters(spectrum[order], x[order], self.tolerance))
+        for stretch in numbers_of_stretches(lists):
+            ranges = tuple(events.stretches.get(stretch, _NOTHING).tobytes() for events in lists)
+            key = (self, tuple(term.plan.event_key for term in terms), ranges)
+            count = partial(self._count_stretch, lists, stretch, terms[0].plan.n_spectra)
+            total += table.cache.clusters(key, count) if alone else count()
         return total
 
+    def _count_stretch(self, lists: list[TermEvents], stretch: int, n_spectra: int) -> int:
+        found = [events.of_stretch(stretch, 0, n_spectra) for events in lists if stretch in events.stretches]
+        spectrum, x = np.concatenate([s for s, _ in found]), np.concatenate([events.x for _, events in found])
+        order = np.lexsort((x, spectrum))
+        return int(kernels.count_clusters(spectrum[order], x[order], self.tolerance))
+
+    def of_spectrum(self, terms: list[Term], index: int) -> SpectrumEvents:
+        """Return the clusters of a spectrum, ascending in X."""
+        lists = [TermEvents(term) for term in terms]
+        clusters = []
+        for stretch in numbers_of_stretches(lists):
+            there = [events for events in lists if stretch in events.stretches]
+            clusters.append(self.applied(together([e.of_stretch(stretch, index, index + 1)[1] for e in there])))
+        return EventOrder.X.applied(together(clusters))
+
     def applied(self, events: SpectrumEvents) -> SpectrumEvents:
-        """Return the clusters of a spectrum, ascending in X: mean X by weight, sums of weight and variance.
+        """Return the clusters of events of a spectrum, ascending in X: mean X by weight, sums of weight and variance.
 
         A cluster has no pulse time of its own; it gets that of its first event.
         """

@@ -1,7 +1,8 @@
 """From parts to values: which events are counted together, what the counts weigh, what they sum up to.
 
 For a weight F with variance V after counting (scale times factors), n counts give y = n F with variance n F^2 + n^2 V:
-counting statistics, and the error of the factor, which all events of the bin share.
+counting statistics, and the error of the factor, which all events of the bin share. Where events have weights of their
+own, the sum of these is in place of n, and the sum of their variances in place of the first n F^2's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from livereduce.workspaces.cache import CountCache, Sums
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.plan import Part, Plan
 from livereduce.workspaces.ranges import layers
+from livereduce.workspaces.weighing import WeightCounter
 
 # Terms whose counts are kept apart, so that each is updated by what is new in it; longer lists are summed up instead.
 _MANY = 8
@@ -52,7 +54,7 @@ class Evaluated:
     """The counts of all terms in the same bins; values and variances are computed from them when read."""
 
     def __init__(self, terms: list[Term], edges: Column | None) -> None:
-        self._items: list[tuple[AnyArray, Counter, Plan]] = []
+        self._items: list[tuple[AnyArray, Counter | WeightCounter, Plan]] = []
         self._y: F64 | None = None
         self._e2: F64 | None = None
         with CountCache.guard:
@@ -60,15 +62,14 @@ class Evaluated:
                 self._y, self._e2 = summed(terms, edges)
                 return
             for term in terms:
-                counter = counter_of(term, edges)
-                lent = term.table.cache.counts((term.plan.count_key, edges), term.ranges, counter)
+                counter, lent = counts_of(term, edges)
                 self._items.append((lent, counter, term.plan))
 
     def _rows(self, row: slice, *, variance: bool) -> F64:
         result: F64 | None = None
         for lent, counter, plan in self._items:
-            n = counter.in_order(lent)[row]
-            value = _variance(n, plan, row) if variance else _value(n, plan, row)
+            sums = counter.sums(lent, row)
+            value = _variance(*sums, plan, row) if variance else _value(sums[0], plan, row)
             if result is None:
                 result = value
             else:
@@ -96,7 +97,10 @@ class Evaluated:
     @property
     def _are_counts(self) -> bool:
         """Whether values are plain counts, so that they are their own variances."""
-        return len(self._items) == 1 and self._items[0][2].scale == 1.0 and self._items[0][2].factors is None
+        if len(self._items) != 1:
+            return False
+        _, counter, plan = self._items[0]
+        return isinstance(counter, Counter) and plan.scale == 1.0 and plan.factors is None
 
     def y_row(self, index: int) -> F64:
         """Values of one spectrum; the others are not computed."""
@@ -123,7 +127,8 @@ def summed(terms: list[Term], edges: Column | None) -> tuple[F64, F64]:
     cache, key = terms[0].table.cache, (terms[0].plan, edges)
     known = cache.sums.pop(key, None)
     if known is None or not _begins_with(terms[:-1], known.terms):
-        known = Sums([], np.zeros(counter_of(terms[0], edges).shape), np.zeros(counter_of(terms[0], edges).shape))
+        shape = (terms[0].plan.n_spectra, 1 if edges is None else edges.values.shape[-1] - 1)
+        known = Sums([], np.zeros(shape), np.zeros(shape))
     for term in terms[len(known.terms) : -1]:
         _add(term, edges, known.y, known.e2)
         known.terms.append(term)
@@ -139,10 +144,10 @@ def _begins_with(terms: list[Term], known: list[Any]) -> bool:
 
 
 def _add(term: Term, edges: Column | None, y: F64, e2: F64) -> None:
-    counter = counter_of(term, edges)
-    n = counter.in_order(term.table.cache.counted(term.ranges, counter))
+    counter, _ = _counter_of(term, edges)
+    n, n2 = counter.sums(term.table.cache.counted(term.ranges, counter), slice(None))
     y += _value(n, term.plan, slice(None))
-    e2 += _variance(n, term.plan, slice(None))
+    e2 += _variance(n, n2, term.plan, slice(None))
 
 
 def _factor_rows(column: Column, row: slice) -> F64:
@@ -150,6 +155,8 @@ def _factor_rows(column: Column, row: slice) -> F64:
     return values[row] if len(values) > 1 else values
 
 
+# an infinite weight, of a division by zero, makes nothing NaN: no reason for a warning wherever values are read
+@np.errstate(invalid="ignore", over="ignore")
 def _value(n: AnyArray, plan: Plan, row: slice) -> F64:
     y: F64 = n * np.float64(plan.scale)
     if plan.factors is not None:
@@ -157,18 +164,35 @@ def _value(n: AnyArray, plan: Plan, row: slice) -> F64:
     return y
 
 
-def _variance(n: AnyArray, plan: Plan, row: slice) -> F64:
-    e2: F64 = n * np.float64(plan.scale) ** 2
+@np.errstate(invalid="ignore", over="ignore")
+def _variance(n: AnyArray, n2: AnyArray, plan: Plan, row: slice) -> F64:
+    e2: F64 = n2 * np.float64(plan.scale) ** 2
     if plan.factors is not None:
         e2 *= _factor_rows(plan.factors.values, row) ** 2
         e2 += (n * np.float64(plan.scale)) ** 2 * _factor_rows(plan.factors.variances, row)
     return e2
 
 
-def counter_of(term: Term, edges: Column | None) -> Counter:
-    """Return the counter for a term's plan and these bins, from the table's cache."""
-    key = term.plan.count_key
-    counter = term.table.cache.counter((key, edges), lambda: Counter(term.table, key, edges))
+def _counter_of(term: Term, edges: Column | None) -> tuple[Counter | WeightCounter, Any]:
+    """Return what sums up a term's weights in these bins, from the table's cache, and the key of its sums."""
+    weighted = term.table.weighted or bool(term.plan.weightings)
+    plan, kind = term.plan.count_key, WeightCounter if weighted else Counter
+    key = (plan, edges, kind)
+    counter = term.table.cache.counter(key, lambda: kind(term.table, plan, edges))
+    assert isinstance(counter, Counter | WeightCounter)
+    return counter, key
+
+
+def counts_of(term: Term, edges: Column | None) -> tuple[Counter | WeightCounter, AnyArray]:
+    """Return what sums up a term's weights in these bins, and what it has summed up."""
+    counter, key = _counter_of(term, edges)
+    return counter, term.table.cache.counts(key, term.ranges, counter)
+
+
+def event_counter_of(term: Term) -> Counter:
+    """Return the counter of a term's events, whatever they weigh, from the table's cache."""
+    plan = term.plan.event_key
+    counter = term.table.cache.counter((plan, None, Counter), lambda: Counter(term.table, plan, None))
     assert isinstance(counter, Counter)
     return counter
 
@@ -177,7 +201,7 @@ def regardless_of_weight(terms: Iterable[Term]) -> list[Term]:
     """Return the terms as they are if no event weighs anything: fewer, and counted once for all scales."""
     grouped: dict[tuple[int, Plan], list[Term]] = {}
     for term in terms:
-        grouped.setdefault((id(term.table), term.plan.count_key), []).append(term)
+        grouped.setdefault((id(term.table), term.plan.event_key), []).append(term)
     return [
         Term(some[0].table, plan, layer)
         for (_, plan), some in grouped.items()
@@ -188,15 +212,16 @@ def regardless_of_weight(terms: Iterable[Term]) -> list[Term]:
 def events_per_spectrum(term: Term) -> AnyArray:
     """Return how many events of a term each spectrum has, in the range of any bins or not."""
     with CountCache.guard:
-        counts = term.table.cache.counts((term.plan.count_key, None), term.ranges, counter_of(term, None))
+        key, counter = (term.plan.event_key, None, Counter), event_counter_of(term)
+        counts = term.table.cache.counts(key, term.ranges, counter)
         return counts[:, 0].copy()  # not lent any more when this returns
 
 
 def extent(term: Term) -> tuple[float, float]:
     """Return the least and greatest X of the events of a term; (inf, -inf) if it has none."""
-    plan = term.plan.count_key
+    plan = term.plan.event_key
     with CountCache.guard:
-        counter = counter_of(term, None)
+        counter = event_counter_of(term)
         lo, hi = term.table.cache.extent(plan, term.ranges, counter.extent_of_y)
     if lo > hi:
         return lo, hi

@@ -1,4 +1,7 @@
-"""Events of single spectra: a table sorted by pixel, made when a script asks for event lists."""
+"""Events of single spectra: a table sorted by pixel, made when a script asks for event lists.
+
+It is sorted stretch by stretch, and what is sorted is remembered, so an update sorts one stretch at most.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from livereduce.workspaces import kernels
-from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, frozen
+from livereduce.workspaces.arrays import F32, F64, I32, I64, U32, AnyArray, frozen
 from livereduce.workspaces.cache import CountCache, PixelView
 from livereduce.workspaces.detectors import Spectra
-from livereduce.workspaces.evaluation import Term, counter_of, events_per_spectrum
-from livereduce.workspaces.events import EventTable
+from livereduce.workspaces.evaluation import Term, event_counter_of, events_per_spectrum
+from livereduce.workspaces.events import EventTable, Weights
+from livereduce.workspaces.ranges import stretches
 from livereduce.workspaces.spectrum_view import SpectrumView
+from livereduce.workspaces.weighing import Weigher
 
 if TYPE_CHECKING:
     from livereduce.workspaces.compression import Compression
 
 _BUCKET_BITS = 9
 _BLOCK_EVENTS = 1 << 22
+STRETCH_EVENTS = 1 << 22
 
 
 def sorted_by_pixel(table: EventTable, ranges: I64) -> PixelView:
@@ -42,7 +48,19 @@ def sorted_by_pixel(table: EventTable, ranges: I64) -> PixelView:
     begin = np.zeros(table.n_pixels + 1, np.int64)
     out_tof, out_pulse = np.empty(n, np.uint32), np.empty(n, np.uint32)
     kernels.bucket_sort(bucketed, starts, _BUCKET_BITS, table.n_pixels, begin, out_tof, out_pulse)
-    return PixelView(frozen(begin), frozen(out_tof), frozen(out_pulse))
+    return PixelView(frozen(begin), frozen(out_tof), frozen(out_pulse), *_weights_by_pixel(table, ranges))
+
+
+def _weights_by_pixel(table: EventTable, ranges: I64) -> tuple[F32, F32]:
+    nothing = np.empty(0, np.float32)
+    if not table.weighted or not len(ranges):
+        return nothing, nothing
+    order = np.argsort(
+        np.concatenate([pix for a, b in ranges.tolist() for _, pix in table.pieces(a, b)]), kind="stable"
+    )
+    weights = [piece for a, b in ranges.tolist() for piece in table.weights(a, b)]
+    weight, variance = (np.concatenate(column)[order] for column in zip(*weights, strict=True))
+    return frozen(weight), frozen(variance)
 
 
 def pulses_of(table: EventTable, a: int, b: int) -> U32:
@@ -77,17 +95,27 @@ class EventOrder(Enum):
             return events
         keys = [] if self is EventOrder.PULSE_TIME else [events.x]
         order = np.lexsort(keys if self is EventOrder.X else [*keys, events.pulse_time])
-        return SpectrumEvents(*(column[order] for column in events))
+        return SpectrumEvents(events.x[order], events.pulse_time[order], events.weight[order], events.variance[order])
 
 
 class TermEvents:
-    """The events of one term, by spectrum."""
+    """The events of one term, by spectrum.
+
+    Attributes
+    ----------
+    stretches
+        Event ranges by the number of their stretch of the table.
+    """
 
     def __init__(self, term: Term) -> None:
         self._term = term
+        self.stretches = stretches(term.ranges, STRETCH_EVENTS) or {0: term.ranges}
         with CountCache.guard:
-            self._counter = counter_of(term, None)
-            self._view = term.table.cache.pixel_view(term.ranges, lambda: sorted_by_pixel(term.table, term.ranges))
+            self._counter = event_counter_of(term)
+            table = term.table
+            views = table.cache.pixel_views([*self.stretches.values()], lambda some: sorted_by_pixel(table, some))
+        self._views = dict(zip(self.stretches, views, strict=True))
+        self._weigher = Weigher(table, term.plan.individually())
         group = self._counter.group.astype(np.int64)
         self._pixels: I32 = np.argsort(group, kind="stable").astype(np.int32)
         self._first: I64 = np.searchsorted(group[self._pixels], np.arange(term.plan.n_spectra + 1))
@@ -95,22 +123,9 @@ class TermEvents:
     @property
     def number_in_spectra(self) -> I64:
         """Events of each spectrum's pixels, those that the plan leaves out included: what reading it costs."""
-        in_pixel = np.diff(self._view.begin)[self._pixels]
+        in_pixel = np.sum([np.diff(view.begin) for view in self._views.values()], axis=0)[self._pixels]
         total = np.concatenate([[0], np.cumsum(in_pixel)])
         return np.diff(total[self._first])
-
-    def places(self, first: int, last: int) -> tuple[I64, F64, I64]:
-        """Return spectrum, X and pulse of the events of spectra [first, last), pixel by pixel, as they came."""
-        table, plan, view = self._term.table, self._term.plan, self._view
-        pixels = self._pixels[self._first[first] : self._first[last]]
-        begin, count = view.begin[pixels], view.begin[pixels + 1] - view.begin[pixels]
-        at = np.arange(int(count.sum())) + np.repeat(begin - (np.cumsum(count) - count), count)
-        pix = np.repeat(pixels, count)
-        kept = self._counter.mask(view.tof[at], pix)
-        tof, pix, pulse = view.tof[at][kept], pix[kept], view.pulse[at][kept]
-        factor, offset = (c if len(c) == 1 else c[pix] for c in plan.y_map())
-        x = plan.curve((tof.astype(np.float64) - table.zero_ticks) * table.tick_us * factor + offset)
-        return self._counter.group[pix].astype(np.int64), x, pulse
 
     def of_spectrum(self, index: int) -> SpectrumEvents:
         """Return the events of one spectrum, pixel by pixel, in the order they came."""
@@ -118,22 +133,53 @@ class TermEvents:
 
     def of_spectra(self, first: int, last: int) -> tuple[I64, SpectrumEvents]:
         """Return the events of spectra [first, last), spectrum by spectrum, and the spectrum of each."""
-        spectrum, x, pulse = self.places(first, last)
-        weight, variance = self._weights(spectrum)
-        return spectrum, SpectrumEvents(x, self._term.table.pulses.time[pulse], weight, variance)
+        found = [self._places(view, first, last) for view in self._views.values()]
+        if len(found) == 1:
+            return self._read(*found[0])
+        pixels, pix, tof, pulse, weight, variance = (np.concatenate(column) for column in zip(*found, strict=True))
+        order = np.argsort(pixels, kind="stable")
+        return self._read(*(column[order] for column in (pixels, pix, tof, pulse, weight, variance)))
 
-    def _weights(self, spectrum: I64) -> tuple[F64, F64]:
-        plan, n = self._term.plan, len(spectrum)
-        weight, variance = np.full(n, plan.scale), np.full(n, plan.scale**2)
-        if plan.factors is None:
-            return weight, variance
-        if plan.factors.per_bin:
-            raise RuntimeError(
-                "these events are weighted by bin; their single weights are not kept: use readY and readE"
-            )
-        row = spectrum if plan.factors.per_spectrum else np.zeros(n, np.int64)
-        f, v = plan.factors.values.values[row, 0], plan.factors.variances.values[row, 0]
-        return weight * f, variance * (f**2 + v)
+    def of_stretch(self, stretch: int, first: int, last: int) -> tuple[I64, SpectrumEvents]:
+        """Return those of them that are in one stretch of the table."""
+        return self._read(*self._places(self._views[stretch], first, last))
+
+    def _places(self, view: PixelView, first: int, last: int) -> tuple[AnyArray, ...]:
+        """Return the kept events of spectra: place of their pixel among these, pixel, tick, pulse, own weight."""
+        inside = slice(self._first[first], self._first[last])
+        pixels = self._pixels[inside]
+        begin, count = view.begin[pixels], view.begin[pixels + 1] - view.begin[pixels]
+        at = np.arange(int(count.sum())) + np.repeat(begin - (np.cumsum(count) - count), count)
+        place = np.repeat(np.arange(len(pixels)), count)
+        kept = self._counter.mask(view.tof[at], pixels[place])
+        at, place = at[kept], place[kept]
+        if self._term.table.weighted:
+            own = (view.weight[at], view.variance[at])
+        else:
+            own = (np.ones(len(at), np.float32),) * 2
+        return place, pixels[place], view.tof[at], view.pulse[at], *own
+
+    def _read(
+        self, place: I64, pix: I32, tof: U32, pulse: U32, own_weight: F32, own_variance: F32
+    ) -> tuple[I64, SpectrumEvents]:
+        table, plan = self._term.table, self._term.plan
+        factor, offset = (c if len(c) == 1 else c[pix] for c in plan.y_map())
+        x = plan.curve((tof.astype(np.float64) - table.zero_ticks) * table.tick_us * factor + offset)
+        weight, variance = self._weigher(tof, pix, Weights(own_weight, own_variance))
+        weight, variance = weight * plan.scale, variance * plan.scale**2
+        spectrum = self._counter.group[pix].astype(np.int64)
+        return spectrum, SpectrumEvents(x, table.pulses.time[pulse], weight, variance)
+
+
+def numbers_of_stretches(lists: list[TermEvents]) -> list[int]:
+    """Return the numbers of the stretches that any of these has, ascending."""
+    return sorted({stretch for events in lists for stretch in events.stretches})
+
+
+def together(found: list[SpectrumEvents]) -> SpectrumEvents:
+    """Return several lists of events as one."""
+    x, pulse_time, weight, variance = (np.concatenate(column) for column in zip(*found, strict=True))
+    return SpectrumEvents(x, pulse_time, weight, variance)
 
 
 def spans(size: I64, most: int = _BLOCK_EVENTS) -> Iterator[tuple[int, int]]:
@@ -179,9 +225,9 @@ class EventList(SpectrumView):
 
     def events(self) -> SpectrumEvents:
         """Return X, pulse time, weight and variance of each event."""
-        found = [TermEvents(term).of_spectrum(self._index) for term in self._terms]
-        events = SpectrumEvents(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
-        return self._order.applied(events if self._compression is None else self._compression.applied(events))
+        if self._compression is not None:
+            return self._order.applied(self._compression.of_spectrum(self._terms, self._index))
+        return self._order.applied(together([TermEvents(term).of_spectrum(self._index) for term in self._terms]))
 
     # -- Mantid's names -------------------------------------------------------------------------------------------
 

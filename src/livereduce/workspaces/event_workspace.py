@@ -301,7 +301,7 @@ class EventWorkspace(MatrixWorkspace):
             new = rows[0] if np.all(rows == rows[0]) else rows
         edges = checked_edges(new, self.n_spectra)
         self.parts = tuple(part.with_plan(part.plan.in_bins(edges)) for part in self.parts)
-        self._edges, self._evaluated = edges, None
+        self._edges, self._terms, self._evaluated = edges, None, None
 
     def dataX(self, index: int) -> F64:  # noqa: N802
         """Events have no X to write to; see the message."""

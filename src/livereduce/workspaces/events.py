@@ -1,34 +1,46 @@
 """Event tables: append-only columns in fixed segments, with the pulses they came in.
 
 An event is 8 bytes: time of flight in ticks (uint32) and dense detector index (int32). The length of a tick and the
-tick that means time zero belong to the table, so negative times of flight fit. Published events never change, so tables
-are shared by reference and a workspace is only a range of one. Sorting by pixel, histogramming and the cache of counts
-are elsewhere (`event_list`, `binning`, `cache`).
+tick that means time zero belong to the table, so negative times of flight fit. A weighted table, of events that come
+with weights of their own (from a file), has weight and variance (float32) beside them: 16 bytes an event.
+
+Published events never change, so tables are shared by reference and a workspace is only a range of one. Sorting by
+pixel, histogramming and the cache of counts are elsewhere (`event_list`, `binning`, `cache`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import F64, I32, I64, U32, GrowingArray
+from livereduce.workspaces.arrays import F32, F64, I32, I64, U32, GrowingArray
 from livereduce.workspaces.cache import CountCache
 
 SEGMENT_EVENTS = 4 << 20
 _FIRST_SEGMENT = 1 << 10
 
 
+class Weights(NamedTuple):
+    """Weight of each event, and its variance."""
+
+    weight: F32
+    variance: F32
+
+
 class Segment:
     """A stretch of events at a fixed place in memory; the first `n` are published and immutable."""
 
-    __slots__ = ("n", "pix", "tof")
+    __slots__ = ("n", "pix", "tof", "weights")
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, weighted: bool = False) -> None:
         self.tof: U32 = np.empty(capacity, np.uint32)
         self.pix: I32 = np.empty(capacity, np.int32)
+        columns = 2 if weighted else 0
+        self.weights: list[F32] = [np.empty(capacity, np.float32) for _ in range(columns)]
         self.n = 0
 
     @property
@@ -36,12 +48,17 @@ class Segment:
         """Events that still fit."""
         return len(self.tof) - self.n
 
-    def fill(self, tof: U32, pix: I32) -> None:
+    def fill(self, tof: U32, pix: I32, weights: tuple[F32, ...] = ()) -> None:
         """Copy events in and publish them; they must fit."""
         end = self.n + len(tof)
-        self.tof[self.n : end] = tof
-        self.pix[self.n : end] = pix
+        for column, values in zip((self.tof, self.pix, *self.weights), (tof, pix, *weights), strict=True):
+            column[self.n : end] = values
         self.n = end
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes reserved."""
+        return self.tof.nbytes + self.pix.nbytes + sum(column.nbytes for column in self.weights)
 
 
 class PulseTable:
@@ -105,10 +122,18 @@ class EventTable:
         The tick that means a time of flight of zero.
     segment_events
         Largest size of a segment. Segments begin small and double up to it, so a small table stays small.
+    weighted
+        Whether events have weights of their own.
     """
 
     def __init__(
-        self, n_pixels: int, tick_ns: int = 100, zero_ticks: int = 0, *, segment_events: int = SEGMENT_EVENTS
+        self,
+        n_pixels: int,
+        tick_ns: int = 100,
+        zero_ticks: int = 0,
+        *,
+        segment_events: int = SEGMENT_EVENTS,
+        weighted: bool = False,
     ) -> None:
         if n_pixels < 0 or n_pixels >= 1 << 31:
             raise ValueError(f"EventTable: n_pixels is {n_pixels}, expected 0 to {(1 << 31) - 1}")
@@ -120,6 +145,7 @@ class EventTable:
         self.n_pixels = n_pixels
         self.tick_ns = tick_ns
         self.zero_ticks = zero_ticks
+        self.weighted = weighted
         self.n = 0
         self.pulses = PulseTable()
         self.cache = CountCache()
@@ -139,6 +165,7 @@ class EventTable:
         pulse_time: npt.ArrayLike,
         pulse_start: npt.ArrayLike,
         charge: npt.ArrayLike,
+        weights: Weights | None = None,
     ) -> tuple[int, int]:
         """Copy events and their pulses in and return the range [a, b) they occupy.
 
@@ -154,6 +181,8 @@ class EventTable:
             First event of each pulse counted from this append, then the number of events: one more than pulses.
         charge
             pC, one per pulse.
+        weights
+            Weight and variance of each event, if the table is weighted.
 
         Raises
         ------
@@ -163,14 +192,18 @@ class EventTable:
         tof_, pix_ = np.ascontiguousarray(tof, np.uint32), np.ascontiguousarray(pix, np.int32)
         time, start = np.asarray(pulse_time, np.int64), np.asarray(pulse_start, np.int64)
         charge_ = np.asarray(charge, np.float64)
+        own = () if weights is None else tuple(np.asarray(column, np.float32) for column in weights)
         self._check(tof_, pix_, time, start, charge_)
+        if [column.shape for column in own] != [tof_.shape] * (2 if self.weighted else 0):
+            raise ValueError(f"EventTable: {len(tof_)} events for weights {[len(column) for column in own]}")
         a, done = self.n, 0
         while done < len(tof_):
             if not self._segments or not self._segments[-1].room:
                 self._open(len(tof_) - done)
             segment = self._segments[-1]
             take = min(segment.room, len(tof_) - done)
-            segment.fill(tof_[done : done + take], pix_[done : done + take])
+            some = slice(done, done + take)
+            segment.fill(tof_[some], pix_[some], tuple(column[some] for column in own))
             done += take
         self.pulses.append(time, start, charge_)
         self.n += len(tof_)
@@ -191,26 +224,38 @@ class EventTable:
 
     def _open(self, needed: int) -> None:
         capacity = min(max(_FIRST_SEGMENT, needed, self.n), self._segment_events)
-        self._segments.append(Segment(capacity))
+        self._segments.append(Segment(capacity, weighted=self.weighted))
         self._first.append(self.n if not self._first else self._first[-1] + self._segments[-2].n)
 
     def pieces(self, a: int, b: int) -> Iterator[tuple[U32, I32]]:
         """Yield the events [a, b) as pairs (tof, pix) of read-only views, one per segment touched."""
+        for segment, some in self._touched(a, b):
+            tof, pix = segment.tof[some], segment.pix[some]
+            tof.flags.writeable = pix.flags.writeable = False
+            yield tof, pix
+
+    def weights(self, a: int, b: int) -> Iterator[Weights]:
+        """Yield the weights of the events [a, b) in the same pieces; of a table that is not weighted they are 1."""
+        for segment, some in self._touched(a, b):
+            columns = [column[some] for column in segment.weights] or [np.ones(some.stop - some.start, np.float32)] * 2
+            for column in columns:
+                column.flags.writeable = False
+            yield Weights(*columns)
+
+    def _touched(self, a: int, b: int) -> Iterator[tuple[Segment, slice]]:
         if not 0 <= a <= b <= self.n:
             raise IndexError(f"EventTable: events [{a}, {b}) of a table of {self.n}")
         k = bisect_right(self._first, a) - 1
         while a < b:
             segment, first = self._segments[k], self._first[k]
             end = min(b, first + segment.n)
-            tof, pix = segment.tof[a - first : end - first], segment.pix[a - first : end - first]
-            tof.flags.writeable = pix.flags.writeable = False
-            yield tof, pix
+            yield segment, slice(a - first, end - first)
             a, k = end, k + 1
 
     @property
     def nbytes(self) -> int:
         """Bytes reserved for events and pulses, caches apart."""
-        return sum(s.tof.nbytes + s.pix.nbytes for s in self._segments) + self.pulses.nbytes
+        return sum(segment.nbytes for segment in self._segments) + self.pulses.nbytes
 
     def __repr__(self) -> str:
         return f"EventTable({self.n} events, {len(self.pulses)} pulses, {self.n_pixels} pixels)"

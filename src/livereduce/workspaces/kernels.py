@@ -232,6 +232,62 @@ def focus_search(group, factor, offset, offset_mask, zero, tick, edges, tof, pix
         out[U(g), low] += w
 
 
+# -- events with weights ----------------------------------------------------------------------------------------------
+
+
+@compiled_njit
+def sum_weights(group, factor, offset, offset_mask, zero, tick, edges, tof, pix, weight, variance, out):
+    """Sums of weights, and below them of variances, in the bins of `focus_search`; `out` has two rows a spectrum."""
+    rows, nbins = np.uint32(out.shape[0] // 2), out.shape[1]
+    z, us, mask = np.float64(zero), np.float64(tick), np.uint32(offset_mask)
+    last_row = np.uint32(edges.shape[0] - 1)
+    for i in range(U(tof.size)):
+        q = np.uint32(pix[i])
+        g = np.uint32(group[U(q)])
+        if g >= rows:
+            continue
+        y = (np.float64(tof[i]) - z) * us * factor[U(q)] + offset[U(q & mask)]
+        row = edges[U(min(g, last_row))]
+        if not (y >= row[0] and y < row[nbins]):
+            continue
+        low, high = U(0), U(nbins)
+        while high - low > U(1):
+            middle = (low + high) >> U(1)
+            if y >= row[middle]:
+                low = middle
+            else:
+                high = middle
+        out[U(g), low] += weight[i]
+        out[U(g + rows), low] += variance[i]
+
+
+@compiled_njit
+def multiply_weights(
+    group, factor, offset, offset_mask, zero, tick, edges, values, variances, tof, pix, weight, variance
+):
+    """Multiply weights by the factors of the events' spectra and bins, which are 0 outside; variances with them."""
+    nbins = values.shape[1]
+    z, us, mask = np.float64(zero), np.float64(tick), np.uint32(offset_mask)
+    last_edges, last_values = np.uint32(edges.shape[0] - 1), np.uint32(values.shape[0] - 1)
+    for i in range(U(tof.size)):
+        q = np.uint32(pix[i])
+        g = np.uint32(group[U(q)])
+        y = (np.float64(tof[i]) - z) * us * factor[U(q)] + offset[U(q & mask)]
+        row = edges[U(min(g, last_edges))]
+        f, v = 0.0, 0.0
+        if y >= row[0] and y < row[nbins]:
+            low, high = U(0), U(nbins)
+            while high - low > U(1):
+                middle = (low + high) >> U(1)
+                if y >= row[middle]:
+                    low = middle
+                else:
+                    high = middle
+            f, v = values[U(min(g, last_values)), low], variances[U(min(g, last_values)), low]
+        variance[i] = variance[i] * f * f + weight[i] * weight[i] * v
+        weight[i] *= f
+
+
 # -- which events -----------------------------------------------------------------------------------------------------
 
 

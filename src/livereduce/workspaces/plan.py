@@ -6,12 +6,15 @@ pass over the events. For an event of pixel p at time of flight t (us) a plan sa
 1. kept if t is in [lo[p], hi[p]) and in none of the `excluded` windows;
 2. counted in spectrum ``group[p]`` (-1: in none);
 3. at X = curve(t * factor[p] + offset[p]);
-4. weighing ``scale``, times ``factors`` of its spectrum and bin.
+4. weighing ``scale``, times what each of its `weightings` gave it, times ``factors`` of its spectrum and bin.
+
+Factors apply after counting, so that they cost nothing. Where their spectra are then summed, or their bins or unit are
+changed, they turn into a `Weighting`: each event gets the factor of the spectrum and bin that it was in. That is worked
+out while it is counted, of its pixel and time of flight, so no event takes more memory and an update costs what is new.
 
 Which pulses count is said by the event ranges of a `Part`, since it only takes a look at the pulses to know them.
 
-What a plan cannot say (X that is not a monotone function of a linear y, weights that differ within a spectrum) has to
-be materialised by the algorithm that needs it.
+What a plan cannot say (X that is not a monotone function of a linear y) has to be said by the algorithm that needs it.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import F64, I64, Column
+from livereduce.workspaces.arrays import F64, I32, I64, Column
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.exact import least_argument
 from livereduce.workspaces.ranges import Interval, intersection, merged_intervals, selected_ranges
@@ -84,19 +87,31 @@ class Factors(NamedTuple):
         """Whether they belong to the present spectra, so that these cannot be summed without materialising."""
         return bool(self.values.values.shape[0] != 1)
 
-    def grouped(self, new_spectrum: I64, n_spectra: int) -> Factors:
-        """Return the factors of spectra that were moved or dropped; summing them is an error."""
+    def can_be_grouped(self, new_spectrum: I32) -> bool:
+        """Whether spectra with factors of their own are only moved or dropped, and not summed."""
+        kept = new_spectrum[new_spectrum >= 0]
+        return not self.per_spectrum or len(np.unique(kept)) == len(kept)
+
+    def grouped(self, new_spectrum: I32, n_spectra: int) -> Factors:
+        """Return the factors of spectra that were moved or dropped."""
         if not self.per_spectrum:
             return self
         kept = np.flatnonzero(new_spectrum >= 0)
-        if len(np.unique(new_spectrum[kept])) != len(kept):
-            raise ValueError(
-                "spectra weighted by factors of their own cannot be summed as events: make a histogram first"
-            )
         moved = [np.ones((n_spectra, self.values.values.shape[1])), np.zeros((n_spectra, self.values.values.shape[1]))]
         for new, old in zip(moved, (self.values, self.variances), strict=True):
             new[new_spectrum[kept]] = old.values[kept]
         return Factors(Column(moved[0]), Column(moved[1]), self.edges)
+
+
+class Weighting(NamedTuple):
+    """Factors that each event got when it was in the spectra, unit and bins of a plan; outside the bins it weighs 0.
+
+    With a factor F of variance V, an event of weight w and variance v becomes one of w F and v F^2 + w^2 V. The errors
+    of two events are taken to be independent then: they cannot tell that they share the factor's.
+    """
+
+    shown: Plan
+    factors: Factors
 
 
 @dataclass(frozen=True)
@@ -116,12 +131,18 @@ class Plan:
     hi: Column | None = None
     excluded: tuple[tuple[float, float], ...] = ()
     scale: float = 1.0
+    weightings: tuple[Weighting, ...] = ()
     factors: Factors | None = None
 
     @cached_property
     def count_key(self) -> Plan:
-        """The plan without scale and factors: all that counts depend on besides the events."""
+        """The plan without scale and factors: all that sums of weights depend on besides the events."""
         return self if self.scale == 1.0 and self.factors is None else replace(self, scale=1.0, factors=None)
+
+    @cached_property
+    def event_key(self) -> Plan:
+        """The plan without any weights: which events there are, and where."""
+        return self.count_key if not self.weightings else replace(self.count_key, weightings=())
 
     @cached_property
     def unscaled(self) -> Plan:
@@ -131,7 +152,7 @@ class Plan:
     @cached_property
     def _hash(self) -> int:
         columns = (self.group, self.factor, self.offset, self.lo, self.hi)
-        return hash((self.n_spectra, self.unit, self.curve, self.scale, *columns))
+        return hash((self.n_spectra, self.unit, self.curve, self.scale, self.weightings, *columns))
 
     def __hash__(self) -> int:
         return self._hash
@@ -194,7 +215,7 @@ class Plan:
         drops the pixel; with a curve of negative power so do times at which y is not positive.
         """
         plan = replace(
-            self,
+            self if self.factors is None or not self.factors.per_bin else self.individually(),
             unit=unit,
             factor=None if factor is None else Column(np.array(factor, np.float64)),
             offset=None if offset is None else Column(np.array(offset, np.float64)),
@@ -206,22 +227,18 @@ class Plan:
         return plan
 
     def grouped(self, new_spectrum: npt.ArrayLike, n_spectra: int) -> Plan:
-        """Send present spectrum i to spectrum ``new_spectrum[i]``, or to none where that is -1.
-
-        Raises
-        ------
-        ValueError
-            The map does not fit, or spectra with factors of their own would be summed.
-        """
+        """Send present spectrum i to spectrum ``new_spectrum[i]``, or to none where that is -1."""
         new = np.asarray(new_spectrum, np.int32)
         if len(new) != self.n_spectra or (len(new) and not -1 <= new.min() <= new.max() < n_spectra):
             raise ValueError(
                 f"Plan: {len(new)} targets for {self.n_spectra} spectra; expected one each, from -1 to {n_spectra - 1}"
             )
+        if self.factors is not None and not self.factors.can_be_grouped(new):
+            return self.individually().grouped(new, n_spectra)
+        factors = None if self.factors is None else self.factors.grouped(new, n_spectra)
         if self.group is not None:
             old = self.group.values
             new = np.where(old >= 0, new[old], np.int32(-1))
-        factors = None if self.factors is None else self.factors.grouped(np.asarray(new_spectrum), n_spectra)
         return replace(self, group=Column(np.array(new, np.int32)), n_spectra=n_spectra, factors=factors)
 
     # -- what they weigh ------------------------------------------------------------------------------------------
@@ -251,15 +268,25 @@ class Plan:
         Raises
         ------
         ValueError
-            They belong to other bins already.
+            There are not as many factors as bins.
         """
         if self.factors is None or not self.factors.per_bin:
             return self
+        if self.factors.edges is not None:
+            return self if self.factors.edges == edges else self.individually()
         bins = 1 if edges is None else edges.values.shape[-1] - 1
-        known = self.factors.edges
-        if self.factors.values.values.shape[1] != bins or (known is not None and known != edges):
-            raise ValueError("events weighted by bin cannot be put into other bins: make a histogram of them first")
-        return self if known is not None else replace(self, factors=self.factors._replace(edges=edges))
+        if self.factors.values.values.shape[1] != bins:
+            raise ValueError(f"Plan: {self.factors.values.values.shape[1]} factors for {bins} bins")
+        return replace(self, factors=self.factors._replace(edges=edges))
+
+    def individually(self) -> Plan:
+        """Return the plan with its factors given to each event, so that bins, unit and spectra can be changed."""
+        if self.factors is None:
+            return self
+        if self.factors.per_bin and self.factors.edges is None:
+            raise ValueError("Plan: factors per bin without bins; give the plan to a workspace first")
+        shown = replace(self.event_key, lo=None, hi=None, excluded=())
+        return replace(self, factors=None, weightings=(*self.weightings, Weighting(shown, self.factors)))
 
 
 @dataclass(frozen=True, eq=False)

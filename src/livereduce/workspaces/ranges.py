@@ -47,6 +47,24 @@ def split(ranges: I64, n: int) -> list[I64]:
     return pieces
 
 
+def stretches(ranges: I64, size: int) -> dict[int, I64]:
+    """Cut sorted disjoint ranges at multiples of a size; what is in [k size, (k + 1) size) comes under k."""
+    found = {}
+    at = 0
+    while at < len(ranges):
+        k = int(ranges[at, 0]) // size
+        end = at + int(np.searchsorted(ranges[at:, 0], (k + 1) * size))
+        some = ranges[at:end]
+        rest = some[-1, 1] > (k + 1) * size
+        found[k] = np.minimum(some, (k + 1) * size)
+        if rest:
+            ranges = np.concatenate([[[(k + 1) * size, some[-1, 1]]], ranges[end:]])
+            at = 0
+        else:
+            at = end
+    return found
+
+
 def difference(a: I64, b: I64) -> I64:
     """Return what of the sorted disjoint ranges `a` is not in the sorted disjoint ranges `b`."""
     common = min(len(a), len(b))  # of two updates, most of them; nothing is left of what both begin with

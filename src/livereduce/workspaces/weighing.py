@@ -1,0 +1,106 @@
+"""Events that weigh each its own: sums of weights and variances in bins, and the weights one by one.
+
+Events have weights of their own where the table has (they came from a file), or where a plan multiplied them by factors
+that belong to other bins, another unit or other spectra than are shown now (`plan.Weighting`).
+"""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from livereduce.workspaces import kernels, parallel
+from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, Column, frozen, read_only
+from livereduce.workspaces.binning import EventFilter, group_column, y_columns
+from livereduce.workspaces.events import EventTable, Weights
+from livereduce.workspaces.lookup import TICKS
+from livereduce.workspaces.plan import Plan, Weighting, y_edges
+from livereduce.workspaces.ranges import total
+
+_BLOCK = 1 << 16
+
+
+def edges_in_y(plan: Plan, edges: Column | None) -> F64:
+    """Return bin edges in y, a row for all spectra or one each; without edges, one bin of everything."""
+    rows = np.array([[-np.inf, np.inf]]) if edges is None else np.atleast_2d(edges.values)
+    return frozen(rows if edges is None else np.stack([y_edges(plan.curve, row) for row in rows]))
+
+
+class Weigher:
+    """Weights of the events of one table under one plan, its scale and factors apart."""
+
+    def __init__(self, table: EventTable, plan: Plan) -> None:
+        self._steps = [self._step(table, weighting) for weighting in plan.weightings]
+
+    @staticmethod
+    def _step(table: EventTable, weighting: Weighting) -> partial[None]:
+        shown, factors = weighting
+        values, variances = (column.values for column in (factors.values, factors.variances))
+        if factors.per_bin and not shown.curve.rising:
+            values, variances = values[:, ::-1], variances[:, ::-1]
+        edges = edges_in_y(shown, factors.edges if factors.per_bin else None)
+        group = group_column(shown, table.n_pixels)
+        columns = y_columns(table, shown)
+        return partial(kernels.multiply_weights, group, *columns, edges, frozen(values), frozen(variances))
+
+    def __call__(self, tof: U32, pix: I32, own: Weights) -> tuple[F64, F64]:
+        """Return weights and variances of these events, which weigh so much by themselves."""
+        weight, variance = (column.astype(np.float64) for column in own)
+        for step in self._steps:
+            step(read_only(tof), read_only(pix), weight, variance)
+        return weight, variance
+
+
+class WeightCounter:
+    """Sums up weights and their variances as `binning.Counter` counts events: rows of weights, then of variances.
+
+    Events of a row are added in their order, whatever the threads, so the sums are the same to the last bit.
+    """
+
+    dtype = np.float64
+
+    def __init__(self, table: EventTable, plan: Plan, edges: Column | None) -> None:
+        self._table: EventTable = weakref.proxy(table)  # see Counter
+        self._filter, self._weigher = EventFilter(table, plan), Weigher(table, plan)
+        self._columns, self._edges = y_columns(table, plan), edges_in_y(plan, edges)
+        self.rows = plan.n_spectra
+        self.shape = (2 * self.rows, self._edges.shape[1] - 1)
+        if self.shape[0] * self.shape[1] >= TICKS:
+            raise ValueError(f"{self.rows} spectra of {self.shape[1]} bins are more than 2**31 values: use fewer bins")
+        self.reversed = edges is not None and not plan.curve.rising
+
+    def __call__(self, ranges: I64, subtract: bool, out: AnyArray) -> None:
+        """Add the events of ranges [a, b) to a float64 array of our shape; sums are never subtracted from."""
+        assert not subtract
+        threads = min(parallel.threads_for(total(ranges)), self.rows)
+        borders = [self.rows * k // threads for k in range(threads + 1)]
+        parallel.all_of([partial(self._sum, ranges, out, slice(a, b)) for a, b in pairwise(borders)])
+
+    def _sum(self, ranges: I64, out: AnyArray, rows: slice) -> None:
+        group, edges = frozen(self._filter.group - np.uint32(rows.start)), self._edges
+        edges = frozen(edges if len(edges) == 1 else edges[rows])
+        some = np.zeros((2 * (rows.stop - rows.start), self.shape[1]))
+        n = len(some) // 2
+        some[:n], some[n:] = out[rows], out[self.rows :][rows]
+        for a, b in ranges.tolist():
+            for (tof, pix), own in zip(self._table.pieces(a, b), self._table.weights(a, b), strict=True):
+                for i in range(0, len(tof), _BLOCK):
+                    block = slice(i, i + _BLOCK)
+                    self._add(tof[block], pix[block], Weights(*(c[block] for c in own)), group, edges, some)
+        out[rows], out[self.rows :][rows] = some[:n], some[n:]
+
+    def _add(self, tof: U32, pix: I32, own: Weights, group: U32, edges: F64, out: F64) -> None:
+        kept = self._filter.mask(tof, pix) & (group[pix] < len(out) // 2)
+        if not kept.all():
+            tof, pix, own = tof[kept], pix[kept], Weights(*(column[kept] for column in own))
+        weight, variance = self._weigher(tof, pix, own)
+        sum_up = partial(kernels.sum_weights, group, *self._columns, edges, read_only(tof), read_only(pix))
+        sum_up(read_only(weight), read_only(variance), out)
+
+    def sums(self, counts: AnyArray, rows: slice) -> tuple[AnyArray, AnyArray]:
+        """Return the sums of weights and of their variances in some rows, in the order of the edges."""
+        both = counts[: self.rows][rows], counts[self.rows :][rows]
+        return (both[0][:, ::-1], both[1][:, ::-1]) if self.reversed else both
