@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from livereduce import algorithms
-from livereduce.algorithms import change_bin_offset, convert_units, plus
-from livereduce.workspaces import Detectors, EventTable, EventWorkspace, Part, Plan, Run, SpectrumGeometry
+from livereduce.algorithms import change_bin_offset, convert_units, filter_bad_pulses, plus
+from livereduce.workspaces import Detectors, EventTable, EventWorkspace, Part, Plan, Run, SpectrumGeometry, TimeSeries
 
 remove_prompt_pulse: Any = algorithms.remove_prompt_pulse
 Make = Callable[..., Any]
@@ -65,6 +65,31 @@ def test_chunks_with_different_times_have_one_plan() -> None:
         new = remove_prompt_pulse(ws, 50, 1000)
         total = new if total is None else plus(total, new)
     assert len(total.parts) == 1
+
+
+def test_with_pulses_selected_anew_at_each_update_only_what_changes_is_looked_at() -> None:
+    table = EventTable(1)
+    charges = [10.0] * 8 + [9.4]  # the mean is 9.93, so 95 % of it are 9.437: the last pulse is bad
+    tofs = [100 * (k + 1) for k in range(9)]
+    a, b = table.append(tofs, np.zeros(9), np.arange(9), np.arange(10), charges)
+    run = Run({"proton_charge": TimeSeries("proton_charge", np.arange(9), charges)})
+    total: Any = EventWorkspace([Part(table, a, b, Plan(1))], Detectors([1]), run, edges=[0, 1000])
+
+    def reduced() -> Any:
+        return remove_prompt_pulse(filter_bad_pulses(total), 15, 1000)  # takes the first event, at 10 µs
+
+    assert reduced().y.tolist() == [[7]]
+    offered = table.cache.offered
+    a, b = table.append([2000], [0], [9], [0, 1], [8.0])  # mean 9.74: the one before is good now
+    run = Run({"proton_charge": TimeSeries("proton_charge", [9], [8.0])})
+    total = plus(total, EventWorkspace([Part(table, a, b, Plan(1))], Detectors([1]), run))
+    assert reduced().y.tolist() == [[8]]
+    a, b = table.append([2000], [0], [10], [0, 1], [12.0])  # mean 9.945: it is bad again
+    run = Run({"proton_charge": TimeSeries("proton_charge", [10], [12.0])})
+    total = plus(total, EventWorkspace([Part(table, a, b, Plan(1))], Detectors([1]), run))
+    assert reduced().y.tolist() == [[8]]
+    # extent: the two new ones; counts: one came back, one new and that one out again
+    assert table.cache.offered == offered + 2 + 3
 
 
 def test_what_is_wrong_is_said(make_events: Make) -> None:

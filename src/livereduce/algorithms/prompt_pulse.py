@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from livereduce.algorithms.declaration import algorithm
@@ -35,7 +37,7 @@ def remove_prompt_pulse(ws: MatrixWorkspace, width: float, frequency: float | No
     period = 1e6 / _frequency(ws, frequency)
     if width >= period:
         raise ValueError(f"Width: {width:g} µs is as long as the period, {period:g} µs: nothing would be left")
-    first, last = ws.tof_range() if isinstance(ws, EventWorkspace) else (ws.x.min(), ws.x.max())
+    first, last = _whole_range(ws) if isinstance(ws, EventWorkspace) else (ws.x.min(), ws.x.max())
     start = int(np.floor(min(first, 0.0) / period))
     stop = (int(max(last, 0.0) // period) // _AT_ONCE + 1) * _AT_ONCE
     if stop - start > _MOST:
@@ -51,6 +53,15 @@ def remove_prompt_pulse(ws: MatrixWorkspace, width: float, frequency: float | No
         if high > first and low < last:
             result = mask_bins(result, low, high)
     return result if result is not ws else ws.clone()
+
+
+def _whole_range(ws: EventWorkspace) -> tuple[float, float]:
+    """Return the least and greatest X, whatever pulses were selected: new events only widen it, so it costs just these.
+
+    Of selected pulses it would have to be found anew each time one of them is not selected any more.
+    """
+    low, high = ws.replaced(parts=[replace(part, kept=None) for part in ws.parts]).tof_range()
+    return low, high
 
 
 def _frequency(ws: MatrixWorkspace, given: float | None) -> float:
