@@ -273,6 +273,8 @@ class ChunkBuilder:
                 case HistoryComplete(identity):
                     self.ledger.open(identity).joined_mid_run = False
                 case Gate(paused, time_ns):
+                    if paused and not self._keep_paused:
+                        self.logs.interrupted()
                     self.logs.mark("pause", time_ns or self.newest_ns, int(paused))
 
     def _begin_run(self, identity: RunIdentity, joined: bool) -> None:
@@ -318,6 +320,7 @@ class ChunkBuilder:
         if self.state.paused and not self._keep_paused:
             self.account.paused_events += n
             return
+        self.logs.measured(events.pulse_time)
         self._account(events, n, rejected)
 
     def _account(self, events: Events, received: int, rejected: dict[str, int]) -> None:
@@ -345,6 +348,7 @@ class ChunkBuilder:
         gap, self._gap_from = self._gap_from, None
         if gap is not None and not overlap and (first_ns > gap or not self.listener.supports_history):
             self.account.missing.append((gap, max(first_ns, gap)))
+            self.logs.interrupted()
 
     def _monitor_events(self, events: MonitorEvents) -> None:
         if events.keys is not None:

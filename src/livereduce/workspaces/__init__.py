@@ -9,6 +9,7 @@ from livereduce.workspaces.event_workspace import EventWorkspace
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.group import WorkspaceGroup
 from livereduce.workspaces.histogram import HistogramWorkspace
+from livereduce.workspaces.intervals import Intervals
 from livereduce.workspaces.matrix import MatrixWorkspace
 from livereduce.workspaces.operators import install_operator
 from livereduce.workspaces.plan import LINEAR, Curve, Factors, Part, Plan
@@ -28,6 +29,7 @@ __all__ = [
     "EventWorkspace",
     "Factors",
     "HistogramWorkspace",
+    "Intervals",
     "Mapped",
     "MatrixWorkspace",
     "NumericAxis",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from livereduce.workspaces.arrays import I64
+from livereduce.workspaces.deferred import Deferred, Entries, Filtered, Merged, found
+from livereduce.workspaces.intervals import Intervals
 from livereduce.workspaces.series import Log, Property, Statistics, TimeSeries
 
 CHARGE_SERIES = "proton_charge"
 CHARGE_TOTAL = "gd_prtn_chrg"
+DURATION, RAW_DURATION, PAUSE = "duration", "dur", "pause"
 # Totals of a measurement: added when two are. Everything else that has one value keeps the left one.
 SUMMED = frozenset(
     [CHARGE_TOTAL, "tot_prtn_chrg", "rawfrm", "goodfrm", "dur", "uA.hour", *(f"monitor{i}_counts" for i in range(6))]
@@ -24,34 +27,28 @@ _PICOCOULOMB = {"picocoulomb", "picocoulombs", "pc"}
 _START, _END = ("start_time", "run_start"), ("end_time", "run_end")
 
 
-class _Filtered(NamedTuple):
-    """A series of which only the entries in some intervals are wanted; found when the log is looked at."""
-
-    log: TimeSeries
-    intervals: I64
-
-    def found(self) -> TimeSeries:
-        """Return the entries in the intervals, or if there are none the value that held at the first of them."""
-        name, log = self.log.name, self.log
-        kept = log.within(self.intervals)
-        if len(kept) or not len(self.intervals) or name == CHARGE_SERIES:
-            return kept
-        start = int(self.intervals[0, 0])
-        return TimeSeries(name, [start], [log.value_at(start)], log.units)
-
-
 class Run:
-    """Logs by name. Cloning costs a dictionary; series share their entries until one of them grows differently."""
+    """Logs by name. Cloning costs a dictionary; series share their entries until one of them grows differently.
+
+    Adding and filtering cost the number of logs, not of their entries: a series is made when somebody looks at it.
+
+    Attributes
+    ----------
+    measured
+        When data were taken, without pauses and interruptions, as live data know it; None: to be found in the logs.
+    """
 
     def __init__(self, logs: Mapping[str, Any] | None = None) -> None:
-        self._logs: dict[str, Log | _Filtered] = {}
+        self._logs: dict[str, Log | Deferred] = {}
+        self._whole: dict[str, Entries] | None = None  # series before they were filtered; None: nothing was filtered
+        self.measured: Intervals | None = None
         for name, value in (logs or {}).items():
             self.set(name, value)
 
     # -- reading --------------------------------------------------------------------------------------------------
 
     def __contains__(self, name: object) -> bool:
-        return name in self._logs
+        return name in self._logs or (name == DURATION and self._duration() is not None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._logs)
@@ -62,25 +59,30 @@ class Run:
     def _log(self, name: str) -> Log | None:
         """Return a log as it is, None if there is none."""
         log = self._logs.get(name)
-        if isinstance(log, _Filtered):
-            log = self._logs[name] = log.found()
-        return log
+        return log.found() if isinstance(log, Deferred) else log
+
+    def _shown(self, name: str) -> Log | None:
+        """Return a log with what its statistics need to know of filtering."""
+        log = self._log(name)
+        if self._whole is None or self.measured is None or not isinstance(log, TimeSeries) or name not in self._whole:
+            return log
+        return log.seen_in(self.measured.array, found(self._whole[name]))
 
     def __getitem__(self, name: str) -> Log:
         """Return a log.
 
-        ``duration`` is computed from the run's times where nobody has set it: live data come without.
+        ``duration`` is computed where nobody has set it: live data come without.
 
         Raises
         ------
         RuntimeError
             There is no such log (the error scripts written for Mantid catch).
         """
-        log = self._log(name)
+        log = self._shown(name)
         if log is not None:
             return log
-        if name == "duration" and self._span() is not None:
-            return Property(name, self.duration, "second")
+        if name == DURATION and (seconds := self._duration()) is not None:
+            return Property(name, seconds, "second")
         raise RuntimeError(f"Unknown search object {name}: the run has {len(self)} logs, none of that name")
 
     def keys(self) -> list[str]:
@@ -90,7 +92,7 @@ class Run:
     @property
     def nbytes(self) -> int:
         """Bytes the logs hold."""
-        return sum(log.nbytes for log in self._logs.values() if not isinstance(log, _Filtered))
+        return sum(log.nbytes for log in self._logs.values())
 
     # -- writing --------------------------------------------------------------------------------------------------
 
@@ -102,7 +104,16 @@ class Run:
             value = value.renamed(name, units or value.units)
         else:
             value = Property(name, value.item() if isinstance(value, np.generic) else value, units)
-        self._logs[name] = value
+        self._put(name, value)
+
+    def put(self, series: TimeSeries) -> None:
+        """Set a series under its own name."""
+        self._put(series.name, series)
+
+    def _put(self, name: str, log: Log) -> None:
+        self._logs[name] = log
+        if self._whole is not None:
+            self._whole.pop(name, None)
 
     def __setitem__(self, name: str, value: Any) -> None:
         self.set(name, value)
@@ -111,9 +122,9 @@ class Run:
         """Add entries to a series (made here if there is none); costs what is new."""
         old = self._log(name)
         if isinstance(old, TimeSeries):
-            self._logs[name] = old.extended(time_ns, values)
+            self._put(name, old.extended(time_ns, values))
         else:
-            self._logs[name] = TimeSeries(name, time_ns, values, units)
+            self._put(name, TimeSeries(name, time_ns, values, units))
 
     def remove(self, name: str) -> None:
         """Remove a log; one that is not there is no error."""
@@ -122,27 +133,41 @@ class Run:
     def clone(self) -> Run:
         """Return an independent copy that shares what is the same."""
         copy = Run()
-        copy._logs = dict(self._logs)
+        copy._logs, copy.measured = dict(self._logs), self.measured
+        copy._whole = None if self._whole is None else dict(self._whole)
         return copy
 
     def add(self, other: Run) -> None:
         """Take the logs of data that are added to ours.
 
-        Missing logs are copied, series merged without the entry doubled at the seam, totals (`SUMMED`) added; of other
-        single values ours stays. Where only one side states its good proton charge the other's is integrated, so that
-        the total stays true.
+        Missing logs are copied, series merged without the entry doubled at the seam, totals (`SUMMED`) added, times in
+        which data were taken joined; of other single values ours stays. Where only one side states its good proton
+        charge the other's is integrated, so that the total stays true.
         """
-        charge = self._total_charge_with(other)
-        for name in other:
-            ours, theirs = self._log(name), other._log(name)
+        charge, computed = self._total_charge_with(other), DURATION in self
+        self._join_times(other)
+        for name, theirs in other._logs.items():
+            ours = self._logs.get(name)
             if ours is None:
-                self._logs[name] = other[name]
-            elif isinstance(ours, TimeSeries) and isinstance(theirs, TimeSeries):
-                self._logs[name] = ours.merged(theirs)
+                if name != DURATION or not computed:  # theirs alone is not that of the sum
+                    self._logs[name] = theirs
+            elif isinstance(ours, Entries) and isinstance(theirs, Entries):
+                self._logs[name] = merged(ours, theirs)
             elif name in SUMMED and isinstance(ours, Property) and isinstance(theirs, Property):
                 self._logs[name] = Property(name, _sum(ours.value, theirs.value), ours.units)
         if charge is not None:
             self.set(CHARGE_TOTAL, charge, "uAh")
+
+    def _join_times(self, other: Run) -> None:
+        if self._whole is not None or other._whole is not None:
+            ours, theirs = (dict(run._series() if run._whole is None else run._whole) for run in (self, other))
+            both = {name: merged(ours[name], theirs[name]) for name in ours.keys() & theirs.keys()}
+            self._whole = ours | theirs | both
+        if self.measured is not None or other.measured is not None:
+            self.measured = self._times().joined(other._times())
+
+    def _series(self) -> Iterator[tuple[str, Entries]]:
+        return ((name, log) for name, log in self._logs.items() if isinstance(log, Entries))
 
     def _total_charge_with(self, other: Run) -> float | None:
         if (CHARGE_TOTAL in self) == (CHARGE_TOTAL in other):
@@ -156,8 +181,16 @@ class Run:
         """
         result = Run()
         for name in self:
-            log = self[name]
-            result._logs[name] = _Filtered(log, intervals) if isinstance(log, TimeSeries) and len(log) else log
+            log = self._log(name)
+            assert log is not None
+            if isinstance(log, TimeSeries) and len(log):
+                result._logs[name] = Filtered(log, intervals, pulses=name == CHARGE_SERIES)
+            else:
+                result._logs[name] = log
+        result._whole = dict(self._series() if self._whole is None else self._whole)
+        if self._times():
+            result.measured = self._times().within(intervals)
+            result.remove(DURATION)
         if isinstance(self._log(CHARGE_SERIES), TimeSeries):
             result.remove(CHARGE_TOTAL)
         return result
@@ -175,24 +208,22 @@ class Run:
     @property
     def integrated_proton_charge(self) -> float:
         """Sum of the ``proton_charge`` series, uA h (pC converted); 0 without one."""
-        series = self._log(CHARGE_SERIES)
-        if not isinstance(series, TimeSeries):
+        series = self._logs.get(CHARGE_SERIES)
+        if not isinstance(series, Entries):
             return 0.0
         return series.total / (PICOCOULOMB_PER_UAH if series.units.lower() in _PICOCOULOMB else 1.0)
 
-    def _time(self, names: tuple[str, ...], entry: int) -> int | None:
+    def _time(self, names: tuple[str, ...], which: int) -> int | None:
         for name in names:
             log = self._log(name)
             if isinstance(log, Property):
                 return to_ns(log.value)
+        if self.measured is not None and (span := self.measured.span) is not None:
+            return span[which]
         series = self._log(CHARGE_SERIES)
         if isinstance(series, TimeSeries) and len(series):
-            return int(series.time_ns[entry])
+            return int(series.time_ns[which])
         return None
-
-    def _span(self) -> tuple[int, int] | None:
-        start, end = self._time(_START, 0), self._time(_END, -1)
-        return None if start is None or end is None else (start, end)
 
     @property
     def start_ns(self) -> int:
@@ -204,6 +235,29 @@ class Run:
         """End of the run so far: log end_time or run_end, else the last pulse; ns since 1970 UTC."""
         return self._required(self._time(_END, -1), "end")
 
+    def _times(self) -> Intervals:
+        """When data were taken: as live data know it, else from start to end without the times the log pause tells."""
+        if self.measured is not None:
+            return self.measured
+        start, end = self._time(_START, 0), self._time(_END, -1)
+        if start is None or end is None:
+            return Intervals()
+        pause = self._log(PAUSE)
+        if not isinstance(pause, TimeSeries) or pause.value.dtype.kind not in "bif" or not pause.value.any():
+            return Intervals([[start, end]])
+        until = np.append(pause.time_ns[1:], max(end, int(pause.time_ns[-1])))
+        paused = np.stack([pause.time_ns, until], axis=1)[pause.value.astype(bool)]
+        return Intervals([[start, end]]).without(Intervals(paused))
+
+    def _duration(self) -> float | None:
+        """Time in which data were taken, s; None if nothing is known of it."""
+        raw = self._log(RAW_DURATION)
+        if self.measured is None and isinstance(raw, Property):
+            return float(raw.value)
+        if self.measured is None and None in (self._time(_START, 0), self._time(_END, -1)):
+            return None
+        return self._times().seconds
+
     @staticmethod
     def _required(time: int | None, what: str) -> int:
         if time is None:
@@ -212,8 +266,12 @@ class Run:
 
     @property
     def duration(self) -> float:
-        """End minus start, s."""
-        return (self.end_ns - self.start_ns) / 1e9
+        """Time in which data were taken, s, whatever a log of that name says: pauses and interruptions are not in it.
+
+        Of live data it goes from the first pulse to the last, of others from start to end.
+        """
+        seconds = self._duration()
+        return (self.end_ns - self.start_ns) / 1e9 if seconds is None else seconds
 
     # -- Mantid's names -------------------------------------------------------------------------------------------
 
@@ -243,7 +301,7 @@ class Run:
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a log, or the default."""
-        log = self._log(name)
+        log = self._shown(name)
         return default if log is None else log
 
     def getProtonCharge(self) -> float:  # noqa: N802
@@ -285,6 +343,12 @@ class Run:
         """Return the value of a single log, the plain mean of a series."""
         log = self[name]
         return float(log.statistics().mean) if isinstance(log, TimeSeries) else float(log.value)
+
+
+def merged(ours: Entries, theirs: Entries) -> Entries:
+    """Return one series with the entries of another that are not in it already, at once where that costs nothing."""
+    ours = found(ours)
+    return ours if isinstance(theirs, TimeSeries) and ours.holds(theirs) else Merged(ours, theirs)
 
 
 def _sum(ours: Any, theirs: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import I64, AnyArray, GrowingArray
+from livereduce.workspaces.arrays import F64, I64, AnyArray, GrowingArray
 
 Scalar = str | int | float | bool
 
@@ -83,6 +83,12 @@ def _values_array(values: npt.ArrayLike) -> AnyArray:
     return array.astype(np.float64) if kind == "f" else array
 
 
+def _comparable(values: AnyArray) -> list[Any]:
+    """Return values such that one that is no number equals itself."""
+    listed: list[Any] = values.tolist()
+    return [None if value != value else value for value in listed] if values.dtype.kind == "f" else listed
+
+
 class TimeSeries:
     """A log with values at times, ascending in time; an immutable value.
 
@@ -115,6 +121,7 @@ class TimeSeries:
         self._entries = entries
         self._n = n
         self._total = total
+        self._seen: tuple[TimeSeries, I64] | None = None
 
     @property
     def time_ns(self) -> I64:
@@ -151,18 +158,30 @@ class TimeSeries:
         Listeners repeat the newest entry of a series at the start of the next chunk; an entry of `other` equal in time
         and value to one of ours is therefore the same entry. Only the stretch in which the two overlap is compared.
         """
+        if self.holds(other):
+            return self
+        if other._entries is self._entries:  # it has grown from ours
+            return other.renamed(self.name, self.units or other.units)
         if not len(other) or not self._n:
             return self._with(other)
         time, values = other.time_ns, other.value
         overlap = int(np.searchsorted(time, self.time_ns[-1], side="right"))
-        if overlap:
-            first = int(np.searchsorted(self.time_ns, time[0]))
-            ours = set(zip(self.time_ns[first:].tolist(), self.value[first:].tolist(), strict=True))
-            theirs = zip(time[:overlap].tolist(), values[:overlap].tolist(), strict=True)
-            new = np.ones(len(time), bool)
-            new[:overlap] = [entry not in ours for entry in theirs]
-            other = TimeSeries(other.name, time[new], values[new], other.units)
-        return self._with(other)
+        if not overlap:
+            return self._with(other)
+        first = int(np.searchsorted(self.time_ns, time[0]))
+        ours = set(zip(self.time_ns[first:].tolist(), _comparable(self.value[first:]), strict=True))
+        theirs = zip(time[:overlap].tolist(), _comparable(values[:overlap]), strict=True)
+        new = np.ones(len(time), bool)
+        new[:overlap] = [entry not in ours for entry in theirs]
+        return self._with(TimeSeries(other.name, time[new], values[new], other.units)) if new.any() else self
+
+    def holds(self, other: TimeSeries) -> bool:
+        """Tell whether the other is known, at no cost, to have nothing new: our beginning, or our last entry alone."""
+        if other._entries is self._entries:
+            return other._n <= self._n
+        if other._n != 1 or not self._n or other.time_ns[0] != self.time_ns[-1]:
+            return False
+        return _comparable(other.value) == _comparable(self.value[-1:])
 
     def _with(self, other: TimeSeries) -> TimeSeries:
         if not len(other):
@@ -222,20 +241,51 @@ class TimeSeries:
         """Return statistics; each value counts for the time until the next entry, the last one until `end_ns`.
 
         Without `end_ns` the last value holds as long as the one before it did, as Mantid has it. A series with a
-        single entry (or with no time in it) has time-weighted figures equal to the plain ones.
+        single entry (or with no time in it) has time-weighted figures equal to the plain ones. Of a filtered series
+        plain figures are those of the entries that are left, time-weighted ones those of the time that is left: a value
+        set before an interval began counts in it.
         """
         self._need_entries()
         v = self.value.astype(np.float64)
-        hold = np.diff(self.time_ns)
-        last = (hold[-1] if len(hold) else 0) if end_ns is None else max(end_ns - int(self.time_ns[-1]), 0)
-        weight = np.append(hold, last) / 1e9
+        if self._seen is None:
+            held, weight = v, self._hold(end_ns)
+        else:
+            whole, intervals = self._seen
+            held, weight = whole.value.astype(np.float64), whole._hold_within(intervals)
         duration = float(weight.sum())
-        w = weight / duration if duration > 0 else np.full(len(v), 1 / len(v))
-        time_mean = float(w @ v)
+        if not duration > 0:
+            held, weight = v, np.ones(len(v))
+        w = weight / weight.sum()
+        time_mean = float(w @ held)
         return Statistics(
             float(v.min()), float(v.max()), float(v.mean()), float(np.median(v)), float(v.std()),
-            time_mean, float(np.sqrt(w @ (v - time_mean) ** 2)), duration,
+            time_mean, float(np.sqrt(w @ (held - time_mean) ** 2)), duration,
         )  # fmt: skip
+
+    def _hold(self, end_ns: int | None = None) -> F64:
+        """Return how long each value holds, s."""
+        hold = np.diff(self.time_ns)
+        last = (hold[-1] if len(hold) else 0) if end_ns is None else max(end_ns - int(self.time_ns[-1]), 0)
+        seconds: F64 = np.append(hold, last) / 1e9
+        return seconds
+
+    def _hold_within(self, intervals: I64) -> F64:
+        """Return for how much of sorted disjoint intervals each value holds, s; the last one to the end of them."""
+        start = self.time_ns
+        covered = np.concatenate([[0], np.cumsum(intervals[:, 1] - intervals[:, 0])])
+        # time in the intervals before each entry; the first value holds before it was set
+        at = np.searchsorted(intervals[:, 0], start[1:], side="right")
+        into = np.minimum(start[1:], intervals[np.maximum(at, 1) - 1, 1]) - intervals[np.maximum(at, 1) - 1, 0]
+        before = np.where(at > 0, covered[np.maximum(at, 1) - 1] + into, 0)
+        seconds: F64 = np.diff(np.concatenate([[0], before, covered[-1:]])) / 1e9
+        return seconds
+
+    def seen_in(self, intervals: I64, whole: TimeSeries) -> TimeSeries:
+        """Return these entries, what is left of a `whole` series after filtering, with the intervals [t0, t1) kept."""
+        result = self.renamed(self.name)
+        if len(intervals) and len(whole):
+            result._seen = whole, intervals
+        return result
 
     def _need_entries(self) -> None:
         if not self._n:
