@@ -37,6 +37,48 @@ def test_full_bins_only_keeps_the_last_bin_in_spite_of_rounding() -> None:
 
 def test_reverse_logarithmic_bins_are_the_mirror_of_the_forward_ones() -> None:
     assert edges_from([1, -1, 8], reverse=True).tolist() == [1, 5, 7, 8]
+    assert edges_from([1, -1, 8, 1, 10], reverse=True).tolist() == [1, 5, 7, 8, 9, 10]
+
+
+def test_what_is_left_over_does_not_come_first_in_reverse_bins() -> None:
+    # forward 1, 2, 4, 8, 9: the mirrored first bin, 1 wide, goes with the next, which is 4 wide
+    assert edges_from([1, -1, 9], reverse=True).tolist() == [1, 6, 8, 9]
+    assert edges_from([1, -1, 9], reverse=True, full_bins_only=True).tolist() == [1, 6, 8, 9]
+    assert edges_from([1, -9, 2], reverse=True).tolist() == [1, 2]
+
+
+def test_widths_may_fall_with_a_power_of_their_number() -> None:
+    # 3, 3/sqrt(2), 3/sqrt(3), 3/2; 9.353 + 1.25 * 3/sqrt(5) is beyond 10
+    assert edges_from([1, 3, 10], power=0.5) == pytest.approx([1, 4, 6.12132, 7.85337, 9.35337, 10], abs=1e-5)
+    assert edges_from([1, 3, 10], True, power=0.5) == pytest.approx([1, 4, 6.12132, 7.85337, 9.35337], abs=1e-5)
+    assert edges_from([0, 6, 11, 6, 20], power=1.0) == pytest.approx([0, 6, 9, 11, 17, 20])  # each section anew
+    assert rebin(create_workspace([0, 20], [1]), [0, -6, 11], power=1, binning_mode="Power").x.tolist() == [0, 6, 9, 11]
+    # another mode goes before the power
+    assert rebin(create_workspace([0, 20], [1]), [0, 5, 10], power=1, binning_mode="Linear").x.tolist() == [0, 5, 10]
+
+
+def test_a_power_that_makes_no_bins_is_refused() -> None:
+    ws = create_workspace([0, 1], [1])
+    cases: list[tuple[list[float], dict[str, Any], str]] = [
+        ([0, 1, 2], {"power": 1.5}, "Power: expected above 0 and up to 1, found 1.5"),
+        ([0, 1, 2], {"power": -0.5}, "found -0.5"),
+        ([0, 1, 2], {"binning_mode": "Power"}, "Power: must be given for BinningMode=Power"),
+        ([1, -1, 2], {"power": 0.5}, "all steps must be positive"),
+        ([0, 1, 100], {"power": 1}, "more than 10000 bins to 100"),  # the sum of 1/k is 9.8 after so many
+    ]
+    for params, options, message in cases:
+        with pytest.raises(ValueError, match=r"^Rebin: ") as caught:
+            rebin(ws, params, **options)
+        assert message in str(caught.value)
+
+
+def test_counts_in_bins_of_no_width_are_an_error_unless_told_otherwise() -> None:
+    ws = HistogramWorkspace([[0, 1, 1, 2], [0, 1, 2, 3]], [[1.0, 5.0, 2.0], [1.0, 1.0, 1.0]])
+    with pytest.raises(ValueError, match="a bin of spectrum 1 goes from 1 to 1, so its 5 counts cannot be shared out"):
+        rebin(ws, [0, 3, 3])
+    assert rebin(ws, [0, 3, 3], ignore_bin_errors=True).y.tolist() == [[3], [3]]
+    empty = HistogramWorkspace([0, 1, 1, 2], [[1.0, 0.0, 2.0]])
+    assert rebin(empty, [0, 2, 2]).y.tolist() == [[3]]
 
 
 @pytest.mark.parametrize(

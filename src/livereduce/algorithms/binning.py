@@ -21,7 +21,10 @@ from livereduce.workspaces.arrays import F64
 _LEAST_REST = 0.25
 _MOST_BINS = 100_000_000
 
-BinningMode = Literal["Default", "Linear", "Logarithmic", "ReverseLogarithmic"]
+# Widths that fall with a power of their number may never reach the end; so many are tried.
+_MOST_OF_A_POWER = 10_000
+
+BinningMode = Literal["Default", "Linear", "Logarithmic", "ReverseLogarithmic", "Power"]
 
 
 @algorithm("Rebin")
@@ -32,9 +35,10 @@ def rebin(
     full_bins_only: bool = False,
     ignore_bin_errors: bool = False,
     use_reverse_logarithmic: bool = False,
+    power: float | None = None,
     binning_mode: BinningMode = "Default",
 ) -> MatrixWorkspace:
-    """Count in other bins.
+    """Count in other bins. Events keep their times; counts are shared out evenly, as their variances are.
 
     Parameters
     ----------
@@ -44,19 +48,25 @@ def rebin(
     preserve_events
         Whether events stay events (they keep their times and can be rebinned again) or become a histogram.
     full_bins_only
-        Whether what is left of a section after the last full step is dropped.
+        Whether what is left of a section after the last full step is dropped; of reverse logarithmic ones it never is.
     ignore_bin_errors
-        Whether, instead of an error, one bin is made where a single step finds no data to take limits from.
+        Whether counts in bins of no width are left out, and one bin is made where a single step finds no data to take
+        limits from, instead of an error.
     use_reverse_logarithmic
         Whether logarithmic sections are fine at their end, not at their start.
+    power
+        Above 0, up to 1: the k-th bin of a section is the step divided by k to this power wide.
     binning_mode
-        Linear and Logarithmic take the steps so, whatever their sign; ReverseLogarithmic is both of the latter.
+        One way to take all steps, whatever their sign and the other options say.
     """
     steps = _in_mode(np.asarray(params, np.float64), binning_mode)
-    reverse = use_reverse_logarithmic or binning_mode == "ReverseLogarithmic"
+    reverse = binning_mode == "ReverseLogarithmic" or (binning_mode == "Default" and use_reverse_logarithmic)
+    exponent = _exponent(power, binning_mode)
     if len(steps) == 1:
         steps = np.insert(_limits(ws, ignore_bin_errors), 1, steps)
-    return rebinned(ws, edges_from(steps, full_bins_only, reverse), preserve_events=preserve_events)
+    if isinstance(ws, HistogramWorkspace) and not ignore_bin_errors:
+        _check_widths(ws)
+    return rebinned(ws, edges_from(steps, full_bins_only, reverse, exponent), preserve_events=preserve_events)
 
 
 @algorithm("RebinToWorkspace", names={"ws": "WorkspaceToRebin", "match": "WorkspaceToMatch"})
@@ -121,7 +131,9 @@ def point_edges(x: F64, is_histogram: bool) -> F64:
     return np.concatenate([2 * x[..., :1] - middle[..., :1], middle, 2 * x[..., -1:] - middle[..., -1:]], axis=-1)
 
 
-def edges_from(params: Sequence[float] | F64, full_bins_only: bool = False, reverse: bool = False) -> F64:
+def edges_from(
+    params: Sequence[float] | F64, full_bins_only: bool = False, reverse: bool = False, power: float = 0.0
+) -> F64:
     """Bin edges that ``x0, dx1, x1, dx2, x2, ...`` mean; ValueError if they mean none.
 
     Parameters
@@ -132,11 +144,19 @@ def edges_from(params: Sequence[float] | F64, full_bins_only: bool = False, reve
         Whether sections end at the last full step, where the next one then starts.
     reverse
         Whether logarithmic sections are laid from their end.
+    power
+        The k-th bin of a section is step / k**power wide; 0 for none of this.
     """
     limits, steps = _checked_params(np.asarray(params, np.float64))
+    if power and np.any(steps < 0):
+        raise ValueError("Params: with Power all steps must be positive; BinningMode=Power takes them so")
     edges = limits[:1]
     for step, end in zip(steps, limits[1:], strict=True):
-        edges = np.concatenate([edges, _section(edges[-1], step, end, full_bins_only, reverse and step < 0)])
+        if reverse and step < 0:
+            section = _reverse_section(edges[-1], step, end)
+        else:
+            section = _closed(_places(edges[-1], step, end, power), end, full_bins_only)
+        edges = np.concatenate([edges, section])
     if len(edges) < 2:
         raise ValueError("Params: no full bin fits between the limits")
     return edges
@@ -162,14 +182,22 @@ def _checked_params(params: F64) -> tuple[F64, F64]:
     return limits, steps
 
 
-def _section(start: float, step: float, end: float, full_bins_only: bool, reverse: bool) -> F64:
-    """Edges of one section after its start."""
-    if reverse:  # as wide at each distance from the end as an ordinary section is at that distance from its start
-        return start + end - np.concatenate([[start], _section(start, step, end, False, False)])[-2::-1]
-    if step > 0:
-        places: F64 = start + step * np.arange(int((end - start) / step) + 3, dtype=np.float64)
+def _places(start: float, step: float, end: float, power: float) -> F64:
+    """Start and edges after it, some of them beyond the end."""
+    if power:
+        number = np.arange(1, _MOST_OF_A_POWER + 2)
+        places: F64 = np.concatenate([[start], start + np.cumsum(step / number**power)])
+        if places[-2] < end:
+            raise ValueError(f"Params: with Power {power:g} it takes more than {_MOST_OF_A_POWER} bins to {end:g}")
+    elif step > 0:
+        places = start + step * np.arange(int((end - start) / step) + 3, dtype=np.float64)
     else:
         places = start * (1 - step) ** np.arange(int(np.log(end / start) / np.log1p(-step)) + 3, dtype=np.float64)
+    return places
+
+
+def _closed(places: F64, end: float, full_bins_only: bool) -> F64:
+    """Edges of a section after its start: those places that are in it, and its end."""
     width = np.diff(places)
     if full_bins_only:
         return places[1:][places[1:] <= end + 1e-9 * width]
@@ -177,12 +205,44 @@ def _section(start: float, step: float, end: float, full_bins_only: bool, revers
     return np.append(places[1:][fits], end)
 
 
+def _reverse_section(start: float, step: float, end: float) -> F64:
+    """Edges after the start, as wide at each distance from the end as an ordinary section is from its start."""
+    forward = _closed(_places(start, step, end, 0.0), end, False)
+    edges = start + end - np.concatenate([[start], forward])[::-1]
+    edges = edges[1:]
+    if len(edges) > 1 and edges[0] - start < edges[1] - edges[0]:  # what was left over is not to come first
+        edges = edges[1:]
+    return np.append(edges[:-1], end)  # to the last digit
+
+
+def _exponent(power: float | None, mode: BinningMode) -> float:
+    """Return the power that widths of bins fall with, 0 for none."""
+    if power is not None and not 0 <= power <= 1:
+        raise ValueError(f"Power: expected above 0 and up to 1, found {power:g}")
+    if mode == "Power" and not power:
+        raise ValueError("Power: must be given for BinningMode=Power, above 0 and up to 1")
+    return power or 0.0 if mode in ("Default", "Power") else 0.0
+
+
+def _check_widths(ws: HistogramWorkspace) -> None:
+    """Raise ValueError for counts in a bin that has no width to share them out over."""
+    if not ws.is_histogram or np.all(wide := np.diff(ws.x) > 0):
+        return
+    row, i = (int(at[0]) if len(at) else -1 for at in np.nonzero(~wide & (ws.y != 0)))
+    if row >= 0:
+        x = ws.readX(row)
+        raise ValueError(
+            f"InputWorkspace: a bin of spectrum {ws.spectra.numbers[row]} goes from {x[i]:g} to {x[i + 1]:g}, so its"
+            f" {ws.y[row, i]:g} counts cannot be shared out; IgnoreBinErrors leaves such bins out"
+        )
+
+
 def _in_mode(params: F64, mode: BinningMode) -> F64:
     if mode == "Default":
         return params
     params = params.copy()
     steps = params if len(params) == 1 else params[1::2]
-    steps[:] = np.abs(steps) if mode == "Linear" else -np.abs(steps)
+    steps[:] = np.abs(steps) if mode in ("Linear", "Power") else -np.abs(steps)
     return params
 
 
