@@ -30,7 +30,7 @@ def decoding(pulses: int = 100, banks: int = 100, events_per_bank: int = 1000) -
     words = stream(pulses, banks, events_per_bank)
     data = memoryview(words.tobytes())
     n = pulses * banks * events_per_bank
-    block = 4 << 20  # as the listener reads
+    block = 8 << 20  # as the listener reads
     tof, pix = np.empty(n, np.uint32), np.empty(n, np.uint32)
     time, start, found = np.empty(pulses, np.int64), np.empty(pulses + 1, np.int64), np.empty(1, np.int64)
 

@@ -21,8 +21,11 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-RETURN_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
-"""glibc gives blocks of over 1 MiB back when they are freed; left alone it raises that limit and keeps them."""
+RETURN_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(12 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20)}
+"""glibc gives what is over 12 MiB (the events of a chunk) back when it is freed; left alone it raises that limit.
+
+Smaller blocks it keeps up to 32 MiB of: giving back the columns of every block read made decoding four times slower.
+"""
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0

@@ -1,6 +1,6 @@
 """Runs of event packets straight to columns, compiled. Every length is checked against its packet before it is used.
 
-A packet is walked first and copied after, so one whose inner structure is wrong leaves nothing behind. Indices are
+A packet is checked while it is copied; the rows of one whose inner structure is wrong are written over. Indices are
 unsigned, because a signed one costs a wrap-around test an access; inner loops have no branches, so that the compiler
 vectorises them.
 """
@@ -19,6 +19,8 @@ I8 = np.int64
 RTDL, BANKED, MONITOR, BANKED_STATE = 0x0001, 0x4000, 0x4001, 0x4100
 UNIX_EPOCH = 631_152_000
 TOP_BIT = U4(0x80000000)
+LONG_BANK = 256
+FOLD_WORDS = 4096
 
 
 @compiled_njit
@@ -51,17 +53,35 @@ def scan_run(words, max_words):
 
 
 @compiled_njit
-def fingerprint(payload):
-    """Hash a payload to 64 bits: the NH universal hash with running keys, a quarter of a nanosecond an event."""
-    total = U8(payload.size)
-    pairs = U(payload.size) // U(2)
-    for i in range(pairs):
-        x = payload[U(2) * i] + U4(i) * U4(0x9E3779B1) + U4(0x7F4A7C15)
-        y = payload[U(2) * i + U(1)] + U4(i) * U4(0x85EBCA77) + U4(0xC2B2AE3D)
-        total += U8(U4(x)) * U8(U4(y))
-    if payload.size % 2:
-        total += U8(payload[U(payload.size - 1)]) * U8(0x9FB21C651E98DF25)
-    return total ^ (total >> U8(29))
+def mixed(at, pair):
+    """Fold two words at place `at` of a payload into what is summed up to its fingerprint: NH with running keys."""
+    keyed = pair ^ (U8(at) * U8(0x9E3779B185EBCA77))
+    return (keyed & U8(0xFFFFFFFF)) * (keyed >> U8(32))
+
+
+@compiled_njit
+def pair_at(payload, at):
+    """Give two words as one number: the compiler makes one load of it."""
+    return U8(payload[at]) | (U8(payload[at + U(1)]) << U8(32))
+
+
+@compiled_njit
+def mixed_words(payload, begin, end):
+    """Fold the words [begin, end) of a payload, an odd one out with a zero."""
+    total = U8(0)
+    for i in range((end - begin) // U(2)):
+        at = begin + U(2) * i
+        total += mixed(at, pair_at(payload, at))
+    if (end - begin) % U(2):
+        total += mixed(end, U8(payload[end - U(1)]))
+    return total
+
+
+@compiled_njit
+def settled(hashed, size):
+    """Give the fingerprint of a payload of `size` words that are all folded in."""
+    hashed += U8(size)
+    return hashed ^ (hashed >> U8(29))
 
 
 @compiled_njit
@@ -69,45 +89,6 @@ def rtdl_is_sound(payload, version):
     """Whether an RTDL payload has its 120 bytes and the constant 4 in word 4."""
     long_enough = payload.size == 30 or (version > 1 and payload.size > 30)
     return long_enough and payload[U(4)] >> U4(24) == 4
-
-
-@compiled_njit
-def banks_are_sound(payload, bank_words):
-    """Whether the source and bank sections (headers of `bank_words` words) end exactly where the payload does."""
-    at, n = U(4), U(payload.size)
-    if n < at:
-        return False
-    while at < n:
-        if n - at < U(4):
-            return False
-        banks = payload[at + U(3)]
-        at += U(4)
-        for _ in range(banks):
-            if n - at < bank_words:
-                return False
-            events = U(payload[at + bank_words - U(1)])
-            at += bank_words
-            if n - at < U(2) * events:
-                return False
-            at += U(2) * events
-    return True
-
-
-@compiled_njit
-def monitors_are_sound(payload):
-    """Whether the monitor sections end exactly where the payload does."""
-    at, n = U(4), U(payload.size)
-    if n < at:
-        return False
-    while at < n:
-        if n - at < U(3):
-            return False
-        events = U(payload[at] & U4(0x3FFFFF))
-        at += U(3)
-        if n - at < events:
-            return False
-        at += events
-    return True
 
 
 @compiled_njit
@@ -128,64 +109,124 @@ def drop_error_pixels(tof, pixel, begin, end):
 
 
 @compiled_njit
-def copy_banks(payload, bank_words, tof, pixel, n):
-    """Append the events of a sound payload at row `n`, their offsets added (saturating).
+def copy_short_bank(payload, at, events, offset, tof, pixel, n):
+    """Copy the events at word `at` to row `n`; returns their pixels or-ed together."""
+    highest = U4(0xFFFFFFFF) - offset
+    seen = U4(0)
+    for i in range(events):
+        tof[n + i] = min(payload[at + U(2) * i], highest) + offset
+        word = payload[at + U(2) * i + U(1)]
+        pixel[n + i] = word
+        seen |= word
+    return seen
 
-    Array slices in here cost three times the copying itself for sections of some 30 events (measured).
+
+@compiled_njit
+def copy_long_bank(payload, at, events, offset, tof, pixel, n):
+    """Copy the events at word `at` to row `n`; returns their pixels or-ed together, and what they fold to."""
+    highest = U4(0xFFFFFFFF) - offset
+    seen, total = U4(0), U8(0)
+    for i in range(events):
+        event = pair_at(payload, at + U(2) * i)
+        word = U4(event >> U8(32))
+        tof[n + i] = min(U4(event), highest) + offset
+        pixel[n + i] = word
+        seen |= word
+        total += mixed(at + U(2) * i, event)
+    return seen, total
+
+
+@compiled_njit
+def copy_banks(payload, bank_words, tof, pixel, n):
+    """Append the events of a payload at row `n`, their offsets added (saturating), and take its fingerprint.
+
+    Folding a word into the fingerprint is nearly free while it is in the cache: in the same loop for a long bank, a
+    few banks later for short ones, whose loop it would make longer than what they gain. A pass of its own took a third
+    of the time (all measured). Array slices cost three times the copying itself for sections of some 30 events.
 
     Returns
     -------
-    tuple of int
-        Rows filled, events in error, events of unmapped pixels.
+    tuple
+        Whether the source and bank sections end exactly where the payload does; the rest means nothing if not.
+        Rows filled, events in error, events of unmapped pixels, fingerprint.
     """
     at, size = U(4), U(payload.size)
     n, error, unmapped = U(n), U(0), U(0)
-    while at < size:
+    folded, hashed = U(0), U8(0)
+    sound = size >= at
+    while sound and at < size:
+        if size - at < U(4):
+            sound = False
+            break
         offset = added_offset(payload[at + U(2)])
-        highest = U4(0xFFFFFFFF) - offset
         banks = payload[at + U(3)]
         at += U(4)
         for _ in range(banks):
+            if size - at < bank_words:
+                sound = False
+                break
             bank = payload[at]
             events = U(payload[at + bank_words - U(1)])
             at += bank_words
+            if size - at < U(2) * events:
+                sound = False
+                break
             if bank == U4(0xFFFFFFFF):
                 unmapped += events
             elif bank == U4(0xFFFFFFFE):
                 error += events
             else:
-                seen = U4(0)
-                for i in range(events):
-                    tof[n + i] = min(payload[at + U(2) * i], highest) + offset
-                    word = payload[at + U(2) * i + U(1)]
-                    pixel[n + i] = word
-                    seen |= word
+                if events >= LONG_BANK:
+                    hashed += mixed_words(payload, folded, at)
+                    seen, mixed_events = copy_long_bank(payload, at, events, offset, tof, pixel, n)
+                    hashed += mixed_events
+                    folded = at + U(2) * events
+                else:
+                    seen = copy_short_bank(payload, at, events, offset, tof, pixel, n)
                 end = n + events
                 if seen & TOP_BIT:
                     end = drop_error_pixels(tof, pixel, n, n + events)
                 error += n + events - end
                 n = end
             at += U(2) * events
-    return I8(n), I8(error), I8(unmapped)
+            if at - folded > FOLD_WORDS:
+                hashed += mixed_words(payload, folded, at)
+                folded = at
+    if sound:
+        hashed = settled(hashed + mixed_words(payload, folded, size), size)
+    return sound, I8(n), I8(error), I8(unmapped), hashed
 
 
 @compiled_njit
 def copy_monitors(payload, tof, number, n):
-    """Append the events of a sound monitor payload at row `n`; returns the rows filled."""
+    """Append the events of a monitor payload at row `n`.
+
+    Returns
+    -------
+    tuple
+        Whether the sections end exactly where the payload does; the rest means nothing if not. Rows filled,
+        fingerprint.
+    """
     at, size = U(4), U(payload.size)
     n = U(n)
+    if size < at:
+        return False, I8(0), U8(0)
     while at < size:
+        if size - at < U(3):
+            return False, I8(0), U8(0)
         monitor = np.uint16(payload[at] >> U4(22))
         events = U(payload[at] & U4(0x3FFFFF))
         offset = added_offset(payload[at + U(2)])
         at += U(3)
+        if size - at < events:
+            return False, I8(0), U8(0)
         for i in range(events):
             # 21 + 31 bits fit into 32: no saturation needed
             tof[n + i] = (payload[at + i] & U4(0x1FFFFF)) + offset
             number[n + i] = monitor
         n += events
         at += events
-    return I8(n)
+    return True, I8(n), settled(mixed_words(payload, U(0), size), size)
 
 
 @compiled_njit
@@ -222,16 +263,14 @@ def decode_run(words, end, out, counts):
         at += U(4) + size
         time = I8((second + U8(UNIX_EPOCH)) * U8(1_000_000_000) + nanosecond)
         pulse_id = ((second + nanosecond // U8(1_000_000_000)) << U8(32)) | (nanosecond % U8(1_000_000_000))
-        # first, because reading straight on brings the packet into the cache at the memory's full speed
-        hashed = fingerprint(payload) if kind != RTDL else U8(0)
         if kind == RTDL:
             row = 0
             sound = rtdl_is_sound(payload, version)
         elif kind == MONITOR:
             row = 2
-            sound = monitors_are_sound(payload)
+            sound, end_of_monitors, hashed = copy_monitors(payload, out.monitor_tof, out.monitor_number, monitor_events)
             if sound:
-                monitor_events = copy_monitors(payload, out.monitor_tof, out.monitor_number, monitor_events)
+                monitor_events = end_of_monitors
                 out.monitor_pulse_id[monitor_pulses] = pulse_id
                 out.monitor_time[monitor_pulses] = time
                 out.monitor_charge[monitor_pulses] = payload[U(0)]
@@ -243,9 +282,9 @@ def decode_run(words, end, out, counts):
             with_state = kind == BANKED_STATE
             row = 3 if with_state else 1
             bank_words = U(3) if with_state else U(2)
-            sound = banks_are_sound(payload, bank_words)
+            sound, end_of_events, error, unmapped, hashed = copy_banks(payload, bank_words, out.tof, out.pixel, events)
             if sound:
-                events, error, unmapped = copy_banks(payload, bank_words, out.tof, out.pixel, events)
+                events = end_of_events
                 split = with_state or version > 0
                 flags = payload[U(3)]
                 out.pulse_id[pulses] = pulse_id
