@@ -4,7 +4,6 @@ from livereduce.algorithms.property_manager import PropertyManager, property_man
 from livereduce.algorithms.values import EMPTY_DBL, EMPTY_INT, EMPTY_LONG
 from livereduce.mantid.config import ConfigService, FacilityInfo, InstrumentInfo, config
 from livereduce.mantid.logger import Logger, logger
-from livereduce.mantid.times import DateAndTime
 from livereduce.mantid.types import (
     V3D,
     BoolTimeSeriesProperty,
@@ -16,6 +15,7 @@ from livereduce.mantid.types import (
     StringTimeSeriesProperty,
     TimeSeriesProperty,
 )
+from livereduce.workspaces.times import DateAndTime
 
 PropertyManagerDataService = property_managers
 

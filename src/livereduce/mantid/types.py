@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from livereduce.algorithms.values import EMPTY_DBL, EMPTY_INT, EMPTY_LONG
-from livereduce.mantid.times import DateAndTime
 from livereduce.workspaces import Property as _Property
 from livereduce.workspaces import TimeSeries
 from livereduce.workspaces.instrument_view import V3D
 from livereduce.workspaces.run import to_ns
+from livereduce.workspaces.times import DateAndTime
 
 __all__ = [
     "V3D",

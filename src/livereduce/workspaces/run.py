@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,9 @@ from livereduce.workspaces.arrays import I64
 from livereduce.workspaces.deferred import Deferred, Entries, Filtered, Merged, found
 from livereduce.workspaces.intervals import Intervals
 from livereduce.workspaces.series import Log, Property, Statistics, TimeSeries
+from livereduce.workspaces.times import DateAndTime, iso, to_ns
+
+__all__ = ["CHARGE_SERIES", "CHARGE_TOTAL", "PICOCOULOMB_PER_UAH", "Run", "iso", "to_ns"]
 
 CHARGE_SERIES = "proton_charge"
 CHARGE_TOTAL = "gd_prtn_chrg"
@@ -320,13 +322,13 @@ class Run:
             self.remove(CHARGE_TOTAL)
         return self.integrated_proton_charge
 
-    def startTime(self) -> np.datetime64:  # noqa: N802
+    def startTime(self) -> DateAndTime:  # noqa: N802
         """Return the start of the run."""
-        return np.datetime64(self.start_ns, "ns")
+        return DateAndTime.of_unix(self.start_ns)
 
-    def endTime(self) -> np.datetime64:  # noqa: N802
-        """Return the end of the run."""
-        return np.datetime64(self.end_ns, "ns")
+    def endTime(self) -> DateAndTime:  # noqa: N802
+        """Return the end of the run, of live data so far."""
+        return DateAndTime.of_unix(self.end_ns)
 
     def getStatistics(self, name: str) -> Statistics:  # noqa: N802
         """Return the statistics of a series."""
@@ -355,30 +357,3 @@ def _sum(ours: Any, theirs: Any) -> Any:
     if isinstance(ours, str) or isinstance(theirs, str):  # some files keep totals as text
         return float(ours) + float(theirs)
     return ours + theirs
-
-
-def to_ns(value: Any) -> int:
-    """Return ns since 1970 UTC of an ISO-8601 text (UTC unless it says otherwise), a datetime64 or a number of ns."""
-    if isinstance(value, np.datetime64):
-        return int(value.astype("datetime64[ns]").astype(np.int64))
-    if isinstance(value, int | np.integer):
-        return int(value)
-    text = str(value).strip()
-    offset_at = max(text.rfind("+", 11), text.rfind("-", 11))
-    if text.endswith(("Z", "z")):
-        text, offset_at = text[:-1], -1
-    try:
-        if offset_at < 0:
-            return int(np.datetime64(text, "ns").astype(np.int64))
-        zone = datetime.fromisoformat(f"2000-01-01T00:00:00{text[offset_at:]}")
-        shift = zone.utcoffset()
-        ns = 0 if shift is None else round(shift.total_seconds()) * 1_000_000_000
-        return int(np.datetime64(text[:offset_at], "ns").astype(np.int64)) - ns
-    except ValueError:
-        raise ValueError(f"{value!r} is not a time; expected ISO-8601 like 2026-11-23T04:37:00") from None
-
-
-def iso(time_ns: int) -> str:
-    """Return a time as ISO-8601 text in UTC with nanoseconds, as logs hold it."""
-    seconds, ns = divmod(time_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}"

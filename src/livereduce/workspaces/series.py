@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livereduce.workspaces.arrays import F64, I64, AnyArray, GrowingArray
+from livereduce.workspaces.times import DateAndTime
 
 Scalar = str | int | float | bool
 
@@ -311,22 +312,18 @@ class TimeSeries:
         """Return the n-th value."""
         return _plain(self.value[n])
 
-    def firstTime(self) -> np.datetime64:  # noqa: N802
+    def firstTime(self) -> DateAndTime:  # noqa: N802
         """Return the first time."""
-        self._need_entries()
-        first: np.datetime64 = self.times[0]
-        return first
+        return self.nthTime(0)
 
-    def lastTime(self) -> np.datetime64:  # noqa: N802
+    def lastTime(self) -> DateAndTime:  # noqa: N802
         """Return the last time."""
-        self._need_entries()
-        last: np.datetime64 = self.times[-1]
-        return last
+        return self.nthTime(-1)
 
-    def nthTime(self, n: int) -> np.datetime64:  # noqa: N802
+    def nthTime(self, n: int) -> DateAndTime:  # noqa: N802
         """Return the n-th time."""
-        nth: np.datetime64 = self.times[n]
-        return nth
+        self._need_entries()
+        return DateAndTime.of_unix(int(self.time_ns[n]))
 
     def getStatistics(self) -> Statistics:  # noqa: N802
         """Return statistics of the values."""
