@@ -153,7 +153,7 @@ def copy_banks(payload, bank_words, tof, pixel, n):
     at, size = U(4), U(payload.size)
     n, error, unmapped = U(n), U(0), U(0)
     folded, hashed = U(0), U8(0)
-    sound = size >= at
+    sound = bool(size >= at)
     while sound and at < size:
         if size - at < U(4):
             sound = False
