@@ -30,6 +30,7 @@ from livereduce.algorithms.creating import (
     create_workspace,
 )
 from livereduce.algorithms.cropping import crop_workspace, extract_spectra, integration
+from livereduce.algorithms.event_nexus import load_event_nexus
 from livereduce.algorithms.filtering import (
     filter_bad_pulses,
     filter_by_log_value,
@@ -55,6 +56,7 @@ from livereduce.algorithms.naming import (
     un_group_workspace,
 )
 from livereduce.algorithms.nexus_loading import load_nexus_processed
+from livereduce.algorithms.nexus_monitors import load_nexus_monitors
 from livereduce.algorithms.nexus_saving import save_nexus
 from livereduce.algorithms.normalise import normalise_by_current
 from livereduce.algorithms.peaks import find_peaks, strip_peaks, strip_vanadium_peaks
@@ -121,8 +123,10 @@ __all__ = [
     "load_detectors_grouping_file",
     "load_diff_cal",
     "load_empty_instrument",
+    "load_event_nexus",
     "load_instrument",
     "load_mask",
+    "load_nexus_monitors",
     "load_nexus_processed",
     "logarithm",
     "mask_bins",

@@ -1,0 +1,221 @@
+"""LoadEventNexus: a raw NeXus file of events (SNS, ISIS, ESS) as an event workspace."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.hdf5 import entry_of, listed, opened
+from livereduce.algorithms.instruments import detectors_in, instrument_named
+from livereduce.algorithms.nexus_events import Bank, Loaded, Window, banks_of, ids_in, load_banks
+from livereduce.algorithms.nexus_monitors import Which, read_monitors
+from livereduce.algorithms.nexus_run import read_run
+from livereduce.geometry import GeometryError, Instrument, load_nexus
+from livereduce.geometry.nexus_histogram import UnfitError, text_of
+from livereduce.workspaces import Detectors, EventWorkspace, Part, Plan, Run, Spectra, TimeSeries
+from livereduce.workspaces.arrays import F64, I64, Bool
+from livereduce.workspaces.compression import Compression
+from livereduce.workspaces.run import CHARGE_SERIES
+
+log = logging.getLogger(__name__)
+
+
+@algorithm(
+    "LoadEventNexus",
+    names={"nx_entry_name": "NXentryName", "load_nexus_instrument_xml": "LoadNexusInstrumentXML"},
+    outputs_after="filename",
+)
+def load_event_nexus(
+    filename: Path,
+    filter_by_tof_min: float | None = None,
+    filter_by_tof_max: float | None = None,
+    filter_by_time_start: float | None = None,
+    filter_by_time_stop: float | None = None,
+    nx_entry_name: str = "",
+    bank_name: Sequence[str] = (),
+    single_bank_pixels_only: bool = True,
+    spectrum_min: int | None = None,
+    spectrum_max: int | None = None,
+    spectrum_list: Integers = (),
+    precount: bool = True,
+    compress_tolerance: float | None = None,
+    load_monitors: bool = False,
+    monitors_load_only: Which = "",
+    meta_data_only: bool = False,
+    load_logs: bool = True,
+    load_nexus_instrument_xml: bool = True,
+    number_of_bins: int = 500,
+) -> EventWorkspace:
+    """Read a raw NeXus file of events: one spectrum per detector, with instrument, logs and, if asked for, monitors.
+
+    Times of flight are kept to 100 ns if all are whole tenths of µs, to 1 ns otherwise. Events whose ID is of no
+    detector are left out with a warning that counts them.
+
+    Parameters
+    ----------
+    filename
+        The file.
+    filter_by_tof_min, filter_by_tof_max
+        Least and greatest time of flight of the events to read, µs.
+    filter_by_time_start, filter_by_time_stop
+        Seconds since the first pulse from which on, and before which, events and entries of logs are read.
+    nx_entry_name
+        The NXentry to read; by default the first.
+    bank_name
+        Names of the banks to read (``bank1``); by default all.
+    single_bank_pixels_only
+        With BankName: whether there are only those banks' spectra.
+    spectrum_min, spectrum_max, spectrum_list
+        Numbers of the spectra to read; by default all.
+    precount
+        Accepted for scripts that give it; memory is always taken as needed.
+    compress_tolerance
+        As Tolerance of CompressEvents, µs; by default events are not compressed.
+    load_monitors
+        Whether to attach the monitors; ``getMonitorWorkspace()`` gives them.
+    monitors_load_only
+        The monitors' histograms or events; by default histograms if all have one, else events.
+    meta_data_only
+        Whether to read no events, only what is known of instrument and run.
+    load_logs
+        Whether to read the logs; run number, title, times and charge are always read.
+    load_nexus_instrument_xml
+        Whether the instrument is what the file says; without, the definition found by its name.
+    number_of_bins
+        Bins of equal width that cover all events.
+    """
+    if number_of_bins < 1:
+        raise ValueError(f"NumberOfBins: expected 1 or more, found {number_of_bins}")
+    tof = _interval(filter_by_tof_min, filter_by_tof_max, "FilterByTof", "Min", "Max")
+    time = _interval(filter_by_time_start, filter_by_time_stop, "FilterByTime", "Start", "Stop")
+    with opened(filename) as file:
+        entry = entry_of(file, nx_entry_name)
+        banks = banks_of(entry)
+        if not banks:
+            raise UnfitError(f"{entry.name} has no events (NXevent_data); it has {listed(entry)}")
+        chosen = _named(banks, bank_name)
+        run = read_run(entry, logs=load_logs)
+        run.set("Filename", str(filename))
+        window = Window(*tof, *_times(time, run, banks))
+        instrument = _instrument(file, entry, load_nexus_instrument_xml)
+        detectors = Detectors.from_instrument(instrument) if instrument else Detectors(ids_in(banks, Window()))
+        spectra = detectors.default_spectra
+        wanted = _wanted(spectra, spectrum_min, spectrum_max, spectrum_list)
+        if bank_name and single_bank_pixels_only:
+            wanted &= np.isin(spectra.ids, _pixels(chosen, instrument))
+        if not wanted.all():
+            spectra = spectra.take(np.flatnonzero(wanted))
+            detectors = detectors_in(instrument, spectra.ids) if instrument else Detectors(spectra.ids)
+        loaded = load_banks([] if meta_data_only else chosen, detectors, window)
+        if wanted.all():
+            _check_known(loaded, detectors, instrument)
+        if time != (-np.inf, np.inf):
+            run = run.filtered(np.array([[window.first, window.last]]))
+        monitors = read_monitors(entry, run.clone(), instrument, monitors_load_only) if load_monitors else None
+        title = text_of(entry.get("title"))
+    plan = Plan(len(spectra), detectors.default_group)
+    return EventWorkspace(
+        [Part(loaded.table, 0, loaded.table.n, plan)],
+        detectors,
+        run,
+        edges=_edges(loaded, number_of_bins),
+        spectra=spectra,
+        title=title,
+        monitors=monitors,
+        compression=None if compress_tolerance is None else Compression(compress_tolerance, "TOF"),
+    )
+
+
+def _interval(low: float | None, high: float | None, name: str, first: str, last: str) -> tuple[float, float]:
+    """Limits of a filter, infinite where not given."""
+    least, greatest = -np.inf if low is None else low, np.inf if high is None else high
+    if not least < greatest:
+        raise ValueError(f"{name}{last}: must be above {name}{first} ({least:g}), found {greatest:g}")
+    return least, greatest
+
+
+def _named(banks: list[Bank], names: Sequence[str]) -> list[Bank]:
+    by_name: dict[str, list[Bank]] = {}
+    for bank in banks:
+        by_name.setdefault(bank.name, []).append(bank)
+    missing = [name for name in names if name.removesuffix("_events") not in by_name]
+    if missing:
+        raise ValueError(f"BankName: there is no bank {missing[0]!r} with events; there are {', '.join(by_name)}")
+    return [bank for name in names or by_name for bank in by_name[name.removesuffix("_events")]]
+
+
+def _times(seconds: tuple[float, float], run: Run, banks: list[Bank]) -> tuple[int, int]:
+    """First and last time (ns since 1970) of an interval in s since the first pulse: of the charges, else of events."""
+    charge = run.get(CHARGE_SERIES)
+    if isinstance(charge, TimeSeries) and len(charge):
+        origin = int(charge.time_ns[0])
+    else:
+        origin = min((int(bank.pulse_time.min()) for bank in banks if len(bank.pulse_time)), default=0)
+    first, last = (None if np.isinf(s) else origin + round(s * 1e9) for s in seconds)
+    return Window().first if first is None else first, Window().last if last is None else last
+
+
+def _instrument(file: h5py.File, entry: h5py.Group, from_file: bool) -> Instrument | None:
+    """Return where the detectors are, as the file or the instrument's name says; None where that leads to nothing."""
+    try:
+        if from_file:
+            found = load_nexus(file)
+        else:
+            named = entry.get("instrument/name")
+            found = instrument_named(text_of(named) if isinstance(named, h5py.Dataset) else "")
+    except (GeometryError, ValueError) as error:
+        log.warning("LoadEventNexus: detectors are known by their IDs alone: %s", error)
+        return None
+    if found.monitor.all():
+        log.warning("LoadEventNexus: detectors are known by their IDs alone: the file says of none where it is")
+        return None
+    return found
+
+
+def _wanted(spectra: Spectra, least: int | None, greatest: int | None, numbers: Integers) -> Bool:
+    """Which spectra are in the list or between the limits; all if neither is given."""
+    listed = np.asarray(numbers, np.int64)
+    outside = np.setdiff1d(listed, spectra.numbers)
+    if len(outside):
+        raise ValueError(f"SpectrumList: there is no spectrum {outside[0]}; they go from 1 to {len(spectra)}")
+    result: Bool = np.isin(spectra.numbers, listed)
+    if least is not None or greatest is not None or not len(listed):
+        low, high = 1 if least is None else least, len(spectra) if greatest is None else greatest
+        if not 1 <= low <= high <= max(len(spectra), 1):
+            raise ValueError(f"SpectrumMin, SpectrumMax: {low} to {high} is not within 1 to {len(spectra)}")
+        result |= (spectra.numbers >= low) & (spectra.numbers <= high)
+    return result
+
+
+def _pixels(banks: Sequence[Bank], instrument: Instrument | None) -> I64:
+    """IDs of the detectors of banks: those of the component of that name, else those their events have."""
+    found = []
+    for bank in banks:
+        component = None if instrument is None else instrument.components.get(bank.name)
+        found.append(ids_in([bank], Window()) if component is None else component.ids)
+    return np.concatenate(found)
+
+
+def _check_known(loaded: Loaded, detectors: Detectors, instrument: Instrument | None) -> None:
+    """Say how many events are of no known detector; if that is all of them, the instrument is another one."""
+    if not loaded.unknown:
+        return
+    name = "" if instrument is None else f" of {instrument.name}"
+    what = f"events have an ID that is of no detector{name} (IDs {detectors.ids.min()} to {detectors.ids.max()})"
+    if not loaded.table.n:
+        raise UnfitError(f"all {loaded.unknown} {what}; try LoadNexusInstrumentXML=False")
+    log.warning("LoadEventNexus: %d of %d %s; left out", loaded.unknown, loaded.unknown + loaded.table.n, what)
+
+
+def _edges(loaded: Loaded, bins: int) -> F64 | None:
+    """Equal bins that cover all events, the last one by an edge just above; one bin if they are too near for more."""
+    if not loaded.table.n:
+        return None
+    top = np.nextafter(loaded.greatest, np.inf)
+    edges = np.linspace(loaded.least, top, bins + 1)
+    return edges if np.all(edges[1:] > edges[:-1]) else np.array([loaded.least, top])
