@@ -7,6 +7,7 @@ registers all of them (see `declaration`), which is what makes them known to scr
 from livereduce.algorithms.arithmetic import divide, minus, multiply, plus, power, scale
 from livereduce.algorithms.ascii import load_ascii, save_ascii
 from livereduce.algorithms.background import calculate_flat_background
+from livereduce.algorithms.bin_masks import mask_bins_from_table
 from livereduce.algorithms.binning import rebin, rebin_to_workspace
 from livereduce.algorithms.calibrating import align_detectors
 from livereduce.algorithms.calibration_files import (
@@ -47,6 +48,7 @@ from livereduce.algorithms.instruments import edit_instrument_geometry, load_emp
 from livereduce.algorithms.logs import add_time_series_log
 from livereduce.algorithms.masking import mask_bins, mask_detectors
 from livereduce.algorithms.merging import merge_runs
+from livereduce.algorithms.monitors import normalise_to_monitor
 from livereduce.algorithms.naming import (
     clone_workspace,
     delete_workspace,
@@ -130,11 +132,13 @@ __all__ = [
     "load_nexus_processed",
     "logarithm",
     "mask_bins",
+    "mask_bins_from_table",
     "mask_detectors",
     "merge_runs",
     "minus",
     "multiply",
     "normalise_by_current",
+    "normalise_to_monitor",
     "pd_determine_characterizations",
     "pd_load_characterizations",
     "plus",
