@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import crop_workspace, extract_spectra, integration, multiply
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, Run, Spectra
 
 Make = Callable[..., HistogramWorkspace]
 MakeEvents = Callable[..., EventWorkspace]
@@ -143,3 +143,92 @@ def test_some_spectra_are_integrated(make_histogram: Make) -> None:
     assert integration(make_histogram(X, ROWS), start_workspace_index=1).y.tolist() == [[26]]
     with pytest.raises(ValueError, match="RangeLower"):
         integration(make_histogram(X, ROWS), 3, 1)
+
+
+def test_a_distribution_is_integrated_over_parts_of_its_bins(make_histogram: Make) -> None:
+    ws = make_histogram([0, 2, 3], [[3, 4]], [[1, 2]], distribution=True)
+    result = integration(ws, 1, 2.5, include_partial_bins=True)
+    # counts 6 +- 2 and 4 +- 2, of both a half
+    assert result.y.tolist() == [[5]]
+    assert result.e2.tolist() == [[0.25 * 4 + 0.25 * 4]]
+
+
+def test_parts_of_bins_of_spectra_with_different_bins(make_histogram: Make) -> None:
+    ws = make_histogram([[0, 1, 2], [0, 2, 4]], [[1, 2], [4, 8]])
+    result = integration(ws, 0.5, 3, include_partial_bins=True)
+    # 1/2 of 1 and all of 2; 3/4 of 4 and 1/2 of 8, variances with the squares
+    assert result.y.tolist() == [[2.5], [7]]
+    assert result.e2.ravel() == pytest.approx([0.25 + 2, 0.5625 * 4 + 0.25 * 8])
+    assert result.x.tolist() == [[0.5, 2], [0.5, 3]]
+
+
+def test_a_range_within_one_bin_has_nothing_or_its_part(make_histogram: Make) -> None:
+    ws = make_histogram([0, 10], [[8]], [[2]])
+    assert integration(ws, 2, 4).y.tolist() == [[0]]
+    part = integration(ws, 2, 4, include_partial_bins=True)
+    assert (part.y[0, 0], part.e[0, 0]) == pytest.approx((1.6, 0.4))
+    assert part.x.tolist() == [2, 4]
+
+
+def test_ranges_may_be_negative(make_histogram: Make) -> None:
+    ws = make_histogram([-2, -1, 0, 1], [[1, 2, 4]])
+    assert integration(ws, -2, 0).y.tolist() == [[3]]
+    assert integration(ws, range_upper=-1).y.tolist() == [[1]]
+    assert integration(ws, 0, 0).y.tolist() == [[0]]
+
+
+@pytest.mark.parametrize(("limits", "x"), [((10, 20), [10, 20]), ((10, None), [10, 10]), ((-9, -3), [-9, -3])])
+def test_a_range_outside_the_data_is_empty_and_its_x_rises(
+    make_histogram: Make, make_events: MakeEvents, limits: tuple[float, float | None], x: list[float]
+) -> None:
+    for ws in (make_histogram(X, ROWS), make_events([0.5, 3.9], [2.0], edges=X)):
+        result = integration(ws, *limits)
+        assert (result.y.tolist(), result.e.tolist()) == ([[0], [0]], [[0], [0]])
+        assert result.x.tolist() == pytest.approx(x)
+        assert result.x[1] >= result.x[0]
+
+
+def test_what_is_not_a_number_makes_only_the_sums_it_is_in(make_histogram: Make) -> None:
+    ws = make_histogram(X, [[1, np.nan, 3, 4], [1, 2, 3, 4]])
+    np.testing.assert_array_equal(integration(ws, 0, 2).y, [[np.nan], [3]])
+    np.testing.assert_array_equal(integration(ws, 2, 4).y, [[7], [7]])
+
+
+def test_events_with_bins_of_their_own_are_integrated_over_them(make_events: MakeEvents) -> None:
+    ws = make_events([0.5, 1.5, 5.0], [3.0, 3.5, 0.1]).replaced(edges=[[0, 1, 2], [3, 3.6, 4]])
+    for whole in (integration(ws), integration(ws.to_histogram())):
+        assert whole.y.tolist() == [[2], [2]]
+        assert whole.x.tolist() == [[0, 2], [3, 4]]
+    assert integration(ws, range_lower=1).y.tolist() == [[1], [2]]
+    assert integration(ws.to_histogram(), range_lower=1).y.tolist() == [[1], [2]]
+    beyond = integration(ws, range_lower=2)  # all of the first's bins are below
+    assert beyond.y.tolist() == integration(ws.to_histogram(), range_lower=2).y.tolist() == [[0], [2]]
+
+
+def test_events_and_their_histogram_integrate_alike_over_whole_bins(random_events: EventWorkspace) -> None:
+    rows = np.array(random_events.y)
+    for ws in (random_events, random_events.to_histogram()):
+        result = integration(ws, 20, 70, 1, 3)
+        assert result.y.tolist() == rows[1:, 2:7].sum(axis=1, keepdims=True).tolist()
+        assert result.e2.tolist() == result.y.tolist()
+        assert result.x.tolist() == [20, 70]
+        assert result.getSpectrumNumbers() == [2, 3, 4]
+
+
+def test_events_that_are_none_integrate_to_nothing(make_events: MakeEvents) -> None:
+    assert integration(make_events([], [])).y.tolist() == [[0], [0]]
+    assert integration(make_events([], [], edges=X), 1, 2).y.tolist() == [[0], [0]]
+
+
+def test_masks_and_logs_go_with_the_integral(make_histogram: Make) -> None:
+    spectra = Spectra([1, 2], [10, 11], masked=[True, False])
+    ws = make_histogram(X, [[0, 0, 0, 0], [1, 2, 3, 4]], spectra=spectra, run=Run({"a": 1}), unit="Wavelength")
+    result = integration(ws)
+    assert result.spectra.masked.tolist() == [True, False]
+    assert (result.getRun()["a"].value, result.unit) == (1, "Wavelength")
+
+
+@pytest.mark.parametrize("chosen", [{"start_workspace_index": 2}, {"end_workspace_index": -1}])
+def test_spectra_that_are_not_there_cannot_be_integrated(make_histogram: Make, chosen: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"Integration: workspace index -?\d is not in 0 to 1"):
+        integration(make_histogram(X, ROWS), **chosen)  # type: ignore[arg-type]

@@ -1,9 +1,18 @@
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from livereduce.algorithms import mask_bins, mask_detectors, sum_spectra
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, Spectra
+from livereduce.algorithms import declaration, mask_bins, mask_detectors, sum_spectra
+from livereduce.algorithms.calling import execute
+from livereduce.workspaces import (
+    Curve,
+    EventWorkspace,
+    HistogramWorkspace,
+    MatrixWorkspace,
+    Spectra,
+    WorkspaceStore,
+)
 
 Make = Callable[..., HistogramWorkspace]
 MakeEvents = Callable[..., EventWorkspace]
@@ -105,3 +114,115 @@ def test_events_in_another_unit_are_dropped_by_that_unit(make_events: MakeEvents
 def test_ranges_that_make_no_sense_are_refused(ws: HistogramWorkspace) -> None:
     with pytest.raises(ValueError, match="must be below XMax"):
         mask_bins(ws, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("limits", "masked"),
+    [
+        ({"start_workspace_index": 1, "end_workspace_index": 2}, [False, True, True, False]),
+        ({"start_workspace_index": 2}, [False, False, True, True]),
+        ({"end_workspace_index": 0}, [True, False, False, False]),
+        ({}, [False, False, False, False]),
+    ],
+)
+def test_a_range_of_indices_alone_is_what_is_masked(
+    ws: HistogramWorkspace, limits: dict[str, int], masked: list[bool]
+) -> None:
+    assert mask_detectors(ws, **limits).spectra.masked.tolist() == masked  # type: ignore[arg-type]
+
+
+def test_a_range_limits_what_another_workspace_masks(ws: HistogramWorkspace) -> None:
+    other = mask_detectors(ws, workspace_index_list=[0, 3])
+    assert mask_detectors(ws, masked_workspace=other, start_workspace_index=1).spectra.masked.tolist() == [
+        False, False, False, True,
+    ]  # fmt: skip
+    nothing = mask_detectors(ws, masked_workspace=ws, start_workspace_index=1)
+    assert not nothing.spectra.masked.any()
+
+
+def test_a_range_that_is_not_there_is_refused(ws: HistogramWorkspace) -> None:
+    with pytest.raises(ValueError, match="MaskDetectors: workspace index 5 is not in 0 to 3"):
+        mask_detectors(ws, [1], start_workspace_index=5)
+    with pytest.raises(ValueError, match=r"the first workspace index \(2\) is greater than the last \(1\)"):
+        mask_detectors(ws, start_workspace_index=2, end_workspace_index=1)
+
+
+def test_a_spectrum_is_masked_if_any_of_its_detectors_is(make_histogram: Make) -> None:
+    groups = Spectra.from_groups([1, 2], [[10, 11], [12]])
+    result = mask_detectors(make_histogram([0, 1], [[3], [4]], spectra=groups), detector_list=[11])
+    assert result.y.tolist() == [[0], [4]]
+
+
+def test_masking_works_in_the_workspace_and_takes_names_and_texts(
+    make_events: MakeEvents, make_histogram: Make, store: WorkspaceStore
+) -> None:
+    declared = declaration.find("MaskDetectors")
+    assert declared is not None
+    store.add("counts", make_histogram(X, [[1, 2, 3, 4]] * 4))
+    store.add("events", make_events([0.5], [0.5], [0.5], [0.5], edges=X))
+    for name in ("counts", "events"):
+        kept = store[name]
+        assert execute(declared, (name,), {"WorkspaceIndexList": "0,2-3"}, store) is None
+        assert store[name] is kept
+        assert isinstance(kept, MatrixWorkspace)
+        assert kept.spectra.masked.tolist() == [True, False, True, True]
+        assert kept.y.sum(axis=1).tolist() == [0, 10 if name == "counts" else 1, 0, 0]
+
+
+def test_bins_that_only_touch_the_range_stay_and_ranges_may_be_negative(make_histogram: Make) -> None:
+    ws = make_histogram([-3, -2, -1, 0, 1], [[1, 2, 3, 4]])
+    assert mask_bins(ws, -2, 0).y.tolist() == [[1, 0, 0, 4]]
+    assert mask_bins(ws, -1.5, -1.4).y.tolist() == [[1, 0, 3, 4]]
+    assert mask_bins(ws, -99, -2.999).y.tolist() == [[0, 2, 3, 4]]
+    assert mask_bins(ws, 1, 99).y.tolist() == [[1, 2, 3, 4]]
+
+
+def test_bins_of_spectra_that_have_their_own_are_masked_by_them(make_histogram: Make) -> None:
+    ws = make_histogram([[0, 1, 2], [0, 2, 4]], [[1, 2], [4, 8]], unit="dSpacing")
+    assert mask_bins(ws, 1, 2).y.tolist() == [[1, 0], [0, 8]]
+
+
+def test_nan_among_masked_bins_is_gone(make_histogram: Make) -> None:
+    result = mask_bins(make_histogram([0, 1, 2], [[np.nan, 2]], [[np.inf, 1]]), 0, 1)
+    assert result.y.tolist() == [[0, 2]]
+    assert result.e2.tolist() == [[0, 1]]
+
+
+def test_events_and_their_histogram_are_masked_alike_where_the_range_is_of_whole_bins(
+    random_events: EventWorkspace,
+) -> None:
+    for indices in ([], [1, 3]):
+        by_events = mask_bins(random_events, 20, 50, indices)
+        by_histogram = mask_bins(random_events.to_histogram(), 20, 50, indices)
+        expected = np.array(random_events.y)
+        expected[indices or slice(None), 2:5] = 0
+        assert by_events.y.tolist() == by_histogram.y.tolist() == expected.tolist()
+        assert by_events.e2.tolist() == by_histogram.e2.tolist() == expected.tolist()
+
+
+def test_events_whose_x_falls_with_time_are_dropped_from_the_lower_limit_to_before_the_upper(
+    make_events: MakeEvents,
+) -> None:
+    # X = 1 / t**2: 1, 1/4, 1/16 at 1, 2, 4
+    ws = (
+        make_events([1.0, 2.0, 4.0])
+        .planned(lambda plan: plan.in_unit("Energy", 1.0, curve=Curve(-2)))
+        .replaced(edges=[0, 0.1, 0.5, 2])
+    )
+    assert ws.y.tolist() == [[1, 1, 1]]
+    assert mask_bins(ws, 0.25, 1).y.tolist() == [[1, 0, 1]]
+    assert mask_bins(ws, 0.1, 0.25).y.tolist() == [[1, 1, 1]]
+    assert mask_bins(ws, 0.0625, 0.3, [0]).y.tolist() == [[0, 0, 1]]
+
+
+def test_events_that_are_none_can_be_masked(make_events: MakeEvents) -> None:
+    assert mask_bins(make_events([], []), 1, 2).y.tolist() == [[0], [0]]
+    assert mask_detectors(make_events([], [], edges=X), [1]).spectra.masked.tolist() == [True, False]
+
+
+def test_limits_that_are_no_numbers_and_spectra_that_are_not_there_are_refused(make_histogram: Make) -> None:
+    ws = make_histogram([0, 1], [[1]])
+    with pytest.raises(ValueError, match=r"MaskBins: XMin \(0\) must be below XMax \(nan\)"):
+        mask_bins(ws, 0, float("nan"))
+    with pytest.raises(ValueError, match="MaskBins: workspace index 1 is not in 0 to 0"):
+        mask_bins(ws, 0, 1, [1])

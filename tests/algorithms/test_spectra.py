@@ -7,11 +7,22 @@ import pytest
 from livereduce.algorithms import (
     append_spectra,
     conjoin_workspaces,
+    declaration,
     extract_single_spectrum,
+    mask_detectors,
     sum_spectra,
     transpose,
 )
-from livereduce.workspaces import Detectors, EventWorkspace, HistogramWorkspace, Run, Spectra, TimeSeries
+from livereduce.algorithms.calling import execute
+from livereduce.workspaces import (
+    Detectors,
+    EventWorkspace,
+    HistogramWorkspace,
+    Run,
+    Spectra,
+    TimeSeries,
+    WorkspaceStore,
+)
 
 Make = Callable[..., HistogramWorkspace]
 MakeEvents = Callable[..., EventWorkspace]
@@ -177,3 +188,119 @@ def test_transposing_swaps_the_axes_and_twice_gives_the_values_back(make_histogr
     assert twice.x.tolist() == [0, 1, 3, 7]
     assert twice.unit == "Wavelength"
     assert twice.e.tolist() == ws.e.tolist()
+
+
+def test_only_the_spectra_asked_for_count_for_the_number(make_histogram: Make) -> None:
+    spectra = Spectra([9, 4, 7, 2], [10, 11, 12, 13])
+    ws = make_histogram(X, ROWS, spectra=spectra)
+    assert sum_spectra(ws, end_workspace_index=2).getSpectrumNumbers() == [4]
+    assert sum_spectra(ws, list_of_workspace_indices=[2, 0]).getSpectrumNumbers() == [7]
+
+
+def test_a_detector_of_several_spectra_is_in_the_sum_once(make_histogram: Make) -> None:
+    spectra = Spectra.from_groups([1, 2], [[12, 10], [10, 11]])
+    result = sum_spectra(make_histogram(X, ROWS[:2], spectra=spectra))
+    assert result.getSpectrum(0).getDetectorIDs() == [10, 11, 12]
+
+
+def test_indices_may_be_written_as_text_with_ranges(make_histogram: Make, store: WorkspaceStore) -> None:
+    declared = declaration.find("SumSpectra")
+    assert declared is not None
+    store.add("ws", make_histogram(X, ROWS))
+    result = execute(declared, ("ws",), {"ListOfWorkspaceIndices": "0,2:3", "OutputWorkspace": "ws"}, store)
+    assert result.y.tolist() == [[13, 16]]
+    assert result is store["ws"]
+
+
+def test_masked_spectra_and_nan_are_left_out_of_a_weighted_sum(make_histogram: Make) -> None:
+    spectra = Spectra([1, 2, 3, 4], [10, 11, 12, 13], masked=[False, False, False, True])
+    ws = make_histogram([0, 1], [[10], [np.nan], [30], [999]], [[1], [1], [2], [1]], spectra=spectra)
+    # NaN counts as 0 with its weight of 1: (10 + 0 + 30/4) / (1 + 1 + 1/4), three of them
+    result = sum_spectra(ws, weighted_sum=True, remove_special_values=True)
+    assert result.y[0] == pytest.approx([3 * 17.5 / 2.25])
+    assert result.e2[0] == pytest.approx([1 + 1 + 4])
+    assert np.isnan(sum_spectra(ws, weighted_sum=True).y).all()
+    mean = sum_spectra(ws, weighted_sum=True, remove_special_values=True, multiply_by_spectra=False)
+    assert mean.y[0] == pytest.approx([17.5 / 2.25])
+
+
+def test_a_weighted_sum_counts_the_values_bin_by_bin(make_histogram: Make) -> None:
+    ws = make_histogram(X, [[4, 4], [8, 8]], [[1, 0], [2, 2]])
+    # bin 0: 2 (4 + 2) / 1.25; bin 1 has one value with an error
+    assert sum_spectra(ws, weighted_sum=True).y[0] == pytest.approx([9.6, 8])
+    nothing = sum_spectra(make_histogram(X, [[1, 2]], [[0, 0]]), weighted_sum=True)
+    assert (nothing.y.tolist(), nothing.e.tolist()) == ([[0, 0]], [[0, 0]])
+
+
+def test_events_are_weighted_and_freed_of_nan_as_their_histogram(make_events: MakeEvents) -> None:
+    events = make_events([0.5, 1.5, 1.6], [0.1, 0.2], edges=X)
+    for ws in (events, events.to_histogram()):
+        # counts 1, 2 and 2, 0, of variances as large: bin 0 is 2 (1 + 1) / (1 + 1/2)
+        assert sum_spectra(ws, weighted_sum=True).y[0] == pytest.approx([2 * 2 / 1.5, 2])
+        assert sum_spectra(ws, weighted_sum=True).e2.tolist() == [[3, 2]]
+        assert sum_spectra(ws, remove_special_values=True).y.tolist() == [[3, 2]]
+
+
+def test_spectra_that_have_the_same_bins_each_are_summed_in_these(make_events: MakeEvents) -> None:
+    events = make_events([0.5, 1.5], [0.1], edges=X).replaced(edges=[X, X])
+    for ws in (events, events.to_histogram()):
+        result = sum_spectra(ws)
+        assert result.x.tolist() == [0, 1, 2]
+        assert result.y.tolist() == [[2, 1]]
+        assert result.readX(0).tolist() == [0, 1, 2]
+
+
+def test_different_bins_of_events_cannot_be_summed_either(make_events: MakeEvents) -> None:
+    with pytest.raises(ValueError, match="SumSpectra: InputWorkspace: its spectra have different bins"):
+        sum_spectra(make_events([0.5], [0.5]).replaced(edges=[[0, 1], [0, 2]]))
+
+
+def test_points_and_distributions_are_summed_value_by_value(make_histogram: Make) -> None:
+    points = sum_spectra(make_histogram([1, 2], [[1, 2], [3, 4]], distribution=True))
+    assert (points.x.tolist(), points.y.tolist()) == ([1, 2], [[4, 6]])
+    assert points.isDistribution()
+
+
+def test_masked_spectra_alone_sum_to_nothing(make_histogram: Make, make_events: MakeEvents) -> None:
+    for ws in (make_histogram(X, [[1, 2]]), make_events([0.5], edges=X)):
+        result = sum_spectra(mask_detectors(ws, [1]))
+        assert result.y.tolist() == [[0, 0]]
+        assert result.getRun()["NumAllSpectra"].value == 0
+        assert result.getRun()["NumMaskSpectra"].value == 1
+
+
+def test_events_that_are_none_sum_to_nothing(make_events: MakeEvents) -> None:
+    result = sum_spectra(make_events([], [], edges=X))
+    assert result.y.tolist() == [[0, 0]]
+    assert result.getRun()["NumZeroSpectra"].value == 2
+
+
+def test_a_range_that_falls_is_refused(make_histogram: Make) -> None:
+    with pytest.raises(ValueError, match=r"the first workspace index \(3\) is greater than the last \(1\)"):
+        sum_spectra(make_histogram(X, ROWS), 3, 1)
+
+
+def test_events_are_transposed_as_their_histogram(make_events: MakeEvents) -> None:
+    events = make_events([0.5, 1.5, 1.6], [0.1, 0.2], edges=X)
+    for ws in (events, events.to_histogram()):
+        result = transpose(ws)
+        assert result.y.tolist() == [[1, 2], [2, 0]]
+        assert result.x.tolist() == [1, 2]
+        assert not result.is_histogram
+        assert (result.n_spectra, result.n_bins) == (2, 2)
+        assert transpose(result).y.tolist() == [[1, 2], [2, 0]]
+        assert transpose(result).x.tolist() == X
+
+
+def test_points_are_transposed_to_points(make_histogram: Make) -> None:
+    ws = make_histogram([1, 2, 4], [[1, 2, 3], [4, 5, 6]], [[0, 1, 2], [3, 4, 5]], distribution=True)
+    once = transpose(ws)
+    assert once.getAxis(1).extractValues().tolist() == [1, 2, 4]
+    assert once.e.tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert once.isDistribution()
+    assert transpose(once).x.tolist() == [1, 2, 4]
+
+
+def test_spectra_with_different_bins_cannot_be_transposed(make_histogram: Make) -> None:
+    with pytest.raises(ValueError, match="Transpose: InputWorkspace: its spectra have different bins; Rebin it first"):
+        transpose(make_histogram([[0, 1], [0, 2]], [[1], [2]]))

@@ -68,7 +68,10 @@ def _frequency(ws: MatrixWorkspace, given: float | None) -> float:
     frequency = given
     for name in _FREQUENCY_LOGS:
         if frequency is None and name in ws.logs:
-            frequency = ws.logs.getPropertyAsSingleValue(name)
+            try:
+                frequency = ws.logs.getPropertyAsSingleValue(name)
+            except (TypeError, ValueError):
+                raise ValueError(f"Frequency: the log {name} is {ws.logs[name].value!r}, expected a number") from None
     if frequency is None:
         raise ValueError(f"Frequency: must be given; the logs have none of {', '.join(_FREQUENCY_LOGS)}")
     if not 0 < frequency < 1e6:
