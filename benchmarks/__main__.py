@@ -13,6 +13,7 @@ Keys of the JSON (null where a yardstick is missing):
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -21,18 +22,20 @@ from benchmarks.decoding import decoding
 from benchmarks.engine import Job, counting, focus_plan, jobs, make_table, update
 from benchmarks.growth import bytes_per_event, growth
 from benchmarks.in_scipp import focus_in_scipp
-from benchmarks.measuring import Yardsticks, best_wall_seconds, on_cores, seconds, yardsticks
+from benchmarks.measuring import Yardsticks, best_wall_seconds, compared, on_cores, seconds, yardsticks
+from livereduce.supervisor.processes import RETURN_MEMORY
 
 Results = dict[str, float | None]
 
 
 def measured(job: Job, c: Yardsticks | None) -> Results:
-    ours = seconds(job.ours)
     ratio = None
     if c is not None and job.in_c is not None:
         in_c = job.in_c
         agrees(job, job.ours(), in_c(c))
-        ratio = seconds(lambda: in_c(c)) / ours
+        ours, ratio = compared(job.ours, lambda: in_c(c))
+    else:
+        ours = seconds(job.ours)
     against = "no C" if ratio is None else f"{ratio:5.2f} of C"
     print(f"{job.name:10} {job.events / ours / 1e6:8.1f} Mev/s  {against:12} {job.what}", flush=True)
     return {
@@ -106,6 +109,8 @@ def updates() -> Results:
 
 
 def main() -> None:
+    if not RETURN_MEMORY.items() <= os.environ.items():  # what the reducer runs with is read when a process begins
+        os.execve(sys.executable, [*sys.orig_argv], os.environ | RETURN_MEMORY)
     with on_cores(1):
         found = engine_and_decoding() | against_scipp() | updates()
     print(json.dumps(found | threads()))

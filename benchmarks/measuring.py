@@ -22,12 +22,24 @@ ALL_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
 def seconds(job: Callable[[], object], repeats: int = 5) -> float:
     """Return the median processor time of a job, s; the first run, which may compile, does not count."""
     job()
-    found = []
-    for _ in range(repeats):
-        begin = time.process_time()
-        job()
-        found.append(time.process_time() - begin)
-    return median(found)
+    return median(once(job) for _ in range(repeats))
+
+
+def compared(ours: Callable[[], object], theirs: Callable[[], object], repeats: int = 7) -> tuple[float, float]:
+    """Return the median processor time of our job, s, and our speed over theirs: the median of runs in turn.
+
+    In turn, because a machine that others use is faster or slower from one second to the next.
+    """
+    ours(), theirs()
+    pairs = [(once(ours), once(theirs)) for _ in range(repeats)]
+    return median(mine for mine, _ in pairs), median(other / mine for mine, other in pairs)
+
+
+def once(job: Callable[[], object]) -> float:
+    """Return the processor time a job takes, s."""
+    begin = time.process_time()
+    job()
+    return time.process_time() - begin
 
 
 @contextmanager
