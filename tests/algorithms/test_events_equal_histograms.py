@@ -468,19 +468,7 @@ PEAKS: dict[str, list[Call]] = {
 
 
 # The error of a factor is shared by all events, but terms of different weight are taken to have one each.
-NOT_YET = {
-    f"{case}-weighted"
-    for case in (
-        "Divide-1",
-        "Divide-4",
-        "Divide-5",
-        "Multiply-3",
-        "Multiply-5",
-        "Multiply-6",
-        "SumSpectra-5",
-        "AlignAndFocusPowder-0",
-    )
-} | {"Integration-0-ragged", "Divide-5-ragged", "AlignAndFocusPowder-0-plain"}
+NOT_YET = {"AlignAndFocusPowder-0-weighted", "AlignAndFocusPowder-0-plain"}
 
 
 def both_cases() -> Iterator[Any]:

@@ -403,11 +403,11 @@ def test_events_in_transfer_of_one_energy_convert_to_that_of_another() -> None:
         np.testing.assert_allclose(back.getSpectrum(i).getTofs(), wrong * 1e6, atol=1e-3)
 
 
-def test_weights_by_bin_are_kept_by_going_to_a_histogram(make_histogram: Make) -> None:
+def test_weights_by_bin_stay_with_the_events(make_histogram: Make) -> None:
     ws = events()
     weights = HistogramWorkspace(EDGES, np.arange(1.0, 21.0), np.zeros(20))
     result = convert_units(multiply(ws, weights), "MomentumTransfer")
-    assert isinstance(result, HistogramWorkspace)
+    assert isinstance(result, EventWorkspace)
     np.testing.assert_array_equal(result.y, (ws.y * np.arange(1.0, 21.0))[:, ::-1])
 
 

@@ -224,6 +224,20 @@ def test_spectra_with_factors_of_their_own_can_be_summed() -> None:
     assert one.replaced(edges=[0.0, 0.55, 0.65]).y.tolist() == [[20, 20]]
 
 
+def test_factors_in_bins_of_each_spectrum_go_with_the_events_when_spectra_are_moved() -> None:
+    # spectrum 0 has bins [0, 1, 2) and spectrum 1 [0, 2, 4), both with factors 3 and 7
+    table = EventTable(2)
+    table.append([5, 15, 5, 15, 25], [0, 0, 1, 1, 1], [0], [0, 5], [1.0])
+    ws = workspace(table, edges=[[0.0, 1.0, 2.0], [0.0, 2.0, 4.0]]).planned(lambda p: p.multiplied([[3.0, 7.0]]))
+    assert ws.y.tolist() == [[3, 7], [6, 7]]
+    turned = ws.planned(lambda p: p.grouped([1, 0], 2), edges=[[0.0, 2.0, 4.0], [0.0, 1.0, 2.0]])
+    assert turned.y.tolist() == [[6, 7], [3, 7]]
+    assert summed(ws).replaced(edges=[0.0, 1.0, 4.0]).y.tolist() == [[6, 17]]
+    masked = ws.planned(lambda p: p.grouped([-1, 1], 2))
+    assert masked.plan.factors == ws.plan.factors
+    assert masked.y.tolist() == [[0, 0], [6, 7]]
+
+
 def test_weights_given_in_one_unit_stay_with_the_events_in_another() -> None:
     # Q = 1/t: events at 1 and 2 us have Q 1 and 0.5; factors 3 for Q in [0.25, 0.75), 7 in [0.75, 1.25)
     table = EventTable(1)

@@ -89,7 +89,7 @@ def rebin_to_workspace(ws: MatrixWorkspace, match: MatrixWorkspace, preserve_eve
 
 def rebinned(ws: MatrixWorkspace, edges: F64, *, preserve_events: bool = True) -> MatrixWorkspace:
     """Return the workspace counted in these bins, common to all spectra."""
-    if isinstance(ws, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_bin for p in ws.parts):
+    if isinstance(ws, EventWorkspace):
         binned = ws.replaced(edges=edges)
         return binned if preserve_events else binned.to_histogram()
     histogram = as_histogram(ws)

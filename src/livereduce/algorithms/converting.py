@@ -60,7 +60,7 @@ def converted(
             len(good),
             target.unit,
         )
-    if isinstance(ws, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_bin for p in ws.parts):
+    if isinstance(ws, EventWorkspace):
         return _converted_events(ws, source, target, good, key)
     return _converted_histogram(as_histogram(ws), source, target, good)
 

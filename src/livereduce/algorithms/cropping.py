@@ -169,7 +169,7 @@ def integration(
         raise ValueError(f"RangeLower ({low:g}) is greater than RangeUpper ({high:g})")
     chosen = selected(ws, start_workspace_index, end_workspace_index)
     part = ws if len(chosen) == ws.n_spectra else taken(ws, chosen)
-    if isinstance(part, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_bin for p in part.parts):
+    if isinstance(part, EventWorkspace):
         return _counted(part, range_lower, range_upper)
     return _integrated(as_histogram(part), low, high, include_partial_bins)
 

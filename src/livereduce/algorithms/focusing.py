@@ -140,9 +140,7 @@ def focused(
     ws: MatrixWorkspace, groups: Groups, edges: F64 | None = None, *, preserve_events: bool = True
 ) -> MatrixWorkspace:
     """Return one spectrum a group, in these bins (a row for all or one each) or in those said by the module."""
-    if isinstance(ws, EventWorkspace) and not any(
-        p.plan.factors and (p.plan.factors.per_bin or p.plan.factors.per_spectrum) for p in ws.parts
-    ):
+    if isinstance(ws, EventWorkspace):
         joined = _joined_events(ws, groups, edges)
         return joined if preserve_events else joined.to_histogram()
     histogram = as_histogram(ws)

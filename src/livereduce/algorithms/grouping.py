@@ -110,8 +110,7 @@ def grouped(ws: MatrixWorkspace, groups: Sequence[Group], *, average: bool = Fal
     members = [group.indices[~masked[group.indices]] for group in groups]
     spectra = _described(ws.spectra, groups)
     count = np.array([max(len(m), 1) for m in members], np.float64)[:, None]
-    plain = isinstance(ws, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_spectrum for p in ws.parts)
-    if isinstance(ws, EventWorkspace) and plain:
+    if isinstance(ws, EventWorkspace):
         result = ws.replaced(parts=_grouped_parts(ws, members), spectra=spectra)
         if average and np.any(count > 1):
             result = result.planned(lambda plan: plan.multiplied(1.0 / count))

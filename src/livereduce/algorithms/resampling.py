@@ -52,7 +52,7 @@ def resampled(
     rows = edges_between(ws, x_min, x_max, bins, logarithmic=logarithmic)
     if rows.ndim == 1:
         return rebinned(ws, rows, preserve_events=preserve_events)
-    if isinstance(ws, EventWorkspace) and not any(p.plan.factors and p.plan.factors.per_bin for p in ws.parts):
+    if isinstance(ws, EventWorkspace):
         binned = ws.replaced(edges=rows)
         return binned if preserve_events else binned.to_histogram()
     histogram = as_histogram(ws)

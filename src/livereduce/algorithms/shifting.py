@@ -71,7 +71,7 @@ def moved_x(
     """Return the workspace with X of the chosen spectra multiplied by a factor and moved by an offset."""
     if not np.isfinite([factor, offset]).all() or factor == 0:
         raise ValueError(f"X cannot be multiplied by {factor:g} and moved by {offset:g}")
-    if isinstance(ws, EventWorkspace) and factor > 0 and not _weighted_by_bin(ws):
+    if isinstance(ws, EventWorkspace) and factor > 0:
         return _moved_events(ws, factor, offset, chosen, unit)
     histogram = as_histogram(ws)
     x, y, e2, mask = histogram.x, histogram.y, histogram.e2, histogram.bin_mask
@@ -88,10 +88,6 @@ def moved_x(
     return result
 
 
-def _weighted_by_bin(ws: EventWorkspace) -> bool:
-    return any(p.plan.factors is not None and p.plan.factors.per_bin for p in ws.parts)
-
-
 def _turned(rows: AnyArray, chosen: Bool) -> AnyArray:
     return rows[::-1].copy() if rows.ndim == 1 else np.where(chosen[:, None], rows[:, ::-1], rows)
 
@@ -102,7 +98,8 @@ def _moved_events(ws: EventWorkspace, factor: float, offset: float, chosen: Bool
         edges = DeferredColumn(lambda: _moved_edges(ws.edges, factor, offset, chosen))
     parts: list[Part] = []
     for part in ws.parts:
-        parts += [part.with_plan(plan) for plan in _moved_plans(part.plan, factor, offset, chosen, unit)]
+        plan = part.plan.with_free_bins()
+        parts += [part.with_plan(moved) for moved in _moved_plans(plan, factor, offset, chosen, unit)]
     return ws.replaced(parts=parts, edges=edges)
 
 

@@ -49,10 +49,11 @@ def sum_spectra(
         used &= ~ws.spectra.is_monitor(ws.detectors)
     summed = chosen[used[chosen]]
     result: MatrixWorkspace
-    if isinstance(ws, EventWorkspace) and not weighted_sum and not remove_special_values and _plain_weights(ws):
+    if isinstance(ws, EventWorkspace) and not weighted_sum and not remove_special_values:
         target = np.full(ws.n_spectra, -1, np.int32)
         target[summed] = 0
-        result = ws.planned(lambda plan: plan.grouped(target, 1), spectra=_union(ws.spectra, chosen, summed))
+        edges = {"edges": ws.edges[0]} if ws.x.ndim == 2 else {}
+        result = ws.planned(lambda plan: plan.grouped(target, 1), spectra=_union(ws.spectra, chosen, summed), **edges)
         zeros = int(np.count_nonzero(ws.events_per_spectrum()[summed] == 0))
     else:
         result, zeros = _sum_rows(ws, chosen, summed, weighted_sum, remove_special_values, multiply_by_spectra)
@@ -60,10 +61,6 @@ def sum_spectra(
     result.logs.set("NumMaskSpectra", int(np.count_nonzero(ws.spectra.masked[chosen])))
     result.logs.set("NumZeroSpectra", zeros)
     return result
-
-
-def _plain_weights(ws: EventWorkspace) -> bool:
-    return not any(p.plan.factors and p.plan.factors.per_spectrum for p in ws.parts)
 
 
 def _sum_rows(
@@ -129,8 +126,7 @@ def taken(ws: MatrixWorkspace, indices: I64) -> MatrixWorkspace:
         target = np.full(ws.n_spectra, -1, np.int32)
         target[indices] = np.arange(len(indices))
         edges = ws.edges[indices] if ws.x.ndim == 2 else None if ws.default_binning else ws.edges
-        if _plain_weights(ws):
-            return ws.planned(lambda plan: plan.grouped(target, len(indices)), spectra=spectra, edges=edges)
+        return ws.planned(lambda plan: plan.grouped(target, len(indices)), spectra=spectra, edges=edges)
     histogram = as_histogram(ws)
     x = histogram.x if histogram.x.ndim == 1 else histogram.x[indices]
     dx = None if histogram.dx is None else histogram.dx[indices]

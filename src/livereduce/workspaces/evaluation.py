@@ -1,8 +1,9 @@
 """From parts to values: which events are counted together, what the counts weigh, what they sum up to.
 
 For a weight F with variance V after counting (scale times factors), n counts give y = n F with variance n F^2 + n^2 V:
-counting statistics, and the error of the factor, which all events of the bin share. Where events have weights of their
-own, the sum of these is in place of n, and the sum of their variances in place of the first n F^2's.
+counting statistics, and the error of the factor, which all events of the bin share. So terms with the same factor are
+summed up before it applies, and it does not matter into how many tables or chunks the events are split. Where events
+have weights of their own, their sum is in place of n, and the sum of their variances in place of the first n.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from livereduce.workspaces.arrays import F64, I64, AnyArray, Column
 from livereduce.workspaces.binning import Counter
 from livereduce.workspaces.cache import CountCache, Sums
 from livereduce.workspaces.events import EventTable
-from livereduce.workspaces.plan import Part, Plan
+from livereduce.workspaces.plan import Factors, Part, Plan
 from livereduce.workspaces.ranges import layers
 from livereduce.workspaces.weighing import WeightCounter
 
@@ -50,30 +51,74 @@ def terms_of(parts: Iterable[Part]) -> list[Term]:
     ]
 
 
+class _Alike:
+    """Terms with the same factors. These are applied to their sum: whatever tables it is of, all share their error."""
+
+    def __init__(self, factors: Factors | None, terms: list[Term], edges: Column | None) -> None:
+        self._factors = factors
+        self._summed = summed(terms, edges) if len(terms) > _MANY else None
+        self._items = [] if self._summed else [(*counts_of(term, edges), term.plan.scale) for term in terms]
+
+    @property
+    def are_counts(self) -> bool:
+        """Whether values are plain counts, so that they are their own variances."""
+        if len(self._items) != 1 or self._factors is not None:
+            return False
+        counter, _, scale = self._items[0]
+        return isinstance(counter, Counter) and scale == 1.0
+
+    def _sum(self, row: slice, moment: int) -> F64:
+        """Return the sum of all terms in an array of its own: of weights, or of their variances for moment 2."""
+        if self._summed is not None:
+            return self._summed[moment - 1][row].copy()
+        result: F64 | None = None
+        for counter, counts, scale in self._items:
+            value: F64 = counter.sums(counts, row)[moment - 1] * np.float64(scale) ** moment
+            result = value if result is None else np.add(result, value, out=result)
+        assert result is not None
+        return result
+
+    # an infinite weight, of a division by zero, makes nothing NaN: no reason for a warning wherever values are read
+    @np.errstate(invalid="ignore", over="ignore")
+    def values(self, row: slice) -> F64:
+        """Return the values of some rows, in an array of their own."""
+        y = self._sum(row, 1)
+        if self._factors is not None:
+            y *= _rows_of(self._factors.values, row)
+        return y
+
+    @np.errstate(invalid="ignore", over="ignore")
+    def variances(self, row: slice) -> F64:
+        """Return the variances of some rows, in an array of their own."""
+        e2 = self._sum(row, 2)
+        if self._factors is not None:
+            e2 *= _rows_of(self._factors.values, row) ** 2
+            e2 += self._sum(row, 1) ** 2 * _rows_of(self._factors.variances, row)
+        return e2
+
+
+def _rows_of(column: Column, row: slice) -> F64:
+    values: F64 = column.values
+    return values[row] if len(values) > 1 else values
+
+
 class Evaluated:
     """The counts of all terms in the same bins; values and variances are computed from them when read."""
 
     def __init__(self, terms: list[Term], edges: Column | None) -> None:
-        self._items: list[tuple[AnyArray, Counter | WeightCounter, Plan]] = []
         self._y: F64 | None = None
         self._e2: F64 | None = None
+        alike: dict[Factors | None, list[Term]] = {}
+        for term in terms:
+            alike.setdefault(term.plan.factors, []).append(term)
         with CountCache.guard:
-            if len(terms) > _MANY:
-                self._y, self._e2 = summed(terms, edges)
-                return
-            for term in terms:
-                counter, lent = counts_of(term, edges)
-                self._items.append((lent, counter, term.plan))
+            self._alike = [_Alike(factors, some, edges) for factors, some in alike.items()]
 
     def _rows(self, row: slice, *, variance: bool) -> F64:
         result: F64 | None = None
-        for lent, counter, plan in self._items:
-            sums = counter.sums(lent, row)
-            value = _variance(*sums, plan, row) if variance else _value(sums[0], plan, row)
-            if result is None:
-                result = value
-            else:
-                result += value
+        for some in self._alike:
+            values = some.variances(row) if variance else some.values(row)
+            result = values if result is None else np.add(result, values, out=result)
         assert result is not None
         result.flags.writeable = False
         return result
@@ -88,19 +133,11 @@ class Evaluated:
     @property
     def e2(self) -> F64:
         """Variances of all spectra."""
-        if self._e2 is None and self._are_counts:
+        if self._e2 is None and len(self._alike) == 1 and self._alike[0].are_counts:
             self._e2 = self.y
         elif self._e2 is None:
             self._e2 = self._rows(slice(None), variance=True)
         return self._e2
-
-    @property
-    def _are_counts(self) -> bool:
-        """Whether values are plain counts, so that they are their own variances."""
-        if len(self._items) != 1:
-            return False
-        _, counter, plan = self._items[0]
-        return isinstance(counter, Counter) and plan.scale == 1.0 and plan.factors is None
 
     def y_row(self, index: int) -> F64:
         """Values of one spectrum; the others are not computed."""
@@ -119,7 +156,7 @@ class Evaluated:
 
 
 def summed(terms: list[Term], edges: Column | None) -> tuple[F64, F64]:
-    """Return values and variances of a long list of terms: chunks that were each scaled by a factor of their own.
+    """Return sums of weights and of variances, factors apart, of many terms: chunks that were scaled each by a number.
 
     Their counts cannot be added, so the weighted sum of all terms but the last is remembered; as long as a list begins
     like the one before, only what follows is counted. Terms are added in order, so the result does not depend on it.
@@ -146,31 +183,8 @@ def _begins_with(terms: list[Term], known: list[Any]) -> bool:
 def _add(term: Term, edges: Column | None, y: F64, e2: F64) -> None:
     counter, _ = _counter_of(term, edges)
     n, n2 = counter.sums(term.table.cache.counted(term.ranges, counter), slice(None))
-    y += _value(n, term.plan, slice(None))
-    e2 += _variance(n, n2, term.plan, slice(None))
-
-
-def _factor_rows(column: Column, row: slice) -> F64:
-    values: F64 = column.values
-    return values[row] if len(values) > 1 else values
-
-
-# an infinite weight, of a division by zero, makes nothing NaN: no reason for a warning wherever values are read
-@np.errstate(invalid="ignore", over="ignore")
-def _value(n: AnyArray, plan: Plan, row: slice) -> F64:
-    y: F64 = n * np.float64(plan.scale)
-    if plan.factors is not None:
-        y *= _factor_rows(plan.factors.values, row)
-    return y
-
-
-@np.errstate(invalid="ignore", over="ignore")
-def _variance(n: AnyArray, n2: AnyArray, plan: Plan, row: slice) -> F64:
-    e2: F64 = n2 * np.float64(plan.scale) ** 2
-    if plan.factors is not None:
-        e2 *= _factor_rows(plan.factors.values, row) ** 2
-        e2 += (n * np.float64(plan.scale)) ** 2 * _factor_rows(plan.factors.variances, row)
-    return e2
+    y += n * np.float64(term.plan.scale)
+    e2 += n2 * np.float64(term.plan.scale) ** 2
 
 
 def _counter_of(term: Term, edges: Column | None) -> tuple[Counter | WeightCounter, Any]:

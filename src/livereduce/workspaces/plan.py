@@ -88,8 +88,11 @@ class Factors(NamedTuple):
         return bool(self.values.values.shape[0] != 1)
 
     def can_be_grouped(self, new_spectrum: I32) -> bool:
-        """Whether spectra with factors of their own are only moved or dropped, and not summed."""
-        kept = new_spectrum[new_spectrum >= 0]
+        """Whether spectra with factors, or bins of factors, of their own are not summed (nor bins moved)."""
+        old = np.flatnonzero(new_spectrum >= 0)
+        kept = new_spectrum[old]
+        if self.per_bin and self.edges is not None and self.edges.values.ndim == 2:
+            return bool(np.array_equal(kept, old))
         return not self.per_spectrum or len(np.unique(kept)) == len(kept)
 
     def grouped(self, new_spectrum: I32, n_spectra: int) -> Factors:
@@ -215,7 +218,7 @@ class Plan:
         drops the pixel; with a curve of negative power so do times at which y is not positive.
         """
         plan = replace(
-            self if self.factors is None or not self.factors.per_bin else self.individually(),
+            self.with_free_bins(),
             unit=unit,
             factor=None if factor is None else Column(np.array(factor, np.float64)),
             offset=None if offset is None else Column(np.array(offset, np.float64)),
@@ -278,6 +281,10 @@ class Plan:
         if self.factors.values.values.shape[1] != bins:
             raise ValueError(f"Plan: {self.factors.values.values.shape[1]} factors for {bins} bins")
         return replace(self, factors=self.factors._replace(edges=edges))
+
+    def with_free_bins(self) -> Plan:
+        """Return the plan with factors that belong to bins given to each event: before X is changed."""
+        return self if self.factors is None or not self.factors.per_bin else self.individually()
 
     def individually(self) -> Plan:
         """Return the plan with its factors given to each event, so that bins, unit and spectra can be changed."""
