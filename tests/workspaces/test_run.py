@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from livereduce.workspaces import Property, Run, TimeSeries
+from livereduce.workspaces import Intervals, Property, Run, TimeSeries
 from livereduce.workspaces.run import iso, to_ns
 
 SECOND = 1_000_000_000
@@ -213,3 +213,172 @@ def test_the_mean_of_a_series_weighs_values_by_the_time_they_held() -> None:
     assert run.getPropertyAsSingleValue("T") == pytest.approx(200.0)
     assert run.getPropertyAsSingleValue("n") == 4.0
     assert run.getTimeAveragedValue("n") == 4.0
+
+
+# -- filtered logs and the time that is left ---------------------------------------------------------------------------
+
+
+def test_statistics_of_a_filtered_log_weigh_values_by_the_time_that_is_left() -> None:
+    run = Run({
+        "T": TimeSeries("T", np.array([0, 100, 130]) * SECOND, [300.0, 310.0, 320.0], "K"),
+        "proton_charge": charge_series([0, 50, 100, 150, 199], [1.0] * 5),
+    })  # fmt: skip
+    kept = run.filtered(np.array([[50, 110], [120, 140]]) * SECOND)
+    # 300 held 50..100, 310 held 100..110 and 120..130, 320 held 130..140: (15000 + 6200 + 3200) / 80
+    assert kept.getTimeAveragedValue("T") == pytest.approx(24400 / 80)
+    assert kept["T"].getStatistics().duration == 80.0  # type: ignore[union-attr]
+    assert kept["T"].timeAverageValue() == pytest.approx(305.0)  # type: ignore[union-attr]
+    spread = (50 * 5**2 + 20 * 5**2 + 10 * 15**2) / 80
+    assert kept.getStatistics("T").time_standard_deviation == pytest.approx(np.sqrt(spread))
+    # plain figures are those of the entries that are left
+    assert kept["T"].value.tolist() == [310.0, 320.0]
+    assert kept.getStatistics("T")[:3] == (310.0, 320.0, 315.0)
+    assert kept.getLogData("duration").value == 80.0  # type: ignore[union-attr]
+    assert run["T"].timeAverageValue() == pytest.approx((300 * 100 + 310 * 30 + 320 * 30) / 160)  # type: ignore[union-attr]
+
+
+def test_filtering_twice_weighs_by_what_both_keep() -> None:
+    run = Run({"T": TimeSeries("T", np.array([0, 10]) * SECOND, [1.0, 2.0])})
+    run.measured = Intervals([[0, 20 * SECOND]])
+    twice = run.filtered(np.array([[2, 14]]) * SECOND).filtered(np.array([[0, 4], [8, 20]]) * SECOND)
+    assert twice.duration == 8.0  # 2..4 and 8..14
+    assert twice.getTimeAveragedValue("T") == pytest.approx((4 * 1 + 4 * 2) / 8)
+
+
+def test_filtered_chunks_add_up_to_the_filtered_run() -> None:
+    time, value = np.arange(0, 60, 5) * SECOND, np.arange(12.0)
+    intervals = np.array([[7, 22], [41, 58]]) * SECOND
+    chunks = []
+    for begin in (0, 20, 40):
+        inside = (time >= begin * SECOND) & (time < (begin + 20) * SECOND)
+        seed = [] if not begin else [int(np.flatnonzero(inside)[0]) - 1]
+        rows = [*seed, *np.flatnonzero(inside)]
+        run = Run({"T": TimeSeries("T", time[rows], value[rows]), "proton_charge": TimeSeries("", [], np.empty(0))})
+        run.measured = Intervals([[begin * SECOND, (begin + 20) * SECOND]])
+        chunks.append(run.filtered(intervals))
+    total = chunks[0]
+    for chunk in chunks[1:]:
+        total.add(chunk)
+    assert total.duration == 32.0
+    # value i holds from 5 i to 5 i + 5: by hand for 7..22 and 41..58
+    held = {1: 3, 2: 5, 3: 5, 4: 2, 8: 4, 9: 5, 10: 5, 11: 3}
+    assert total.getTimeAveragedValue("T") == pytest.approx(sum(v * s for v, s in held.items()) / 32)
+
+
+def test_a_filtered_run_without_any_known_time_has_plain_statistics() -> None:
+    run = Run({"T": TimeSeries("T", [0, 10], [1.0, 3.0])}).filtered(np.array([[-(1 << 62), 1 << 62]]))
+    assert run.getStatistics("T").time_mean == pytest.approx(2.0)
+    assert "duration" not in run
+
+
+# -- time in which data were taken -------------------------------------------------------------------------------------
+
+
+def test_a_pause_the_logs_tell_of_is_not_in_the_duration() -> None:
+    run = Run({
+        "proton_charge": charge_series([0, 100], [1.0, 1.0]),
+        "pause": TimeSeries("pause", np.array([0, 20, 50, 90]) * SECOND, [0, 1, 0, 1]),
+    })  # fmt: skip
+    assert run.duration == 100 - 30 - 10
+    assert (run.end_ns - run.start_ns) == 100 * SECOND
+
+
+def test_times_of_chunks_add_up_and_what_two_have_in_common_counts_once() -> None:
+    def chunk(*pairs: tuple[int, int]) -> Run:
+        run = Run({"run_number": "1"})
+        run.measured = Intervals(np.array(pairs) * SECOND)
+        return run
+
+    run = chunk((0, 10))
+    run.add(chunk((10, 20)))
+    run.add(chunk((25, 30)))  # five seconds of pause
+    assert run.duration == 25.0
+    run.add(chunk((5, 12)))  # another bank of the same data
+    assert run.duration == 25.0
+    assert run.getLogData("duration").value == 25.0  # type: ignore[union-attr]
+    assert (run.endTime() - run.startTime()).total_seconds() == 30.0
+    assert "duration" in run
+    assert run.hasProperty("duration")
+
+
+def test_a_stated_duration_stays_on_the_left_and_does_not_replace_a_computed_one() -> None:
+    stated, live = Run({"duration": 600.0}), Run()
+    live.measured = Intervals([[0, 20 * SECOND]])
+    left, right = live.clone(), stated.clone()
+    left.add(stated)
+    right.add(live)
+    assert left["duration"].value == 20.0
+    assert right["duration"].value == 600.0
+
+
+def test_the_duration_a_histogram_memory_states_is_believed() -> None:
+    run = Run({"run_start": "1970-01-01T00:00:00", "dur": 42})
+    assert run.duration == 42.0
+    assert run["duration"].value == 42.0
+
+
+def test_moments_of_a_run_have_the_methods_scripts_call() -> None:
+    run = Run(
+        {"run_start": "1990-01-01T00:00:01.5", "proton_charge": TimeSeries("", [to_ns("1990-01-01T00:01:00")], [1.0])}
+    )
+    assert run.startTime().totalNanoseconds() == 1_500_000_000
+    assert str(run.startTime()) == "1990-01-01T00:00:01.500000000"
+    passed = run.endTime() - run.startTime()
+    assert (passed.total_seconds(), passed.total_milliseconds()) == (58.5, 58500)
+    assert passed / np.timedelta64(1, "s") == 58.5
+    assert run.startTime().to_datetime64() + np.timedelta64(1, "s") == np.datetime64("1990-01-01T00:00:02.5")
+    assert np.array(run.startTime()) == np.datetime64("1990-01-01T00:00:01.5")
+
+
+# -- cost --------------------------------------------------------------------------------------------------------------
+
+
+def test_adding_costs_no_entry_of_a_log_before_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    merges: list[str] = []
+    merged = TimeSeries.merged
+
+    def counted(ours: TimeSeries, theirs: TimeSeries) -> TimeSeries:
+        merges.append(ours.name)
+        return merged(ours, theirs)
+
+    monkeypatch.setattr(TimeSeries, "merged", counted)
+    run = Run({name: TimeSeries(name, np.arange(1000), np.ones(1000)) for name in ("T", "proton_charge")})
+    background = Run({name: TimeSeries(name, np.arange(-50, 0), np.ones(50)) for name in ("T", "proton_charge")})
+    for _ in range(3):  # what a script does at every step
+        difference = run.clone()
+        difference.add(background)
+        assert difference.getProtonCharge() == 1050.0
+        copy = difference.clone()
+    assert merges == []
+    assert copy["T"].size() == difference["T"].size() == 1050
+    assert merges == ["T"]  # once for both
+
+
+def test_adding_a_run_to_its_own_copy_compares_nothing() -> None:
+    class Untouchable(float):
+        def __hash__(self) -> int:
+            raise AssertionError("entries were compared")
+
+    values = np.array([Untouchable(i) for i in range(100)], object)
+    run = Run({"T": TimeSeries("T", np.arange(100), values)})
+    run.add(run.clone())
+    assert run["T"].size() == 100
+
+
+def test_the_entry_repeated_at_the_seam_is_one_though_it_is_no_number() -> None:
+    run = Run({"T": TimeSeries("T", [1, 2], [1.0, np.nan])})
+    run.add(Run({"T": TimeSeries("T", [2, 3], [np.nan, 4.0])}))
+    run.add(Run({"T": TimeSeries("T", [3], [4.0])}))
+    np.testing.assert_array_equal(run["T"].value, [1.0, np.nan, 4.0])
+
+
+def test_a_clone_added_to_does_not_make_the_first_one_copy_its_entries() -> None:
+    run = Run({"T": TimeSeries("T", np.arange(1000), np.arange(1000.0))})
+    run.add(Run({"T": TimeSeries("T", [1000], [1.0])}))
+    _ = run["T"].value
+    later = run.clone()
+    later.add(Run({"T": TimeSeries("T", [5000], [2.0])}))  # a script's own sum, which nobody looks into
+    before = run["T"].value
+    run.add(Run({"T": TimeSeries("T", [1001], [3.0])}))
+    assert np.shares_memory(run["T"].value, before)
+    assert later["T"].value[-1] == 2.0

@@ -36,6 +36,7 @@ def of_totals(totals: Workspace, logs: LogBook, title: str) -> Workspace:
         workspace.title = title
         own = workspace.logs
         workspace.logs = logs.run()
+        workspace.logs.measured = None  # a histogram memory says itself for how long it measured
         for name in own:
             workspace.logs.set(name, own[name])
     return workspace

@@ -144,6 +144,5 @@ class LogBook:
             entries = series.entries(name, self._identity.start_ns)
             if entries is not None:
                 run.put(entries)
-        if self._measured:
-            run.measured = Intervals(self._measured)
+        run.measured = Intervals(self._measured)
         return run
