@@ -119,3 +119,13 @@ def test_2_6_million_detectors_are_read_within_10_s_and_500_mb(idf_text: MakeTex
     assert count == 2_609_152
     assert seconds < 10
     assert megabytes < 500
+
+
+def test_an_instrument_keeps_the_text_it_was_read_from(idf_text: Callable[..., str], tmp_path: Path) -> None:
+    text = idf_text(PIXEL)
+    assert load_idf(text).definition == text
+    path = tmp_path / "A_Definition.xml"
+    path.write_bytes(b'<?xml version="1.0" encoding="latin-1"?>\n<!-- \xb5 -->' + text.encode())
+    found = load_idf(path)
+    assert found.definition.splitlines()[1].startswith("<!-- µ -->")
+    assert load_idf(found.definition).ids.tolist() == found.ids.tolist()

@@ -8,6 +8,7 @@ instructions.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -115,6 +116,17 @@ def parse(source: Source, root: str) -> Element:
     if found is None or found.tag != root:
         raise GeometryError(f"{label}: the root element is <{found and found.tag}>, expected <{root}>")
     return found
+
+
+def source_text(source: Source) -> str:
+    """Return the text of a document that `parse` has read, decoded as it declares (undecodable bytes are replaced)."""
+    data, _ = _content(source)
+    if isinstance(data, str):
+        return data
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    declared = re.match(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]*encoding=[\"']([\w.-]+)", data)
+    return data.decode(declared[1].decode("ascii") if declared else "utf-8", "replace").lstrip("\ufeff")
 
 
 def _content(source: Source) -> tuple[str | bytes, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from livereduce.geometry.components import Components
 from livereduce.geometry.definition import Link, read_definition, with_link
-from livereduce.geometry.document import GeometryError, Source, parse
+from livereduce.geometry.document import GeometryError, Source, parse, source_text
 from livereduce.geometry.instrument import Instrument
 from livereduce.geometry.parameters import Logs, Parameter, evaluate, moving
 from livereduce.geometry.placement import Placement, place_again, place_all
@@ -54,7 +54,7 @@ def load_idf(
     """
     definition = read_definition(path_or_text, parameters)
     tree = lay_out(definition, neutronic=neutronic, name=name)
-    return _IdfModel(tree, {}, place_all(tree), ()).place_from_start(logs or {})
+    return _IdfModel(tree, {}, place_all(tree), (), source_text(path_or_text)).place_from_start(logs or {})
 
 
 def find_definition(directory: Path, instrument: str, when: datetime) -> Path:
@@ -99,6 +99,7 @@ class _IdfModel:
     values: Mapping[Parameter, float]
     placement: Placement
     problems: tuple[str, ...]
+    text: str
 
     def place_from_start(self, logs: Logs) -> Instrument:
         """Return the instrument with only these logs."""
@@ -122,7 +123,7 @@ class _IdfModel:
         definition = with_link(self.tree.definition, Link(component, None, (parameter,)))
         tree = lay_out(definition, neutronic=self.tree.neutronic, name=self.tree.name)
         placement = place_again(tree, self.values, [0], place_all(tree)) if self.values else place_all(tree)
-        return _IdfModel(tree, self.values, placement, self.problems)._instrument()
+        return _IdfModel(tree, self.values, placement, self.problems, self.text)._instrument()
 
     def parameter_texts(self, name: str) -> list[tuple[str, slice, str]]:
         components = self._instrument().components
@@ -156,6 +157,7 @@ class _IdfModel:
             missing_logs=tuple(sorted(missing)),
             warnings=(*tree.warnings, *self.problems),
             model=self,
+            definition=self.text,
         )
 
 

@@ -62,6 +62,8 @@ class Instrument:
         stands where it would without the parameter.
     warnings
         What was ignored or doubtful, for people.
+    definition
+        Text of the instrument definition (XML) it was read from, without a separate parameter file; "" if from none.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Instrument:
     missing_logs: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     model: Model | None = field(default=None, repr=False)
+    definition: str = field(default="", repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
