@@ -43,7 +43,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
             yield file
         except UnfitError as error:
             raise RuntimeError(f"{path}: {error}") from error
-        except (OSError, KeyError, RuntimeError) as error:  # what h5py raises for a damaged file
+        except (OSError, KeyError, RuntimeError, UnicodeError) as error:  # what h5py raises for a damaged file
             raise RuntimeError(f"{path}: cannot be read, it is damaged or cut short ({error})") from error
 
 
