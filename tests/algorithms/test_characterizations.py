@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from livereduce import algorithms
+from livereduce.algorithms.characterizations import COLUMNS
 from livereduce.algorithms.property_manager import property_managers
 from livereduce.workspaces import HistogramWorkspace, Run, TableWorkspace, TimeSeries
 
@@ -170,3 +171,39 @@ def test_a_table_of_something_else_is_refused() -> None:
 
 def test_without_a_table_there_are_the_defaults() -> None:
     assert chosen(run(), None)["container"] == [0]
+
+
+def test_a_manager_that_is_there_keeps_what_else_it_has(table: TableWorkspace) -> None:
+    determine(run(frequency=60.0, Lambda=1.333), table, "__test_kept")
+    manager = property_managers["__test_kept"]
+    manager["mine"] = 7
+    determine(run(frequency=60.0, Lambda=0.533), table, "__test_kept")
+    kept = property_managers["__test_kept"]
+    property_managers.remove("__test_kept")
+    assert kept is manager
+    assert (kept["mine"].value, kept["bank"].value) == (7, 1)
+    assert len(kept.keys()) == 15
+
+
+@pytest.mark.parametrize(("frequency", "fits"), [(57.1, True), (56.9, False), (63.0, True), (63.2, False)])
+def test_a_setting_fits_within_five_per_cent_of_the_mean(table: TableWorkspace, frequency: float, fits: bool) -> None:
+    # |57.1 - 60| / 58.55 = 0.0495, |56.9 - 60| / 58.45 = 0.053, 3 / 61.5 = 0.0488, 3.2 / 61.6 = 0.052
+    assert bool(chosen(run(frequency=frequency, Lambda=1.333), table)["vanadium"][0]) == fits
+
+
+def test_the_first_row_that_fits_counts() -> None:
+    rows = TableWorkspace([*COLUMNS])
+    for vanadium in ("1", "2"):
+        rows.addRow([60.0, 1.0, 1, vanadium, "0", "0", "0", "0", "1", "2", 0.0, 0.0, 0.0, 0.0])
+    assert chosen(run(frequency=60.0, Lambda=1.0), rows)["vanadium"] == [1]
+
+
+def test_limits_of_several_groups_become_lists(tmp_path: Path) -> None:
+    table = load(write(tmp_path, nom=NOMAD)).output_workspace
+    found = chosen(run(frequency=60.0, Lambda=1.4), table)
+    assert (found["d_min"], found["d_max"]) == ([0.31, 0.25], [13.66, 5.83])
+
+
+def test_events_have_logs_too(table: TableWorkspace, make_events: Any) -> None:
+    ws = make_events([1.0], run=Run({"frequency": 60.0, "Lambda": 1.333}))
+    assert chosen(ws, table)["bank"] == 3

@@ -127,3 +127,10 @@ def test_a_file_has_room_for_99_banks(make_histogram: Make, tmp_path: Path) -> N
         saved(ws, tmp_path)
     save_gss(ws, tmp_path / "a.gsa")
     assert len(list(tmp_path.iterdir())) == 100
+
+
+def test_events_are_written_as_their_histogram(make_events: Any, tmp_path: Path) -> None:
+    events = make_events([1050.0, 1150.0, 1160.0], edges=[1000, 1100, 1210])
+    assert saved(events, tmp_path, append=False) == saved(events.to_histogram(), tmp_path, append=False)
+    # 1 count in 100 us and 2 in 110 us
+    assert "     1155.00000      220.00000000      155.56349186\n" in saved(events, tmp_path, append=False)

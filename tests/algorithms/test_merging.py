@@ -4,14 +4,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livereduce.algorithms import merge_runs
+from livereduce.algorithms import declaration, merge_runs
+from livereduce.algorithms.calling import execute
 from livereduce.workspaces import (
     EventWorkspace,
     HistogramWorkspace,
     MatrixWorkspace,
     Run,
+    Spectra,
     TableWorkspace,
     WorkspaceGroup,
+    WorkspaceStore,
 )
 
 Make = Callable[..., HistogramWorkspace]
@@ -87,3 +90,46 @@ def test_what_cannot_be_merged_is_an_error(make_histogram: Make) -> None:
     with pytest.raises(ValueError, match=r"MergeRuns: .*spectra"):
         merge_runs([make_histogram([0, 1], [[1], [2]]), make_histogram([0, 1], [[1], [2], [3]])])
     np.testing.assert_array_equal(merge_runs([make_histogram([0, 1], [5])]).y, [[5]])  # type: ignore[union-attr]
+
+
+def test_bins_that_cross_are_shared_out(make_histogram: Make) -> None:
+    thin, thick = make_histogram([0, 1, 2, 3], [1, 1, 1]), make_histogram([1.5, 2.5], [4])
+    merged = merge_runs([thin, thick])
+    assert isinstance(merged, MatrixWorkspace)
+    assert merged.x.tolist() == [0, 1, 1.5, 2, 2.5, 3]
+    # halves of the thin bins, and of the thick one
+    assert merged.y.tolist() == [[1, 0.5, 0.5 + 2, 0.5 + 2, 0.5]]
+    assert merged.e2.tolist() == [pytest.approx([1, 0.5, 2.5, 2.5, 0.5])]
+
+
+def test_events_and_histograms_merge_to_a_histogram(
+    make_events: Callable[..., EventWorkspace], make_histogram: Make
+) -> None:
+    events = make_events([0.5, 1.5, 1.6], edges=[0, 1, 2])
+    merged = merge_runs([events, make_histogram([0, 2], [10])])
+    assert isinstance(merged, HistogramWorkspace)
+    assert merged.x.tolist() == [0, 2]
+    assert (merged.y.tolist(), merged.e2.tolist()) == ([[13]], [[pytest.approx(13)]])
+
+
+def test_runs_without_events_add_nothing(make_events: Callable[..., EventWorkspace]) -> None:
+    merged = merge_runs([make_events([0.5], [1.5], edges=[0, 1, 2]), make_events([], [], edges=[0, 1, 2])])
+    assert y_of(merged) == [[1, 0], [0, 1]]
+
+
+def test_runs_may_be_named_in_a_text_and_merged_into_the_first(make_histogram: Make, store: WorkspaceStore) -> None:
+    declared = declaration.find("MergeRuns")
+    assert declared is not None
+    for name, y in (("a", 1), ("b", 2)):
+        store.add(name, make_histogram([0, 1], [y]))
+    first = store["a"]
+    assert y_of(execute(declared, ("a, b",), {"OutputWorkspace": "a"}, store)) == [[3]]
+    assert store["a"] is first
+    with pytest.raises(ValueError, match="MergeRuns: InputWorkspaces: there is no workspace named 'c'"):
+        execute(declared, ("a, c",), {"OutputWorkspace": "d"}, store)
+
+
+def test_masked_spectra_of_one_run_are_masked_in_all(make_histogram: Make) -> None:
+    masked = make_histogram([0, 1], [[0], [2]], spectra=Spectra([1, 2], [10, 11], masked=[True, False]))
+    merged = merge_runs([make_histogram([0, 1], [[5], [5]]), masked])
+    assert y_of(merged) == [[0], [7]]

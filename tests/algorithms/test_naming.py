@@ -135,3 +135,33 @@ def test_ungrouping_leaves_the_members(pair: WorkspaceGroup, call: Call, store: 
     assert store.names() == ["pair_1", "pair_2"]
     with pytest.raises(ValueError, match="expected a WorkspaceGroup, found a HistogramWorkspace"):
         call("UnGroupWorkspace", "pair_1")
+
+
+def test_a_workspace_can_be_renamed_to_its_own_name(ws: HistogramWorkspace, call: Call, store: WorkspaceStore) -> None:
+    assert call("RenameWorkspace", "ws", OutputWorkspace="ws", OverwriteExisting=False) is ws
+    assert store.names() == ["ws"]
+
+
+def test_renaming_over_a_group_leaves_its_members(
+    pair: WorkspaceGroup, ws: HistogramWorkspace, call: Call, store: WorkspaceStore
+) -> None:
+    call("RenameWorkspace", "ws", "pair")
+    assert store["pair"] is ws
+    assert sorted(store.names()) == ["pair", "pair_1", "pair_2"]
+
+
+def test_what_is_not_in_the_store_cannot_be_renamed(call: Call, store: WorkspaceStore) -> None:
+    with pytest.raises(ValueError, match="RenameWorkspace: InputWorkspace: there is no workspace named 'nope'"):
+        call("RenameWorkspace", "nope", "new")
+    with pytest.raises(ValueError, match=r"RenameWorkspace: InputWorkspace: .* is not in the store"):
+        call("RenameWorkspace", HistogramWorkspace([0, 1], [[5]]), "new")
+    assert store.names() == []
+
+
+def test_ungrouping_takes_the_group_itself_and_what_is_not_there_is_named(
+    pair: WorkspaceGroup, call: Call, store: WorkspaceStore
+) -> None:
+    call("UnGroupWorkspace", InputWorkspace=pair)
+    assert store.names() == ["pair_1", "pair_2"]
+    with pytest.raises(ValueError, match=r"UnGroupWorkspace: InputWorkspace: .*pair"):
+        call("UnGroupWorkspace", "pair")

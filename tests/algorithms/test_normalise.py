@@ -60,3 +60,32 @@ def test_events_stay_events(make_events: Callable[..., EventWorkspace]) -> None:
     result = normalise_by_current(make_events([0.5, 0.6], edges=[0, 1], run=Run({"gd_prtn_chrg": 2.0})))
     assert isinstance(result, EventWorkspace)
     assert result.y.tolist() == [[1]]
+
+
+def test_the_present_period_of_a_series_is_its_last(make_histogram: Make) -> None:
+    period = TimeSeries("current_period", [0, 10], [1, 3])
+    run = Run({"nperiods": 3, "current_period": period, "proton_charge_by_period": "1.0, 5.0, 2.0"})
+    assert normalise_by_current(make_histogram([0, 1], [[10]], run=run)).y.tolist() == [[5]]
+
+
+@pytest.mark.parametrize("period", [0, 3])
+def test_a_period_that_there_is_not_is_an_error(make_histogram: Make, period: int) -> None:
+    run = Run({"nperiods": 2, "current_period": period, "proton_charge_by_period": [1.0, 5.0]})
+    with pytest.raises(RuntimeError, match=f"the log current_period is {period}; expected one of the 2"):
+        normalise_by_current(make_histogram([0, 1], [[10]], run=run))
+
+
+def test_events_and_their_histogram_are_normalised_alike(make_events: Callable[..., EventWorkspace]) -> None:
+    events = make_events([0.5, 0.6], [1.5], edges=[0, 1, 2], run=Run({"proton_charge": charges(3 * UAH, UAH)}))
+    for ws in (events, events.to_histogram()):
+        result = normalise_by_current(ws)
+        # 4 uAh: 2/4 +- sqrt(2)/4 and 1/4 +- 1/4
+        assert result.y.tolist() == [[0.5, 0], [0, 0.25]]
+        assert result.e2.tolist() == [[0.125, 0], [0, 0.0625]]
+        assert result.getRun()["NormalizationFactor"].value == 4.0
+    assert normalise_by_current(events).getRun()["NormalizationFactor"].units == "uAh"
+
+
+def test_a_negative_charge_is_an_error(make_histogram: Make) -> None:
+    with pytest.raises(RuntimeError, match="NormaliseByCurrent: the proton charge is -1 uA h"):
+        normalise_by_current(make_histogram([0, 1], [[10]], run=Run({"gd_prtn_chrg": -1.0})))

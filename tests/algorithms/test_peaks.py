@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import create_sample_workspace, find_peaks, strip_peaks, strip_vanadium_peaks
+from livereduce.algorithms.peaks import VANADIUM
 from livereduce.algorithms.profiles import gaussian
-from livereduce.workspaces import HistogramWorkspace
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace
 
 Make = Callable[..., HistogramWorkspace]
 GREATEST = np.finfo(float).max
@@ -143,3 +144,50 @@ def test_vanadium_loses_its_peaks_and_keeps_what_is_under_them(
 def test_vanadium_peaks_are_known_in_d_spacing_only(make_histogram: Make) -> None:
     with pytest.raises(ValueError, match="StripVanadiumPeaks: InputWorkspace: X is in 'TOF'; expected dSpacing"):
         strip_vanadium_peaks(make_histogram([1, 2], [1]))
+
+
+def test_the_peaks_of_vanadium_are_those_of_its_lattice() -> None:
+    # body-centred cubic: d = a / sqrt(N), N = h2 + k2 + l2 even; the first is at 2.1401 Å
+    sums = {h * h + k * k + n * n for h in range(7) for k in range(7) for n in range(7)}
+    even = [total for total in sorted(sums) if total % 2 == 0 and 0 < total <= 36]
+    assert len(even) == 17
+    lattice = 2.1401 * np.sqrt(2)
+    assert sorted(VANADIUM, reverse=True) == pytest.approx([lattice / np.sqrt(total) for total in even], abs=1e-4)
+
+
+def test_peaks_of_events_are_stripped_as_those_of_their_histogram(make_events: Callable[..., EventWorkspace]) -> None:
+    counts = np.round(20 + gaussian(CENTRES[:200], 300, 12, 0.3)).astype(int)
+    events = make_events(np.repeat(10 * CENTRES[:200], counts).tolist(), edges=10 * X[:201])
+    assert events.y.tolist() == [counts.tolist()]
+    by_events = strip_peaks(events, peak_positions=[120])
+    by_histogram = strip_peaks(events.to_histogram(), peak_positions=[120])
+    assert by_events.y.tolist() == by_histogram.y.tolist()
+    assert np.abs(by_events.y - 20).max() < 1.5  # counts were rounded
+    assert by_events.e.tolist() == np.sqrt(events.y).tolist()
+
+
+def test_spectra_without_events_have_no_peaks(make_events: Callable[..., EventWorkspace]) -> None:
+    none = make_events([], [], edges=X)
+    assert strip_peaks(none).y.tolist() == strip_peaks(none, peak_positions=[12]).y.tolist() == [[0] * 400] * 2
+    assert list(find_peaks(none)) == []
+
+
+def test_points_are_stripped_as_well(make_histogram: Make) -> None:
+    y = 50 + gaussian(CENTRES, 500, 12, 0.3)
+    stripped = strip_peaks(make_histogram(CENTRES, [y]), peak_positions=[12])
+    assert not stripped.is_histogram
+    assert stripped.y[0] == pytest.approx(np.full(400, 50), abs=0.01)
+
+
+def test_what_is_not_a_number_stays_where_it_is(make_histogram: Make) -> None:
+    y = 50 + gaussian(CENTRES, 500, 12, 0.3)
+    y[300] = np.nan
+    stripped = strip_peaks(make_histogram(X, [y]), peak_positions=[12])
+    assert np.flatnonzero(np.isnan(stripped.y[0])).tolist() == [300]
+    assert stripped.y[0, :300] == pytest.approx(np.full(300, 50), abs=0.01)
+
+
+@pytest.mark.parametrize("algorithm", [strip_peaks, strip_vanadium_peaks, find_peaks])
+def test_a_spectrum_that_is_not_there_is_named(make_histogram: Make, algorithm: Any) -> None:
+    with pytest.raises(ValueError, match="workspace index 1 is not in 0 to 0"):
+        algorithm(make_histogram(X, [np.ones(400)], unit="dSpacing"), workspace_index=1)

@@ -6,7 +6,16 @@ import pytest
 
 from livereduce import algorithms
 from livereduce.algorithms import change_bin_offset, convert_units, filter_bad_pulses, plus
-from livereduce.workspaces import Detectors, EventTable, EventWorkspace, Part, Plan, Run, SpectrumGeometry, TimeSeries
+from livereduce.workspaces import (
+    Detectors,
+    EventTable,
+    EventWorkspace,
+    Part,
+    Plan,
+    Run,
+    SpectrumGeometry,
+    TimeSeries,
+)
 
 remove_prompt_pulse: Any = algorithms.remove_prompt_pulse
 Make = Callable[..., Any]
@@ -104,3 +113,47 @@ def test_what_is_wrong_is_said(make_events: Make) -> None:
         remove_prompt_pulse(ws.planned(lambda plan: plan.in_unit("dSpacing", 1.0)), 20, 60)
     with pytest.raises(ValueError, match="periods of the source"):
         remove_prompt_pulse(make_events([10.0, 50_000.0]), 0.1, 900_000)
+
+
+def test_events_and_their_histogram_lose_the_same_bins(make_events: Make) -> None:
+    ws = make_events([0.0, 49.9, 50.0, 999.9, 1000.0, 1049.9, 1050.0], [1049.9], edges=[0, 50, 1000, 1050, 2000])
+    for kind in (ws, ws.to_histogram()):
+        result = remove_prompt_pulse(kind, 50, 1000)
+        assert result.y.tolist() == [[0, 2, 0, 1], [0, 0, 0, 0]]
+        assert result.e2.tolist() == [[0, 2, 0, 1], [0, 0, 0, 0]]
+
+
+def test_pulses_before_time_zero_count_too(make_histogram: Make) -> None:
+    ws = make_histogram([-1500, -1000, -900, -1, 0, 100], [[1, 2, 3, 4, 5]])
+    assert remove_prompt_pulse(ws, 100, 1000).y.tolist() == [[1, 0, 3, 4, 0]]
+
+
+def test_spectra_with_bins_of_their_own_and_points_are_cut_by_them(make_histogram: Make) -> None:
+    ragged = make_histogram([[0, 1000, 2000], [100, 900, 1900]], [[1, 2], [4, 8]])
+    assert remove_prompt_pulse(ragged, 100, 1000).y.tolist() == [[0, 0], [4, 0]]
+    points = make_histogram([0, 50, 99, 100, 1050], [[1, 2, 3, 4, 5]])
+    assert remove_prompt_pulse(points, 100, 1000).y.tolist() == [[0, 0, 0, 4, 0]]
+
+
+def test_nothing_is_cut_where_no_pulse_falls(make_histogram: Make) -> None:
+    ws = make_histogram([100, 200, 900], [[1, 2]])
+    result = remove_prompt_pulse(ws, 100, 1000)
+    assert result.y.tolist() == [[1, 2]]
+    assert result is not ws
+
+
+def test_workspaces_without_events_stay_so(make_events: Make) -> None:
+    result = remove_prompt_pulse(make_events([], [], edges=[0, 10_000]), 50, 60)
+    assert (result.y.tolist(), result.x.tolist()) == ([[0], [0]], [0, 10_000])
+
+
+def test_the_frequency_may_be_a_series_and_must_make_sense(make_histogram: Make) -> None:
+    def with_log(value: Any) -> Any:
+        return make_histogram([0, 50, 900], [[1, 2]], run=Run({"frequency": value}))
+
+    series = TimeSeries("frequency", [0, 1_000_000_000], [900.0, 1100.0], "Hz")
+    assert remove_prompt_pulse(with_log(series), 50).y.tolist() == [[0, 2]]
+    with pytest.raises(ValueError, match="RemovePromptPulse: Frequency: must be positive, found 0 Hz"):
+        remove_prompt_pulse(with_log(0.0), 50)
+    with pytest.raises(ValueError, match="Frequency: the log frequency is 'sixty', expected a number"):
+        remove_prompt_pulse(with_log("sixty"), 50)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import ref_roi
-from livereduce.workspaces import HistogramWorkspace
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace
 
 Make = Callable[..., HistogramWorkspace]
 SIZE: dict[str, Any] = {"n_x_pixel": 3, "n_y_pixel": 4}
@@ -92,3 +92,23 @@ def test_wrong_properties_are_named(detector: HistogramWorkspace, options: dict[
 def test_momentum_transfer_is_made_of_wavelengths_only(make_histogram: Make) -> None:
     with pytest.raises(ValueError, match="RefRoi: InputWorkspace: X is in 'TOF'; expected Wavelength"):
         ref_roi(make_histogram([0, 1], [1]), n_x_pixel=1, n_y_pixel=1)
+
+
+def test_events_are_taken_as_their_histogram(make_events: Callable[..., EventWorkspace]) -> None:
+    events = make_events([2.5], [5.0, 6.0], [2.1, 2.2], [7.9], edges=[2, 4, 8])
+    for ws in (events, events.to_histogram()):
+        result = ref_roi(ws, n_x_pixel=2, n_y_pixel=2, convert_to_q=False)
+        assert result.y.tolist() == [[1, 2], [2, 1]]
+        assert result.e2.tolist() == [[1, 2], [2, 1]]
+
+
+def test_spectra_with_different_bins_are_no_image(make_histogram: Make) -> None:
+    with pytest.raises(ValueError, match="RefRoi: InputWorkspace: its spectra have different bins"):
+        ref_roi(make_histogram([[0, 1], [0, 2]], [[1], [2]]), n_x_pixel=2, n_y_pixel=1, convert_to_q=False)
+
+
+def test_one_pixel_is_a_region_too(detector: HistogramWorkspace) -> None:
+    one: dict[str, Any] = {"x_pixel_min": 2, "x_pixel_max": 2, "y_pixel_min": 3, "y_pixel_max": 3}
+    result = ref_roi(detector, **SIZE, **one, sum_pixels=True, convert_to_q=False)
+    assert result.y.tolist() == [[230, 231]]
+    assert result.getSpectrum(0).getDetectorIDs() == [10 + 2 * 4 + 3]

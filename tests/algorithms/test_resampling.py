@@ -59,3 +59,51 @@ def test_what_is_wrong_is_said(make_histogram: Make) -> None:
         resample_x(ws, -5)
     with pytest.raises(ValueError, match="XMin: 3 values for 2 spectra"):
         resample_x(ws, 5, [1, 2, 3])
+
+
+def test_without_limits_the_bins_there_are_give_them(make_events: Make) -> None:
+    events = make_events([0.5, 1.5, 9.0], [0.1, 0.2], edges=[0, 1, 2])
+    for ws in (events, events.to_histogram()):
+        result = resample_x(ws, 1)
+        assert result.x.tolist() == [0, 2]
+        assert result.y.tolist() == [[2], [2]]
+    ragged = make_events([0.5, 1.5], [3.0, 3.5, 0.1]).replaced(edges=[[0, 1, 2], [3, 3.6, 4]])
+    for ws in (ragged, ragged.to_histogram()):
+        result = resample_x(ws, 1)
+        assert result.x.tolist() == [[0, 2], [3, 4]]
+        assert result.y.tolist() == [[2], [2]]
+
+
+def test_one_limit_may_come_from_the_data(make_histogram: Make) -> None:
+    ws = make_histogram([-2.0, 0.0, 2.0], [[4, 8]])
+    assert resample_x(ws, 2, x_max=0).x.tolist() == [-2, -1, 0]
+    assert resample_x(ws, 2, x_max=0).y.tolist() == [[2, 2]]
+    assert resample_x(ws, 2, x_min="-1").x.tolist() == [-1, 0.5, 2]
+
+
+def test_infinite_edges_are_no_limits(make_histogram: Make) -> None:
+    result = resample_x(make_histogram([[0, 1, np.inf], [0, 3, 4]], [[1, 2], [3, 4]]), 1)
+    assert result.x.tolist() == [0, 4]
+    assert result.y[1].tolist() == [7]
+    with pytest.raises(ValueError, match="XMin: the workspace has no finite X to take it from"):
+        resample_x(make_histogram([-np.inf, np.inf], [[1]]), 1)
+
+
+def test_points_are_resampled_to_points(make_histogram: Make) -> None:
+    result = resample_x(make_histogram([1.0, 2.0, 3.0], [[1, 2, 3]]), 1)
+    # edges midway between: 0.5 to 3.5
+    assert (result.x.tolist(), result.y.tolist(), result.is_histogram) == ([2], [[6]], False)
+
+
+def test_a_distribution_is_averaged(make_histogram: Make) -> None:
+    result = resample_x(make_histogram([0, 1, 3], [[1, 2]], [[1, 2]], distribution=True), 1)
+    # counts 1 +- 1 and 4 +- 4 over a width of 3; the error of a distribution by Rebin's rule: 1*1*1 + 4*2*2
+    assert result.y[0] == pytest.approx([5 / 3])
+    assert result.e2[0] == pytest.approx([17 / 9])
+    assert result.isDistribution()
+
+
+def test_workspaces_without_events_can_be_resampled(make_events: Make) -> None:
+    result = resample_x(make_events([], []), 2, 0, 10)
+    assert result.x.tolist() == [0, 5, 10]
+    assert result.y.tolist() == [[0, 0], [0, 0]]

@@ -97,3 +97,28 @@ def test_moved_events_are_still_counted_once(random_events: EventWorkspace) -> N
     twice = plus(once, once)
     assert twice.y.sum() == 2 * once.y.sum() == 1600
     assert table.cache.offered == offered + 800
+
+
+def test_points_and_bins_of_their_own_are_scaled_as_well(make_histogram: Make) -> None:
+    points = scale_x(make_histogram([1, 2, 3], [[1, 2, 3]]), -2)
+    assert (points.x.tolist(), points.y.tolist()) == ([-6, -4, -2], [[3, 2, 1]])
+    ragged = scale_x(make_histogram([[0, 1, 2], [0, 2, 4]], [[0, 2], [1, 2]], [[1, 3], [1, 2]]), -0.5)
+    assert ragged.x.tolist() == [[-1, -0.5, 0], [-2, -1, 0]]
+    assert ragged.y.tolist() == [[2, 0], [2, 1]]
+    assert ragged.e.tolist() == [[3, 1], [2, 1]]
+
+
+def test_masked_bins_turn_round_with_the_others(make_histogram: Make) -> None:
+    result = scale_x(make_histogram([0, 1, 2], [[0, 2]], bin_mask=[[True, False]]), -1)
+    assert result.bin_mask.tolist() == [[False, True]]
+
+
+def test_workspaces_without_events_can_be_scaled(make_events: Make) -> None:
+    result = scale_x(make_events([], [], edges=[0, 1]), 3)
+    assert (result.x.tolist(), result.y.tolist()) == ([0, 3], [[0], [0]])
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf")])
+def test_factors_that_are_no_numbers_are_refused(make_histogram: Make, factor: float) -> None:
+    with pytest.raises(ValueError, match="ScaleX: X cannot be multiplied by"):
+        scale_x(make_histogram(X, ROWS), factor)

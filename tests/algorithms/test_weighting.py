@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import set_uncertainties, weighted_mean
-from livereduce.workspaces import HistogramWorkspace, Spectra
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, Run, Spectra
 
 Make = Callable[..., HistogramWorkspace]
 
@@ -64,3 +64,34 @@ def test_different_workspaces_have_no_mean(make_histogram: Make) -> None:
         weighted_mean(ws, make_histogram([0, 1], [1]))
     with pytest.raises(ValueError, match=r"different .*'TOF', 'Counts' and 'TOF', 'Counts', a distribution"):
         weighted_mean(ws, make_histogram([0, 1, 2], [1, 2], distribution=True))
+
+
+def test_events_are_taken_as_their_histogram(make_events: Callable[..., EventWorkspace]) -> None:
+    first = make_events([0.5, 1.5, 1.6], edges=[0, 1, 2])
+    second = make_events([0.5, 0.6], edges=[0, 1, 2])
+    for a, b in ((first, second), (first.to_histogram(), second)):
+        mean = weighted_mean(a, b)
+        # 1 +- 1 and 2 +- sqrt(2): (1 + 2/2) / (1 + 1/2); of the second bin only the first has an error
+        assert mean.y[0] == pytest.approx([2 / 1.5, 2])
+        assert mean.e2[0] == pytest.approx([1 / 1.5, 2])
+    for ws in (first, first.to_histogram()):
+        assert set_uncertainties(ws).e.tolist() == [[0, 0]]
+        assert set_uncertainties(ws, "sqrtOrOne").e[0] == pytest.approx([1, np.sqrt(2)])
+        assert set_uncertainties(ws, "sqrtOrOne").y.tolist() == [[1, 2]]
+
+
+def test_errors_without_events_are_as_said(make_events: Callable[..., EventWorkspace]) -> None:
+    none = make_events([], edges=[0, 1])
+    assert set_uncertainties(none, "oneIfZero").e.tolist() == [[1]]
+    assert weighted_mean(none, none).y.tolist() == [[0]]
+
+
+def test_an_unknown_way_to_set_errors_is_named(make_histogram: Make) -> None:
+    with pytest.raises(ValueError, match=r"SetUncertainties: SetError: expected one of zero, sqrt, .* found 'half'"):
+        set_uncertainties(make_histogram([0, 1], [1]), "half")  # type: ignore[arg-type]
+
+
+def test_logs_of_both_are_in_a_mean(make_histogram: Make) -> None:
+    runs = [make_histogram([0, 1], [4], run=Run({"gd_prtn_chrg": charge})) for charge in (1.0, 2.0)]
+    assert weighted_mean(*runs).getRun().getProtonCharge() == 3.0
+    assert runs[0].getRun().getProtonCharge() == 1.0

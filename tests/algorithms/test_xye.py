@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livereduce.algorithms import save_focused_xye
+from livereduce.algorithms import save_focused_xye, transpose
 from livereduce.workspaces import Detectors, HistogramWorkspace, Run, WorkspaceGroup
 
 Make = Callable[..., HistogramWorkspace]
@@ -97,3 +97,24 @@ def test_wrong_properties_are_named(
 def test_a_missing_folder_is_named(ws: HistogramWorkspace, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="SaveFocusedXYE: Filename: there is no folder"):
         save_focused_xye(ws, tmp_path / "missing" / "a.xye")
+
+
+def test_events_are_written_as_their_histogram(make_events: Any, tmp_path: Path) -> None:
+    events = make_events([1.5, 1.6, 3.0], edges=[1, 2, 4])
+    save_focused_xye(events, tmp_path / "events.xye")
+    save_focused_xye(events.to_histogram(), tmp_path / "counts.xye")
+    text = (tmp_path / "events-0.xye").read_text()
+    assert text == (tmp_path / "counts-0.xye").read_text()
+    assert text.endswith(
+        "        1.50000        2.00000000        1.41421356\n        3.00000        1.00000000        1.00000000\n"
+    )
+
+
+def test_a_transposed_workspace_names_its_spectra_by_their_axis(ws: HistogramWorkspace, tmp_path: Path) -> None:
+    save_focused_xye(transpose(ws), tmp_path / "a.xye")
+    assert "# Time-of-flight 1 " in (tmp_path / "a-0.xye").read_text()
+
+
+def test_what_is_no_spectra_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="SaveFocusedXYE: InputWorkspace: expected spectra"):
+        save_focused_xye(WorkspaceGroup([]), tmp_path / "a.xye")
