@@ -9,6 +9,8 @@ import pytest
 
 from livereduce import algorithms
 from livereduce.algorithms import convert_units, plus, rebin
+from livereduce.algorithms.calling import execute
+from livereduce.algorithms.declaration import find
 from livereduce.algorithms.property_manager import PropertyManager, property_managers
 from livereduce.geometry import Instrument, load_idf
 from livereduce.simulators import demo_pow
@@ -21,6 +23,7 @@ from livereduce.workspaces import (
     Run,
     Spectra,
     TableWorkspace,
+    WorkspaceStore,
 )
 
 align_and_focus_powder: Any = algorithms.align_and_focus_powder
@@ -245,6 +248,82 @@ def test_prompt_pulses_masks_and_wavelengths_are_taken_out(silicon: EventWorkspa
     assert cropped.getNumberEvents() == pytest.approx(expected, abs=2)
 
 
+def two_groups(instrument: Instrument) -> HistogramWorkspace:
+    return grouping(instrument, np.where(instrument.monitor, 0, np.where(instrument.two_theta < 1.2, 1, 2)))
+
+
+@pytest.mark.parametrize("kind", ["events", "histogram"])
+def test_each_group_may_have_a_step_and_limits_of_its_own(
+    some: EventWorkspace, instrument: Instrument, kind: str
+) -> None:
+    ws = some if kind == "events" else rebin(some, [14_000, 20, 34_000], preserve_events=False)
+    options = {"grouping_workspace": two_groups(instrument), "params": 0.1, "preserve_events": False}
+    result = align_and_focus_powder(ws, d_min=[1.0, 0.5], d_max=[3.0, 1.5], delta_ragged=[0.2, 0.1], **options)
+    np.testing.assert_allclose(result.x, [np.linspace(1, 3, 11), np.linspace(0.5, 1.5, 11)])
+    one = align_and_focus_powder(ws, grouping_workspace=two_groups(instrument), params=[1.0, 0.2, 3.0])
+    np.testing.assert_allclose(result.y[0], one.y[0], rtol=1e-9)
+    # where no limit is said, by NaN or not at all, it is that of the data
+    bare = align_and_focus_powder(ws, d_min=[1.0, np.nan], d_max=3.0, delta_ragged=[-50.0], **options)
+    assert bare.n_bins == 1
+    assert (bare.x[0] if bare.x.ndim == 2 else bare.x).tolist() == [1.0, 3.0]
+
+
+def test_groups_of_different_numbers_of_bins_are_refused_by_name(some: EventWorkspace, instrument: Instrument) -> None:
+    two = {"grouping_workspace": two_groups(instrument)}
+    with pytest.raises(ValueError, match=r"different numbers of bins \(20, 10\).*reduce such groups one by one"):
+        align_and_focus_powder(some, d_min=1.0, d_max=3.0, delta_ragged=[0.1, 0.2], **two)
+    with pytest.raises(ValueError, match="DeltaRagged: 3 values for 2 groups"):
+        align_and_focus_powder(some, d_min=1.0, d_max=3.0, delta_ragged=[0.1, 0.2, 0.3], **two)
+    with pytest.raises(ValueError, match="DMin or TMin: 3 values for 2 groups"):
+        align_and_focus_powder(some, d_min=[1.0, 1.0, 1.0], d_max=3.0, delta_ragged=0.1, **two)
+
+
+def test_a_script_gets_the_aligned_data_before_they_are_focused(
+    some: EventWorkspace, instrument: Instrument, store: WorkspaceStore
+) -> None:
+    declaration = find("AlignAndFocusPowder")
+    assert declaration is not None
+    arguments = {"OutputWorkspace": "out", "GroupingWorkspace": all_in_one(instrument), "Params": "0.5,0.1,3.5"}
+    for ws in (some, rebin(some, [14_000, 20, 34_000], preserve_events=False)):
+        result = execute(declaration, (ws,), arguments | {"UnfocussedWorkspace": "single"}, store)
+        single: Any = store["single"]
+        assert (result.OutputWorkspace, result.UnfocussedWorkspace) == (store["out"], single)
+        assert (single.n_spectra, single.unit) == (some.n_spectra, "dSpacing")
+        np.testing.assert_allclose(single.x, result.OutputWorkspace.x)
+        np.testing.assert_allclose(single.y.sum(axis=0), result.OutputWorkspace.y[0], rtol=1e-9)
+    store.clear()
+    alone = execute(declaration, (some,), arguments | {"UnfocussedWorkspace": ""}, store)
+    assert alone is store["out"]
+    assert store.names() == ["out"]
+    with pytest.raises(ValueError, match="UnfocussedWorkspace: there is no store"):
+        align_and_focus_powder(some, unfocussed_workspace="single")
+
+
+def test_zeros_stand_for_what_is_not_given(some: EventWorkspace, instrument: Instrument) -> None:
+    one = {"grouping_workspace": all_in_one(instrument), "params": "0.5,0.1,3.5"}
+    unused = {
+        "unwrap_ref": 0, "low_res_ref": 0, "low_res_spectrum_offset": -1, "crop_wavelength_min": 0,
+        "crop_wavelength_max": 0, "t_min": 0, "t_max": 0, "remove_prompt_pulse_width": 0,
+    }  # fmt: skip
+    assert align_and_focus_powder(some, **one, **unused).y.tolist() == align_and_focus_powder(some, **one).y.tolist()
+
+
+def test_a_table_masks_ranges_of_time_in_some_spectra(some: EventWorkspace, instrument: Instrument) -> None:
+    table = TableWorkspace([("str", "SpectraList"), ("double", "XMin"), ("double", "XMax")])
+    table.addRow(["", 15_000.0, 16_000.0])
+    table.addRow(["0-999", 20_000.0, 21_000.0])
+    one = {"grouping_workspace": all_in_one(instrument), "params": FINE, "compress_tolerance": 0}
+    everything = align_and_focus_powder(some, **one).getNumberEvents()
+    masked = align_and_focus_powder(some, **one, mask_bin_table=table).getNumberEvents()
+    counts = rebin(some, [15_000, 1000, 21_000]).y
+    assert everything - masked == counts[:, 0].sum() + counts[:1000, 5].sum() > 1000
+
+
+def test_sorted_events_come_out(some: EventWorkspace, instrument: Instrument) -> None:
+    result = align_and_focus_powder(some, grouping_workspace=all_in_one(instrument))
+    assert np.all(np.diff(result.getSpectrum(0).getTofs()) >= 0)
+
+
 def test_without_groups_every_spectrum_is_aligned(silicon: EventWorkspace) -> None:
     result = align_and_focus_powder(silicon, params="0.5,0.05,3.5")
     assert result.n_spectra == 21_560
@@ -276,5 +355,11 @@ def test_what_is_wrong_is_said(silicon: EventWorkspace, tmp_path: Path) -> None:
         align_and_focus_powder(silicon, tmp_path / "none.h5")
     with pytest.raises(ValueError, match="X must be TOF, found 'dSpacing'"):
         align_and_focus_powder(convert_units(silicon, "dSpacing"))
+    with pytest.raises(ValueError, match="LowResSpectrumOffset: spectra of low resolution are not kept apart here"):
+        align_and_focus_powder(silicon, low_res_spectrum_offset=100)
+    with pytest.raises(ValueError, match="UnwrapRef: needs TMin and TMax"):
+        align_and_focus_powder(silicon, unwrap_ref=63.18, t_min=100)
+    with pytest.raises(ValueError, match="LowResRef: needs TMin"):
+        align_and_focus_powder(silicon, low_res_ref=20_000)
     with pytest.raises(ValueError, match=r"the limits in TOF must rise, found 500 and 100"):
         align_and_focus_powder(silicon, t_min=500, t_max=100)

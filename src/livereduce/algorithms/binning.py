@@ -162,6 +162,24 @@ def edges_from(
     return edges
 
 
+def edges_by_row(low: F64, steps: F64, high: F64, full_bins_only: bool = False) -> F64:
+    """Bin edges of rows with limits and a step each, one row if all are the same.
+
+    Raises
+    ------
+    ValueError
+        They come to different numbers of bins.
+    """
+    rows = [edges_from(row, full_bins_only) for row in zip(low, steps, high, strict=True)]
+    if len({len(row) for row in rows}) > 1:
+        counts = ", ".join(str(len(row) - 1) for row in rows)
+        raise ValueError(
+            f"the groups come to different numbers of bins ({counts}), and a workspace has the same in each: choose"
+            " other steps, or reduce such groups one by one"
+        )
+    return rows[0] if all(np.array_equal(row, rows[0]) for row in rows) else np.array(rows)
+
+
 def _checked_params(params: F64) -> tuple[F64, F64]:
     limits, steps = params[::2], params[1::2]
     written = ",".join(f"{p:g}" for p in params)

@@ -89,6 +89,8 @@ def execute(
     # as in Mantid, a script does not get optional workspaces that it did not name, nor results that were not made
     unasked = {p.name for p in declaration.results if p.kind is Kind.WORKSPACE and not p.mandatory} - set(bound.given)
     given = {name: part for name, part in kept.items() if name not in unasked and (part is not None or names[name])}
+    stored = (p.name for p in declaration.outputs if p.kind is Kind.NAME and p.name in bound.given)
+    given |= {name: store[bound.given[name]] for name in stored if declaration.assignable}
     if len(given) < 2:
         return next(iter(given.values()), None)
     return collections.namedtuple(f"{declaration.name}_returns", list(given))(*given.values())
@@ -117,6 +119,8 @@ def bind(
         hint = "; assign the result to a name, or name it" if prop in outputs else ""
         problems.append(f"{prop.name}: must be given{hint}")
     for prop in outputs:
+        if given.get(prop.name) == "" and not prop.mandatory:
+            del given[prop.name]  # scripts write so for an output they do not want
         if prop.name in given:
             given[prop.name] = _output_name(declaration, prop, given[prop.name])
     return Bound(given, store_results, problems)

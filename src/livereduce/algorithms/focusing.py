@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.algorithms.binning import edges_from, point_edges
+from livereduce.algorithms.binning import edges_by_row, point_edges
 from livereduce.algorithms.by_detector import values_of
 from livereduce.algorithms.calibration_files import groups_in_file
 from livereduce.algorithms.declaration import Numbers, algorithm
@@ -186,12 +186,8 @@ def _bins_given(groups: int, d_min: Numbers, d_max: Numbers, delta: Numbers, ful
     for name, values in columns.items():
         if len(values) not in (1, groups):
             raise ValueError(f"{name}: {len(values)} values for {groups} groups; expected one, or one each")
-    params = zip(*(np.broadcast_to(columns[name], groups) for name in ("DMin", "Delta", "DMax")), strict=True)
-    rows = [edges_from(row, full_bins_only) for row in params]
-    if len({len(row) for row in rows}) > 1:
-        counts = ", ".join(str(len(row) - 1) for row in rows)
-        raise ValueError(f"the groups come to different numbers of bins ({counts}); a workspace has the same in each")
-    return rows[0] if all(np.array_equal(row, rows[0]) for row in rows) else np.array(rows)
+    low, steps, high = (np.broadcast_to(columns[name], groups) for name in ("DMin", "Delta", "DMax"))
+    return edges_by_row(low, steps, high, full_bins_only)
 
 
 def _summed_histogram(ws: HistogramWorkspace, groups: Groups, edges: F64) -> HistogramWorkspace:

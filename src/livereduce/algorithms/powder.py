@@ -11,71 +11,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from livereduce.algorithms.binning import edges_from, point_edges, rebinned
+from livereduce.algorithms.bin_masks import mask_bins_from_table
+from livereduce.algorithms.binning import point_edges, rebinned
 from livereduce.algorithms.by_detector import calibration_from_table
 from livereduce.algorithms.calibrating import aligned_by, calibration_from_offsets
 from livereduce.algorithms.calibration_files import calibration_of, groups_in_file
 from livereduce.algorithms.cropping import crop_workspace
-from livereduce.algorithms.declaration import Integers, Numbers, algorithm
+from livereduce.algorithms.declaration import Integers, Numbers, OutputName, algorithm
 from livereduce.algorithms.focusing import Groups, each_alone, focused, groups_of_detectors, groups_of_workspace
-from livereduce.algorithms.instruments import edit_instrument_geometry
 from livereduce.algorithms.masking import mask_detectors
+from livereduce.algorithms.powder_bins import Bins, Place
 from livereduce.algorithms.prompt_pulse import remove_prompt_pulse
 from livereduce.algorithms.property_manager import property_managers
-from livereduce.algorithms.resampling import edges_between
 from livereduce.algorithms.single_events import compress_events
+from livereduce.algorithms.slow_neutrons import unwrapped, without_low_resolution
 from livereduce.algorithms.units import in_unit
 from livereduce.geometry.calibration import Calibration
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, TableWorkspace
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, TableWorkspace, WorkspaceStore
 from livereduce.workspaces.arrays import F64
+from livereduce.workspaces.event_list import EventOrder
 
 
-class Bins(NamedTuple):
-    """How the result is binned: Rebin's parameters, or a number of bins between limits; in d-spacing or TOF."""
-
-    params: F64
-    number: int
-    low: F64
-    high: F64
-    in_d: bool
-
-    @property
-    def given(self) -> bool:
-        """Whether anything was said at all."""
-        return bool(len(self.params) or self.number)
-
-    def edges(self, ws: MatrixWorkspace) -> F64:
-        """Edges of the result, for all spectra or of each, for data that are in the unit of the bins."""
-        if self.number:
-            return edges_between(ws, self.low, self.high, abs(self.number), logarithmic=self.number < 0)
-        if len(self.params) > 1:
-            return edges_from(self.params)
-        low, high = (_span(ws)[i] if not len(end) else end for i, end in ((0, self.low), (1, self.high)))
-        return edges_from([float(np.min(low)), float(self.params[0]), float(np.max(high))])
-
-
-class Place(NamedTuple):
-    """Where focused spectra are said to be, for EditInstrumentGeometry."""
-
-    l1: float | None
-    numbers: Integers
-    l2: Numbers
-    polar: Numbers
-
-    def applied(self, ws: MatrixWorkspace) -> MatrixWorkspace:
-        """Return the workspace with those of these places that belong to one of its spectra."""
-        columns = [np.atleast_1d(np.asarray(column, np.float64)) for column in (self.l2, self.polar)]
-        numbers = np.atleast_1d(np.asarray(self.numbers, np.int64))
-        if self.l1 is None and not any(len(column) for column in columns):
-            return ws
-        if len(numbers):
-            there = np.isin(numbers, ws.spectra.numbers)
-            numbers = numbers[there]
-            columns = [column[there] if len(column) == len(there) else column for column in columns]
-        return edit_instrument_geometry(ws, self.l1, numbers, l2=columns[0], polar=columns[1])
-
-
-@algorithm("AlignAndFocusPowder", names={"spectrum_ids": "SpectrumIDs"})
+@algorithm("AlignAndFocusPowder", names={"spectrum_ids": "SpectrumIDs"}, with_results=True)
 def align_and_focus_powder(
     ws: MatrixWorkspace,
     cal_file_name: Path | None = None,
@@ -84,16 +41,20 @@ def align_and_focus_powder(
     calibration_workspace: TableWorkspace | None = None,
     offsets_workspace: MatrixWorkspace | None = None,
     mask_workspace: MatrixWorkspace | None = None,
+    mask_bin_table: TableWorkspace | None = None,
     params: Numbers = (),
     resample_x: int = 0,
     dspacing: bool = True,
     d_min: Numbers = (),
     d_max: Numbers = (),
+    delta_ragged: Numbers = (),
     t_min: float | None = None,
     t_max: float | None = None,
     preserve_events: bool = True,
     remove_prompt_pulse_width: float = 0.0,
     compress_tolerance: float = 1e-5,
+    unwrap_ref: float | None = None,
+    low_res_ref: float | None = None,
     crop_wavelength_min: float | None = None,
     crop_wavelength_max: float | None = None,
     primary_flight_path: float | None = None,
@@ -101,13 +62,17 @@ def align_and_focus_powder(
     l2: Numbers = (),
     polar: Numbers = (),
     azimuthal: Numbers = (),
+    low_res_spectrum_offset: int = -1,
     reduction_properties: str = "__powderreduction",
+    unfocussed_workspace: OutputName | None = None,
+    store: WorkspaceStore | None = None,
 ) -> MatrixWorkspace:
     """Align powder data by a calibration, sum them by group and bin them. What is not given is left out.
 
-    In this order: RemovePromptPulse, CompressEvents, CropWorkspace, MaskDetectors, AlignDetectors (without a
-    calibration ConvertUnits), DiffractionFocussing, EditInstrumentGeometry, binning. The result is in d-spacing, or
-    with Dspacing=False in time of flight.
+    In this order: RemovePromptPulse, CompressEvents, CropWorkspace, MaskBinsFromTable, MaskDetectors, unwrapping and
+    low resolution, cropping in wavelength, AlignDetectors (without a calibration ConvertUnits), DiffractionFocussing,
+    SortEvents, EditInstrumentGeometry, binning. The result is in d-spacing, or with Dspacing=False in time of flight.
+    A number of 0 stands for what is not given, as scripts write it.
 
     Parameters
     ----------
@@ -123,6 +88,8 @@ def align_and_focus_powder(
         Calibration as an offset for each detector.
     mask_workspace
         Workspace whose masked spectra's detectors are left out.
+    mask_bin_table
+        Ranges of time of flight that are left out of some spectra, as MaskBinsFromTable has them.
     params
         Bins as in Rebin; a single width goes from DMin to DMax (TMin to TMax).
     resample_x
@@ -131,6 +98,9 @@ def align_and_focus_powder(
         Whether bins, and the result, are in d-spacing.
     d_min, d_max
         Limits of the bins in Å, one for all groups or one for each.
+    delta_ragged
+        Step of the bins, one for all groups or one for each, negative for logarithmic bins; goes before params. All
+        groups must come to the same number of bins.
     t_min, t_max
         Times of flight before and after which data are left out, µs.
     preserve_events
@@ -139,13 +109,24 @@ def align_and_focus_powder(
         Time after every pulse that is cut out, µs.
     compress_tolerance
         Distance within which events are put together when they are asked for one by one, µs; 0 for never.
+    unwrap_ref
+        Flight path (m) to which the fastest neutron takes TMin: events that come too early for it over their own path
+        are moved to later times by TMax - TMin, which must both be known.
+    low_res_ref
+        Time of flight per d-spacing (µs/Å) by whose resolution, at TMin, others are measured: events at times at which
+        their detectors resolve worse are left out.
     crop_wavelength_min, crop_wavelength_max
         Wavelengths outside which data are left out, Å.
     primary_flight_path, spectrum_ids, l2, polar, azimuthal
         Flight paths (m) and angles (degrees) that groups are to have, as in EditInstrumentGeometry.
+    low_res_spectrum_offset
+        Only negative: what resolves worse is left out, not put into spectra of its own.
     reduction_properties
-        Property manager of PDDetermineCharacterizations: its d_min, d_max, tof_min, tof_max, wavelength_min and
-        wavelength_max are used where they are not given.
+        Property manager of PDDetermineCharacterizations: its d_min, d_max, tof_min, tof_max, wavelength_min,
+        wavelength_max, unwrap_ref and lowres_ref are used where they are not given.
+    unfocussed_workspace
+        Name for the aligned data before they are focused, in d-spacing and, where all groups have the same, in the
+        bins of the result.
     """
     manager = _Managed(reduction_properties)
     d_limits = manager.list("d_min", d_min), manager.list("d_max", d_max)
@@ -154,13 +135,28 @@ def align_and_focus_powder(
         manager.number("wavelength_min", crop_wavelength_min),
         manager.number("wavelength_max", crop_wavelength_max),
     )
-    ws = _prepared(ws, remove_prompt_pulse_width, compress_tolerance, t_limits, mask_workspace)
+    if low_res_spectrum_offset >= 0:
+        raise ValueError(
+            "LowResSpectrumOffset: spectra of low resolution are not kept apart here; -1 leaves such data out"
+        )
+    if unfocussed_workspace and store is None:
+        raise ValueError("UnfocussedWorkspace: there is no store to put it into; give one")
+    ws = _prepared(ws, remove_prompt_pulse_width, compress_tolerance, t_limits)
+    if mask_bin_table is not None:
+        ws = mask_bins_from_table(ws, mask_bin_table)
+    if mask_workspace is not None:
+        ws = mask_detectors(ws, masked_workspace=mask_workspace)
+    frame = _Frame(manager.number("unwrap_ref", unwrap_ref), manager.number("lowres_ref", low_res_ref), *t_limits)
+    ws = frame.applied(ws)
     calibration = _calibration(ws, cal_file_name, calibration_workspace, offsets_workspace)
     groups = _groups(ws, group_filename, grouping_workspace, cal_file_name)
     ws = _cropped_in(ws, "Wavelength", wavelengths)
     in_d = _in_unit(ws, "dSpacing") if calibration is None else aligned_by(ws, calibration)
     low, high = d_limits if dspacing else (np.array([] if t is None else [t]) for t in t_limits)
-    bins = Bins(np.atleast_1d(np.asarray(params, np.float64)), resample_x, low, high, in_d=dspacing)
+    steps, ragged = (np.atleast_1d(np.asarray(given, np.float64)) for given in (params, delta_ragged))
+    bins = Bins(steps, resample_x, ragged, low, high, in_d=dspacing)
+    if unfocussed_workspace and store is not None:
+        store.replace(unfocussed_workspace, _unfocused(in_d, bins))
     place = Place(primary_flight_path, spectrum_ids, l2, polar)
     if isinstance(in_d, EventWorkspace):
         result = _focused_events(in_d, groups, place, bins)
@@ -175,9 +171,9 @@ class _Managed:
         self._manager = property_managers[name] if name in property_managers else None
 
     def number(self, name: str, given: float | None) -> float | None:
-        if given is not None or self._manager is None or name not in self._manager:
-            return given
-        return float(self._manager[name].value) or None  # 0 stands for what nobody has said
+        if given is None and self._manager is not None and name in self._manager:
+            given = float(self._manager[name].value)
+        return given or None  # 0 stands for what nobody has said
 
     def list(self, name: str, given: Numbers) -> F64:
         numbers = np.atleast_1d(np.asarray(given, np.float64))
@@ -191,7 +187,6 @@ def _prepared(
     prompt_width: float,
     tolerance: float,
     limits: tuple[float | None, float | None],
-    mask: MatrixWorkspace | None,
 ) -> MatrixWorkspace:
     """Return the workspace in time of flight without what is not wanted."""
     if ws.unit != "TOF":
@@ -200,8 +195,31 @@ def _prepared(
         ws = remove_prompt_pulse(ws, prompt_width)
     if tolerance and isinstance(ws, EventWorkspace):
         ws = compress_events(ws, tolerance)
-    ws = _cropped_in(ws, "TOF", limits)
-    return ws if mask is None else mask_detectors(ws, masked_workspace=mask)
+    return _cropped_in(ws, "TOF", limits)
+
+
+class _Frame(NamedTuple):
+    """What is known of the frame of time in which neutrons are: reference path (m) and resolution (µs/Å), limits (µs).
+
+    The limits are not taken from the data: these reach further with every chunk, and each would be cut in its own way.
+    """
+
+    path: float | None
+    resolution: float | None
+    t_min: float | None
+    t_max: float | None
+
+    def applied(self, ws: MatrixWorkspace) -> MatrixWorkspace:
+        """Return the workspace with late neutrons moved and badly resolved ones left out, if a reference says so."""
+        if self.path is not None:
+            if self.t_min is None or self.t_max is None:
+                raise ValueError("UnwrapRef: needs TMin and TMax, the beginning and end of the frame")
+            ws = unwrapped(ws, self.path, self.t_min, self.t_max)
+        if self.resolution is not None:
+            if self.t_min is None:
+                raise ValueError("LowResRef: needs TMin")
+            ws = without_low_resolution(ws, self.resolution, self.t_min)
+        return ws
 
 
 def _cropped_in(ws: MatrixWorkspace, unit: str, limits: tuple[float | None, float | None]) -> MatrixWorkspace:
@@ -249,8 +267,12 @@ def _groups(
     return groups_of_detectors(ws.spectra, of_detector) if np.any(of_detector > 0) else None
 
 
+def _unfocused(ws: MatrixWorkspace, bins: Bins) -> MatrixWorkspace:
+    return rebinned(ws, bins.edges(ws)) if bins.in_d and bins.common else ws.clone()
+
+
 def _focused_events(ws: EventWorkspace, groups: Groups | None, place: Place, bins: Bins) -> MatrixWorkspace:
-    result = place.applied(ws if groups is None else focused(ws, groups))
+    result = place.applied((ws if groups is None else focused(ws, groups)).replaced(order=EventOrder.X))
     if not bins.in_d:
         result = _in_unit(result, "TOF")
     return _rebinned(result, bins.edges(result)) if bins.given else result
@@ -285,13 +307,6 @@ def _ends(ws: MatrixWorkspace, groups: Groups) -> HistogramWorkspace:
     return HistogramWorkspace(
         rows, np.zeros((len(rows), 1)), detectors=ws.detectors, spectra=groups.spectra, unit=ws.unit
     )
-
-
-def _span(ws: MatrixWorkspace) -> tuple[F64, F64]:
-    if isinstance(ws, EventWorkspace):
-        low, high = ws.tof_range()
-        return np.array([low]), np.array([high])
-    return ws.x[..., 0], ws.x[..., -1]
 
 
 def _rebinned(ws: MatrixWorkspace, edges: F64) -> MatrixWorkspace:

@@ -13,9 +13,10 @@ from livereduce.workspaces.arrays import F64, Column
 
 
 def has_plain_times(ws: EventWorkspace) -> bool:
-    """Tell whether X is the time of flight as it came, so that limits of it are limits of X."""
+    """Tell whether X is the time of flight as it came or moved for all detectors alike, so that X is easily limited."""
     plans = [part.plan for part in ws.parts]
-    return all(p.unit == "TOF" and p.factor is None and p.offset is None and p.curve == LINEAR for p in plans)
+    plain = all(plan.unit == "TOF" and plan.factor is None and plan.curve == LINEAR for plan in plans)
+    return plain and all(len(plan.y_map()[1]) == 1 for plan in plans)
 
 
 def parts_within(ws: EventWorkspace, low: F64, high: F64) -> list[Part]:
@@ -26,7 +27,7 @@ def parts_within(ws: EventWorkspace, low: F64, high: F64) -> list[Part]:
 def _within(part: Part, low: F64, high: F64) -> Part:
     plan = part.plan
     rows = spectrum_of_pixel(plan)
-    lo, hi = low[rows], high[rows]
+    lo, hi = (limit[rows] - plan.y_map()[1] for limit in (low, high))
     if plan.lo is not None and plan.hi is not None:
         lo, hi = np.maximum(lo, plan.lo.values), np.minimum(hi, plan.hi.values)
     return part.with_plan(replace(plan, lo=Column(lo), hi=Column(np.maximum(lo, hi))))
