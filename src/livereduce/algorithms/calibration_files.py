@@ -15,7 +15,7 @@ import numpy as np
 
 from livereduce.algorithms.by_detector import calibration_table, instrument_of, mask_workspace, per_detector, warn
 from livereduce.algorithms.declaration import OutputName, algorithm
-from livereduce.algorithms.files import check_exists
+from livereduce.algorithms.files import check_exists, version_of
 from livereduce.algorithms.instruments import instrument_named, loaded_instrument
 from livereduce.geometry import Instrument, instrument_from_flight_paths
 from livereduce.geometry.calibration import Calibration, load_cal, load_diffraction_calibration
@@ -32,18 +32,13 @@ def calibration_of(path: Path, ws: MatrixWorkspace) -> Calibration:
     """Return the calibration in a file, HDF5 or five columns; read again only when the file or the geometry changes."""
     check_exists(path)
     if _is_hdf5(path):
-        return _diffraction_calibration(path, _version(path))
-    return _five_columns(path, _version(path), instrument_of(ws))
+        return _diffraction_calibration(path, version_of(path))
+    return _five_columns(path, version_of(path), instrument_of(ws))
 
 
 def _is_hdf5(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(len(_HDF5)) == _HDF5
-
-
-def _version(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=4)
@@ -82,7 +77,7 @@ def groups_in_file(path: Path, ws: MatrixWorkspace) -> I64:
     if path.suffix.lower() == ".map" or head.startswith(b"<"):
         instrument = instrument_of(ws)
         rows = instrument.rows_of(ids)
-        return np.where(rows >= 0, _grouping(path, _version(path), instrument).group[rows], 0)
+        return np.where(rows >= 0, _grouping(path, version_of(path), instrument).group[rows], 0)
     found = calibration_of(path, ws).ordered(ids)
     return np.where(found.use, found.group, 0)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -12,13 +14,14 @@ import numpy as np
 
 from livereduce.algorithms import values
 from livereduce.algorithms.declaration import Integers, algorithm
-from livereduce.algorithms.files import check_exists
+from livereduce.algorithms.files import check_exists, version_of
+from livereduce.algorithms.memory import remembered
 from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import check_indices, distinct
 from livereduce.geometry import GeometryError, Instrument, instrument_from_flight_paths
 from livereduce.geometry.grouping import load_grouping
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part, Spectra
-from livereduce.workspaces.arrays import F64, I32, I64
+from livereduce.workspaces.arrays import F64, I32, I64, Column
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,25 @@ class Group(NamedTuple):
 
     number: int
     indices: I64
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What becomes of the spectra.
+
+    Attributes
+    ----------
+    members
+        Workspace indices of each group, masked ones apart.
+    spectra
+        What the groups are as spectra.
+    targets
+        Of each layer int32[spectra], the group of each spectrum or -1: one that is used twice needs two layers.
+    """
+
+    members: tuple[I64, ...]
+    spectra: Spectra
+    targets: tuple[I32, ...]
 
 
 @algorithm("GroupDetectors", version=2)
@@ -85,33 +107,52 @@ def group_detectors(
     if sum(sources.values()) != 1:
         given = [name for name, there in sources.items() if there]
         raise ValueError(f"give exactly one of {', '.join(sources)}; found {', '.join(given) or 'none'}")
-    if map_file is not None:
-        groups = _from_file(ws, map_file)
-    elif grouping_pattern:
-        groups = _from_pattern(ws, grouping_pattern)
-    elif copy_grouping_from_workspace is not None:
-        groups = _from_workspace(ws, copy_grouping_from_workspace)
-    else:
-        indices = _listed(ws, spectra_list, detector_list, workspace_index_list)
-        groups = [Group(int(ws.spectra.numbers[indices].min()), indices)]
-    if keep_ungrouped_spectra:
-        used = distinct(np.concatenate([group.indices for group in groups]))
-        rest = np.setdiff1d(np.arange(ws.n_spectra), used)
-        groups += [Group(int(ws.spectra.numbers[i]), np.array([i])) for i in rest]
-    result = grouped(ws, groups, average=behaviour == "Average")
+    find, depends_on = _request(
+        ws,
+        map_file,
+        grouping_pattern,
+        (spectra_list, detector_list, workspace_index_list),
+        copy_grouping_from_workspace,
+    )
+    key = ("GroupDetectors", depends_on, keep_ungrouped_spectra)
+    layout = remembered(ws.spectra, key, lambda: _layout(ws, find(), keep_ungrouped_spectra))
+    result = grouped(ws, layout, average=behaviour == "Average")
     return result if preserve_events or not isinstance(result, EventWorkspace) else result.to_histogram()
 
 
-def grouped(ws: MatrixWorkspace, groups: Sequence[Group], *, average: bool = False) -> MatrixWorkspace:
-    """Return one spectrum a group, the sum or mean of its spectra that are not masked."""
+def _request(
+    ws: MatrixWorkspace, path: Path | None, pattern: str, lists: Sequence[Integers], grouping: MatrixWorkspace | None
+) -> tuple[Callable[[], list[Group]], Hashable]:
+    """Return how the groups are found, and what that depends on besides the spectra."""
+    if path is not None:
+        check_exists(path)
+        return lambda: _from_file(ws, path), (path, version_of(path), weakref.ref(ws.detectors))
+    if pattern:
+        return lambda: _from_pattern(ws, pattern), pattern
+    if grouping is not None:
+        return lambda: _from_workspace(ws, grouping), (weakref.ref(grouping.spectra), Column(grouping.y))
+    arrays = [np.asarray(items, np.int64) for items in lists]
+    return lambda: [_listed(ws, *arrays)], tuple(array.tobytes() for array in arrays)
+
+
+def _layout(ws: MatrixWorkspace, groups: list[Group], keep_ungrouped: bool) -> Layout:
+    if keep_ungrouped:
+        used = distinct(np.concatenate([group.indices for group in groups]))
+        rest = np.setdiff1d(np.arange(ws.n_spectra), used)
+        groups = [*groups, *(Group(int(ws.spectra.numbers[i]), np.array([i])) for i in rest)]
     if not groups:
         raise ValueError("the grouping has no groups")
     masked = ws.spectra.masked
-    members = [group.indices[~masked[group.indices]] for group in groups]
-    spectra = _described(ws.spectra, groups)
+    members = tuple(group.indices[~masked[group.indices]] for group in groups)
+    return Layout(members, _described(ws.spectra, groups), _targets(members, ws.n_spectra))
+
+
+def grouped(ws: MatrixWorkspace, layout: Layout, *, average: bool = False) -> MatrixWorkspace:
+    """Return one spectrum a group, the sum or mean of its spectra that are not masked."""
+    members, spectra = layout.members, layout.spectra
     count = np.array([max(len(m), 1) for m in members], np.float64)[:, None]
     if isinstance(ws, EventWorkspace):
-        result = ws.replaced(parts=_grouped_parts(ws, members), spectra=spectra)
+        result = ws.replaced(parts=_grouped_parts(ws, layout), spectra=spectra)
         if average and np.any(count > 1):
             result = result.planned(lambda plan: plan.multiplied(1.0 / count))
         return result
@@ -132,19 +173,28 @@ def _summed(rows: F64, members: Sequence[I64]) -> F64:
     return result
 
 
-def _grouped_parts(ws: EventWorkspace, members: Sequence[I64]) -> list[Part]:
-    """Parts of which each sends a spectrum to one group: a spectrum that is used twice needs two."""
-    n = len(members)
+def _targets(members: Sequence[I64], n_spectra: int) -> tuple[I32, ...]:
     index = np.concatenate([*members, np.empty(0, np.int64)])
-    group = np.repeat(np.arange(n), [len(m) for m in members])
+    group = np.repeat(np.arange(len(members)), [len(m) for m in members])
     order = np.argsort(index, kind="stable")
     index, group = index[order], group[order]
     nth = np.arange(len(index)) - np.searchsorted(index, index)
-    parts = []
+    targets = []
     for layer in range(int(nth.max(initial=0)) + 1):
-        target: I32 = np.full(ws.n_spectra, -1, np.int32)
+        target: I32 = np.full(n_spectra, -1, np.int32)
         target[index[nth == layer]] = group[nth == layer]
-        parts += ws.changed_parts(lambda plan, to=target: plan.grouped(to, n))  # type: ignore[misc]
+        targets.append(target)
+    return tuple(targets)
+
+
+def _grouped_parts(ws: EventWorkspace, layout: Layout) -> list[Part]:
+    """Parts of which each sends a spectrum to one group."""
+    n = len(layout.members)
+    parts = []
+    for layer, target in enumerate(layout.targets):
+        parts += ws.changed_parts(
+            lambda plan, layer=layer, to=target: remembered(layout, (plan, layer), lambda: plan.grouped(to, n))  # type: ignore[misc]
+        )
     return parts
 
 
@@ -155,19 +205,22 @@ def _described(spectra: Spectra, groups: Sequence[Group]) -> Spectra:
     return Spectra([group.number for group in groups], np.concatenate(ids), start, masked=masked)
 
 
-def _listed(ws: MatrixWorkspace, numbers: Integers, ids: Integers, indices: Integers) -> I64:
-    found = np.asarray(indices, np.int64)
+def _listed(ws: MatrixWorkspace, numbers: I64, ids: I64, indices: I64) -> Group:
+    found = _found(ws, numbers, ids, indices)
+    return Group(int(ws.spectra.numbers[found].min()), found)
+
+
+def _found(ws: MatrixWorkspace, numbers: I64, ids: I64, found: I64) -> I64:
     check_indices(ws, found)
     if len(numbers):
         found = ws.spectra.index_of_numbers(numbers)
         if np.any(found < 0):
-            raise ValueError(f"SpectraList: there is no spectrum number {np.asarray(numbers)[found < 0][0]}")
+            raise ValueError(f"SpectraList: there is no spectrum number {numbers[found < 0][0]}")
     if len(ids):
-        wanted = np.asarray(ids, np.int64)
-        if len(missing := np.setdiff1d(wanted, ws.spectra.ids)):
+        if len(missing := np.setdiff1d(ids, ws.spectra.ids)):
             raise ValueError(f"DetectorList: no spectrum has detector {missing[0]}")
         owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
-        return distinct(owner[np.isin(ws.spectra.ids, wanted)])
+        return distinct(owner[np.isin(ws.spectra.ids, ids)])
     if len(distinct(found)) < len(found):
         log.warning("GroupDetectors: a spectrum is listed more than once and counts as often")
     return found
@@ -199,7 +252,6 @@ def _from_workspace(ws: MatrixWorkspace, grouping: MatrixWorkspace) -> list[Grou
 
 
 def _from_file(ws: MatrixWorkspace, path: Path) -> list[Group]:
-    check_exists(path)
     instrument = ws.detectors.instrument or _nameless(ws)
     rows = instrument.rows_of(ws.spectra.ids) if len(ws.spectra.ids) else np.arange(ws.n_spectra)
     owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start)) if len(ws.spectra.ids) else rows

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
+from typing import NamedTuple
+
 import numpy as np
 
 from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.memory import remembered
 from livereduce.algorithms.operands import as_histogram
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, NumericAxis, Spectra
-from livereduce.workspaces.arrays import F64, I64
+from livereduce.workspaces.arrays import F64, I32, I64
 
 
 @algorithm("SumSpectra")
@@ -43,36 +47,58 @@ def sum_spectra(
     """
     if not ws.common_bins:
         raise ValueError("InputWorkspace: its spectra have different bins; Rebin it first")
-    chosen = selected(ws, start_workspace_index, end_workspace_index, list_of_workspace_indices)
-    used = ~ws.spectra.masked
-    if not include_monitors:
-        used &= ~ws.spectra.is_monitor(ws.detectors)
-    summed = chosen[used[chosen]]
+    indices = np.asarray(list_of_workspace_indices, np.int64)
+    limits = start_workspace_index, end_workspace_index
+    key = ("SumSpectra", *limits, indices.tobytes(), include_monitors, weakref.ref(ws.detectors))
+    choice = remembered(ws.spectra, key, lambda: _chosen(ws, *limits, indices, include_monitors))
     result: MatrixWorkspace
     if isinstance(ws, EventWorkspace) and not weighted_sum and not remove_special_values:
-        target = np.full(ws.n_spectra, -1, np.int32)
-        target[summed] = 0
         edges = {"edges": ws.edges[0]} if ws.x.ndim == 2 else {}
-        result = ws.planned(lambda plan: plan.grouped(target, 1), spectra=_union(ws.spectra, chosen, summed), **edges)
-        zeros = int(np.count_nonzero(ws.events_per_spectrum()[summed] == 0))
+        result = ws.planned(
+            lambda plan: remembered(choice.spectra, plan, lambda: plan.grouped(choice.target, 1)),
+            spectra=choice.spectra,
+            **edges,
+        )
+        zeros = int(np.count_nonzero(ws.events_per_spectrum()[choice.summed] == 0))
     else:
-        result, zeros = _sum_rows(ws, chosen, summed, weighted_sum, remove_special_values, multiply_by_spectra)
-    result.logs.set("NumAllSpectra", len(summed))
-    result.logs.set("NumMaskSpectra", int(np.count_nonzero(ws.spectra.masked[chosen])))
+        result, zeros = _sum_rows(ws, choice, weighted_sum, remove_special_values, multiply_by_spectra)
+    result.logs.set("NumAllSpectra", len(choice.summed))
+    result.logs.set("NumMaskSpectra", choice.masked)
     result.logs.set("NumZeroSpectra", zeros)
     return result
 
 
+class _Choice(NamedTuple):
+    """Workspace indices of what is summed, 0 for them and -1 for others, the sum's spectrum, masked ones asked for."""
+
+    summed: I64
+    target: I32
+    spectra: Spectra
+    masked: int
+
+
+def _chosen(ws: MatrixWorkspace, start: int | None, end: int | None, indices: I64, monitors: bool) -> _Choice:
+    chosen = selected(ws, start, end, indices)
+    used = ~ws.spectra.masked
+    if not monitors:
+        used &= ~ws.spectra.is_monitor(ws.detectors)
+    summed = chosen[used[chosen]]
+    target = np.full(ws.n_spectra, -1, np.int32)
+    target[summed] = 0
+    masked = int(np.count_nonzero(ws.spectra.masked[chosen]))
+    return _Choice(summed, target, _union(ws.spectra, chosen, summed), masked)
+
+
 def _sum_rows(
-    ws: MatrixWorkspace, chosen: I64, summed: I64, weighted: bool, remove_special: bool, multiply: bool
+    ws: MatrixWorkspace, choice: _Choice, weighted: bool, remove_special: bool, multiply: bool
 ) -> tuple[HistogramWorkspace, int]:
-    y, e2 = ws.y[summed], ws.e2[summed]
+    y, e2 = ws.y[choice.summed], ws.e2[choice.summed]
     if remove_special:
         y, e2 = (np.where(np.isfinite(values), values, 0.0) for values in (y, e2))
     zeros = int(np.count_nonzero(~np.any(y != 0, axis=1)))
     total, variance = _weighted_sum(y, e2, multiply) if weighted else (y.sum(axis=0), e2.sum(axis=0))
     x = ws.x if ws.x.ndim == 1 else ws.x[0]
-    return like(ws, x, total[None], variance[None], _union(ws.spectra, chosen, summed)), zeros
+    return like(ws, x, total[None], variance[None], choice.spectra), zeros
 
 
 def _weighted_sum(y: F64, e2: F64, multiply: bool) -> tuple[F64, F64]:

@@ -76,7 +76,7 @@ def to_numbers(value: object) -> NDArray[np.float64]:
 def to_integers(value: object) -> NDArray[np.int64]:
     """int64[n] from "1,3-5,8:10,0:20:5" (both ends included), a sequence, an array or one whole number."""
     if isinstance(value, str):
-        return np.array([number for item in _split(value) for number in _range_of(item)], dtype=np.int64)
+        return np.concatenate([np.empty(0, np.int64), *(_range_of(item) for item in _split(value))])
     if isinstance(value, (int, float, np.number)):
         return np.array([to_integer(value)], dtype=np.int64)
     if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
@@ -101,14 +101,14 @@ def _split(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-def _range_of(item: str) -> Iterable[int]:
+def _range_of(item: str) -> NDArray[np.int64]:
     match = _RANGE.fullmatch(item.strip())
     if match is None:
-        return [to_integer(item)]
+        return np.array([to_integer(item)], np.int64)
     first, last, step = int(match[1]), int(match[2]), int(match[3] or 1)
     if last < first or step == 0:
         raise ValueError(f"expected a rising range such as 4-7, found {item!r}")
-    return range(first, last + 1, step)
+    return np.arange(first, last + 1, step, dtype=np.int64)
 
 
 def _listed(value: object) -> list[object]:
