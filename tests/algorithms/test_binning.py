@@ -216,3 +216,29 @@ def test_rebin_to_workspace_takes_the_others_bins(make_events: Callable[..., Eve
     other = create_workspace([0, 1], [1], unit_x="Wavelength")
     with pytest.raises(ValueError, match="WorkspaceToMatch is in 'Wavelength', WorkspaceToRebin in 'TOF'"):
         rebin_to_workspace(match, other)
+
+
+def test_rebin_to_workspace_shares_counts_out_and_takes_the_first_spectrums_bins(
+    make_histogram: Callable[..., Any],
+) -> None:
+    ws = make_histogram([0, 2, 4], [[4, 8]], [[2, 4]])
+    match = make_histogram([[1, 3, 4], [7, 8, 9]], [[0, 0], [0, 0]])
+    result = rebin_to_workspace(ws, match)
+    # half of 4 and half of 8, half of 8; variances in the same shares
+    assert result.x.tolist() == [1, 3, 4]
+    assert result.y.tolist() == [[6, 4]]
+    assert result.e2.tolist() == [[2 + 8, 8]]
+
+
+def test_rebin_to_workspace_makes_edges_of_points_and_a_histogram_of_events_if_asked(
+    make_events: Callable[..., EventWorkspace], make_histogram: Callable[..., Any]
+) -> None:
+    points = make_histogram([1.0, 3.0], [[0, 0]])  # edges 0, 2, 4
+    events = make_events([0.5, 2.0, 3.9, 4.0], [], edges=[0, 9])
+    kept = rebin_to_workspace(events, points)
+    assert isinstance(kept, EventWorkspace)
+    assert (kept.x.tolist(), kept.y.tolist()) == ([0, 2, 4], [[1, 2], [0, 0]])
+    dense = rebin_to_workspace(events, points, preserve_events=False)
+    assert isinstance(dense, HistogramWorkspace)
+    assert dense.y.tolist() == kept.y.tolist()
+    assert rebin_to_workspace(events, events.replaced(edges=[0, 3, 5])).y.tolist() == [[2, 2], [0, 0]]

@@ -107,3 +107,18 @@ def test_workspaces_without_events_can_be_resampled(make_events: Make) -> None:
     result = resample_x(make_events([], []), 2, 0, 10)
     assert result.x.tolist() == [0, 5, 10]
     assert result.y.tolist() == [[0, 0], [0, 0]]
+
+
+def test_masked_bins_mask_what_they_go_into(make_histogram: Make) -> None:
+    ws = make_histogram([[0, 1, 2], [0, 2, 4]], [[0, 2], [1, 3]], bin_mask=[[True, False], [False, False]])
+    assert resample_x(ws, 2, 0, 2).bin_mask.tolist() == [[True, False], [False, False]]
+    by_row = resample_x(ws, 2)
+    assert by_row.x.tolist() == [[0, 1, 2], [0, 2, 4]]
+    assert by_row.bin_mask.tolist() == [[True, False], [False, False]]
+
+
+def test_points_of_their_own_stay_points(make_histogram: Make) -> None:
+    result = resample_x(make_histogram([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]], [[1, 2, 3], [4, 5, 6]]), 1)
+    # edges 0.5 to 3.5 and 1 to 7
+    assert result.x.tolist() == [[2], [4]]
+    assert result.y.tolist() == [[6], [15]]

@@ -58,7 +58,12 @@ def resampled(
     histogram = as_histogram(ws)
     x = np.atleast_2d(point_edges(histogram.x, histogram.is_histogram))
     y, e2 = shared_out_by_row(x, histogram.y, histogram.e2, rows, distribution=histogram.distribution)
-    result: HistogramWorkspace = histogram.replaced(x=rows, y=y, e2=e2, e=None, dx=None, bin_mask=None)
+    mask = histogram.bin_mask
+    if mask is not None:
+        share = mask.astype(np.float64)
+        mask = shared_out_by_row(x, share, share, rows, distribution=False)[0] > 0
+    new_x = rows if histogram.is_histogram else (rows[:, 1:] + rows[:, :-1]) / 2
+    result: HistogramWorkspace = histogram.replaced(x=new_x, y=y, e2=e2, e=None, dx=None, bin_mask=mask)
     return result
 
 
