@@ -1,6 +1,7 @@
 """Event workspaces: values against slow numpy, and what an update costs."""
 
 from collections.abc import Callable
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -436,6 +437,41 @@ actions = st.lists(
     ),
     max_size=14,
 )
+
+
+@pytest.mark.parametrize("n_chunks", [2, 8, 9, 30])
+def test_chunks_of_different_weight_share_the_error_of_a_factor_that_all_have(n_chunks: int) -> None:
+    table = EventTable(1)
+    ws = None
+    for k in range(1, n_chunks + 1):  # chunk k: two events in the first bin, each of weight k
+        a, b = table.append([5, 6], [0, 0], [k], [0, 2], [1.0])
+        chunk = workspace(table, a, b, edges=[0.0, 1.0, 2.0]).planned(methodcaller("scaled", k))
+        ws = chunk if ws is None else ws.plus(chunk)
+        # values 3 and 7 with variances 0.25 and 1, for all chunks there are so far
+        divided = ws.planned(lambda p: p.multiplied([[3.0, 7.0]], [[0.25, 1.0]]))
+        weight, variance = sum(2 * j for j in range(1, k + 1)), sum(2 * j**2 for j in range(1, k + 1))
+        assert divided.y.tolist() == [[3.0 * weight, 0.0]]
+        assert divided.e2.tolist() == [[9.0 * variance + 0.25 * weight**2, 0.0]]
+        assert divided.readE(0) ** 2 == pytest.approx(divided.e2[0])
+
+
+def test_factors_that_differ_have_errors_of_their_own() -> None:
+    table = EventTable(1)
+    ws = None
+    for k in range(12):  # ten counts each, times 2 with variance 1 in every third chunk, times 3 with variance 4 else
+        a, b = table.append([5] * 10, [0] * 10, [k], [0, 10], [1.0])
+        factor, variance = (2.0, 1.0) if k % 3 == 0 else (3.0, 4.0)
+        chunk = workspace(table, a, b, edges=[0.0, 1.0]).planned(methodcaller("scaled", 1 + k))
+        chunk = chunk.planned(methodcaller("multiplied", factor, variance))
+        ws = chunk if ws is None else ws.plus(chunk)
+    assert ws is not None
+    assert ws.y.tolist() == [[sum(10 * (1 + k) * (2.0 if k % 3 == 0 else 3.0) for k in range(12))]]
+    # the chunks with the same factor share its error
+    runs = [([0, 3, 6, 9], 2.0, 1.0), ([1, 2, 4, 5, 7, 8, 10, 11], 3.0, 4.0)]
+    expected = sum(
+        sum(10 * (1 + k) ** 2 for k in ks) * f**2 + sum(10 * (1 + k) for k in ks) ** 2 * v for ks, f, v in runs
+    )
+    assert ws.e2.tolist() == [[expected]]
 
 
 @pytest.mark.parametrize("how", ["pixels", "summed", "d-spacing"])
