@@ -4,8 +4,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livereduce.algorithms import mask_bins_from_table, scale_x
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, TableWorkspace
+from livereduce.algorithms import mask_bins_from_table, plus, scale_x
+from livereduce.workspaces import (
+    Detectors,
+    EventTable,
+    EventWorkspace,
+    HistogramWorkspace,
+    Part,
+    Plan,
+    Run,
+    TableWorkspace,
+)
 
 
 def table(*rows: tuple[Any, ...], column: str = "SpectraList") -> TableWorkspace:
@@ -50,6 +59,19 @@ def test_many_rows_do_not_multiply_what_is_counted(random_events: EventWorkspace
         times = random_events.getSpectrum(s).getTofs()
         kept = (times < s) | (times >= 88 + s + 2) | ((times - s) % 8 >= 2)
         assert sorted(result.getSpectrum(s).getTofs()) == sorted(times[kept])
+
+
+def test_masked_chunks_add_up_to_as_many_parts_as_one_has() -> None:
+    table_of_events = EventTable(2)
+    total: Any = None
+    for chunk in range(5):
+        a, b = table_of_events.append([50, 150, 250, 150], [0, 0, 0, 1], [chunk], [0, 4], [1.0])
+        ws = EventWorkspace([Part(table_of_events, a, b, Plan(2))], Detectors([1, 2]), Run(), edges=[0, 100])
+        masked = mask_bins_from_table(ws, table(("0", 10.0, 20.0)))
+        total = masked if total is None else plus(total, masked)
+    assert len(total.parts) == 2
+    assert total.y.tolist() == [[10], [5]]
+    assert table_of_events.cache.offered <= 2 * 20
 
 
 def test_where_x_is_no_longer_the_time_as_it_came_events_are_masked_where_they_are(

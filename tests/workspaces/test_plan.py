@@ -101,6 +101,14 @@ def test_neighbouring_parts_with_equal_plans_become_one(make_table: Make) -> Non
     assert [(p.a, p.b) for p in parts] == [(0, 100)]
 
 
+def test_parts_with_others_between_them_become_one_too(make_table: Make) -> None:
+    table, one, two = make_table(100), Plan(20), Plan(20).without_times([(1, 2)])
+    chunks = [Part(table, a, b, plan) for a, b in ((0, 30), (30, 60), (60, 100)) for plan in (one, two)]
+    assert [(p.a, p.b, p.plan == one) for p in joined(chunks)] == [(0, 100, True), (0, 100, False)]
+    twice = [Part(table, 0, 30, one), Part(table, 0, 30, one), Part(table, 30, 60, one), Part(table, 30, 60, one)]
+    assert sum(p.b - p.a for p in joined(twice)) == 120
+
+
 def test_parts_stay_apart_when_table_plan_or_place_differ(make_table: Make) -> None:
     table, other = make_table(100), make_table(100)
     parts = [

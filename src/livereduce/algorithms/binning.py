@@ -38,7 +38,7 @@ def rebin(
     power: float | None = None,
     binning_mode: BinningMode = "Default",
 ) -> MatrixWorkspace:
-    """Count in other bins. Events keep their times; counts are shared out evenly, as their variances are.
+    """Count in other bins.
 
     Parameters
     ----------

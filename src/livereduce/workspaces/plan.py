@@ -324,13 +324,19 @@ class Part:
 
 
 def joined(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Join neighbours with equal table and plan whose ranges meet, and leave out empty parts beside others."""
+    """Join parts with equal table and plan where one begins at the end of the last such one before it.
+
+    They need not be neighbours: of a mask in some spectra, each chunk comes as several parts. Empty parts are left out
+    beside others.
+    """
     result: list[Part] = []
+    latest: dict[tuple[int, Plan], int] = {}
     for part in parts:
-        last = result[-1] if result else None
-        if last is not None and last.table is part.table and last.b == part.a and last.plan == part.plan:
-            result[-1] = _joined(last, part)
+        at = latest.get((id(part.table), part.plan))
+        if at is not None and result[at].b == part.a:
+            result[at] = _joined(result[at], part)
         else:
+            latest[id(part.table), part.plan] = len(result)
             result.append(part)
     filled = [part for part in result if part.a < part.b]
     return tuple(filled or result[:1])
