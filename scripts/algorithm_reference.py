@@ -2,10 +2,13 @@
 
 import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import livereduce.mantid  # noqa: F401  (declares the algorithms that live outside livereduce.algorithms too)
 from livereduce.algorithms.declaration import Declaration, Property, declarations
+from livereduce.algorithms.profiles import PROFILES
 
 INTRO = """# Algorithms
 
@@ -22,10 +25,34 @@ mandatory is left out of the calculation when it is not given.
 """
 
 
+FUNCTIONS = """## Functions
+
+What `Fit` and `EvaluateFunction` know by name, with their parameters in order.
+
+| function | parameters | value at x |
+|---|---|---|
+"""
+MADE_TO_MEASURE = """| `Polynomial` | `A0` to `An`, with `n` given | As `Quadratic`, to the power n. |
+| `UserFunction` | names in its `Formula` but x | The formula: numbers, names, + - * / ^, sqrt, exp, log, sin, cos and tan. |
+"""
+
+
 def page() -> str:
     found = declarations()
     index = ", ".join(f"[{d.name}](#{d.name.lower()})" for d in found)
-    return "\n".join([INTRO, f"{index}\n", *(section(d) for d in found)])
+    return "\n".join([INTRO, f"{index}. [Functions](#functions) to fit.\n", *(section(d) for d in found), functions()])
+
+
+def functions() -> str:
+    rows = [
+        f"| `{p.name}` | {', '.join(f'`{name}`' for name in p.defaults)} | {_first_line(p.function)} |"
+        for p in PROFILES.values()
+    ]
+    return FUNCTIONS + "\n".join(rows) + "\n" + MADE_TO_MEASURE
+
+
+def _first_line(function: Callable[..., Any]) -> str:
+    return (inspect.getdoc(function) or "").partition("\n")[0]
 
 
 def section(declared: Declaration) -> str:

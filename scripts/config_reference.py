@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from livereduce import facilities
-from livereduce.config.settings import Section, Settings
+from livereduce.config.settings import Move, Section, Settings
 
 INTRO = """# Configuration
 
@@ -48,14 +48,14 @@ def _words(annotation: Any) -> str:
     if hasattr(annotation, "__metadata__"):
         return _words(arguments[0])
     if origin is tuple:
-        return "list of whole numbers"
+        return {int: "list of whole numbers", Path: "list of paths", Move: "list of objects"}[arguments[0]]
     return {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path"}[annotation]
 
 
 def default_in_words(field: FieldInfo) -> str:
     if field.is_required():
         return "(needed)"
-    return "" if field.default is None else f"`{json.dumps(field.default)}`"
+    return "" if field.default is None else f"`{json.dumps(field.default, default=str)}`"
 
 
 def limits_in_words(field: FieldInfo) -> str:

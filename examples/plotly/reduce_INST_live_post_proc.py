@@ -1,4 +1,4 @@
-# All data so far as an interactive plot: an HTML <div> for the facility's web monitor, or for livereduce's own page.
+# All data so far as an interactive plot: an HTML <div> for the facility's web monitor.
 from finddata.publish_plot import publish_plot
 from mantid.simpleapi import *
 
