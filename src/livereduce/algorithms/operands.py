@@ -8,7 +8,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
+from livereduce.algorithms.memory import remembered
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Plan
 from livereduce.workspaces.arrays import F64, I64, Bool
 
 W = TypeVar("W", bound=MatrixWorkspace)
@@ -202,10 +203,15 @@ def weighted(lhs: EventWorkspace, rhs: MatrixWorkspace | float, factors: Values)
 
 def masked_spectra(ws: W, masked: npt.ArrayLike) -> W:
     """Return the workspace with these spectra marked as masked and empty."""
-    spectra = ws.spectra.with_masked(masked)
+    mask = np.asarray(masked, bool)
+    spectra = remembered(ws.spectra, ("masked", mask.tobytes()), lambda: ws.spectra.with_masked(mask))
     if isinstance(ws, EventWorkspace):
-        target = np.where(masked, -1, np.arange(ws.n_spectra)).astype(np.int32)
-        return ws.planned(lambda plan: plan.grouped(target, ws.n_spectra), spectra=spectra)
-    keep = ~np.asarray(masked)[:, None]
+
+        def without(plan: Plan) -> Plan:
+            target = np.where(mask, -1, np.arange(ws.n_spectra)).astype(np.int32)
+            return plan.grouped(target, ws.n_spectra)
+
+        return ws.planned(lambda plan: remembered(spectra, ("masked", plan), lambda: without(plan)), spectra=spectra)
+    keep = ~mask[:, None]
     result: W = ws.replaced(spectra=spectra, y=np.where(keep, ws.y, 0.0), e2=np.where(keep, ws.e2, 0.0), e=None)
     return result

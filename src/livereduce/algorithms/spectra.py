@@ -10,7 +10,7 @@ import numpy as np
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.memory import remembered
 from livereduce.algorithms.operands import as_histogram
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, NumericAxis, Spectra
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, NumericAxis, Plan, Spectra
 from livereduce.workspaces.arrays import F64, I32, I64
 
 
@@ -55,7 +55,7 @@ def sum_spectra(
     if isinstance(ws, EventWorkspace) and not weighted_sum and not remove_special_values:
         edges = {"edges": ws.edges[0]} if ws.x.ndim == 2 else {}
         result = ws.planned(
-            lambda plan: remembered(choice.spectra, plan, lambda: plan.grouped(choice.target, 1)),
+            lambda plan: remembered(choice.spectra, ("summed", plan), lambda: plan.grouped(choice.target, 1)),
             spectra=choice.spectra,
             **edges,
         )
@@ -147,12 +147,18 @@ def check_indices(ws: MatrixWorkspace, indices: Integers) -> None:
 
 def taken(ws: MatrixWorkspace, indices: I64) -> MatrixWorkspace:
     """Return these spectra (each at most once), in this order."""
-    spectra = ws.spectra.take(indices)
+    spectra = remembered(ws.spectra, ("taken", indices.tobytes()), lambda: ws.spectra.take(indices))
     if isinstance(ws, EventWorkspace):
-        target = np.full(ws.n_spectra, -1, np.int32)
-        target[indices] = np.arange(len(indices))
+
+        def only(plan: Plan) -> Plan:
+            target = np.full(ws.n_spectra, -1, np.int32)
+            target[indices] = np.arange(len(indices))
+            return plan.grouped(target, len(indices))
+
         edges = ws.edges[indices] if ws.x.ndim == 2 else None if ws.default_binning else ws.edges
-        return ws.planned(lambda plan: plan.grouped(target, len(indices)), spectra=spectra, edges=edges)
+        return ws.planned(
+            lambda plan: remembered(spectra, ("taken", plan), lambda: only(plan)), spectra=spectra, edges=edges
+        )
     histogram = as_histogram(ws)
     x = histogram.x if histogram.x.ndim == 1 else histogram.x[indices]
     dx = None if histogram.dx is None else histogram.dx[indices]
