@@ -2,7 +2,8 @@
 
 A plan's X is one curve for all pixels over ``tof * factor + offset``. A calibration with quadratic terms, or energy
 transfer with a final energy for each analyser, is no such thing. Then every event gets the time of flight at which a
-plan that can be said has its X, rounded to 1 ns. The second table follows the first: an update costs what is new.
+plan that can be said has its X, rounded to 1 ns. The second table follows the first: an update costs what is new. What
+weight an event has of its own goes with it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import numpy as np
 from livereduce.workspaces import Curve, EventTable, Part, Plan
 from livereduce.workspaces.arrays import F64, I32, I64, U32, Column
 from livereduce.workspaces.binning import EventFilter
+from livereduce.workspaces.events import Weights
+from livereduce.workspaces.weighing import Weigher
 
 _TICK_NS = 1
 _ZERO = 1 << 31  # times from -2.1 s to 2.1 s
@@ -43,12 +46,12 @@ class Spelling(NamedTuple):
 class _Follower:
     """A second table: the events of the first from `begin` on, where a pulse begins."""
 
-    def __init__(self, table: EventTable, first_pulse: int) -> None:
-        self.table = EventTable(table.n_pixels, _TICK_NS, _ZERO)
+    def __init__(self, table: EventTable, first_pulse: int, weighted: bool) -> None:
+        self.table = EventTable(table.n_pixels, _TICK_NS, _ZERO, weighted=weighted)
         self.first_pulse = first_pulse
         self.begin = int(table.pulses.start[first_pulse])
 
-    def follow(self, source: EventTable, ticks_of: Callable[[U32, I32], U32]) -> None:
+    def follow(self, source: EventTable, ticks_of: Callable[[U32, I32], U32], weigher: Weigher) -> None:
         """Take over what is new in the first table."""
         pulses = source.pulses
         done = self.first_pulse + len(self.table.pulses)
@@ -58,7 +61,15 @@ class _Follower:
         pieces = [(ticks_of(tof, pix), pix) for tof, pix in source.pieces(a, b)]
         tof = np.concatenate([np.empty(0, np.uint32), *(piece[0] for piece in pieces)])
         pix = np.concatenate([np.empty(0, np.int32), *(piece[1] for piece in pieces)])
-        self.table.append(tof, pix, pulses.time[done:], pulses.start[done:] - a, pulses.charge[done:])
+        weights = self._weights(source, a, b, weigher) if self.table.weighted else None
+        self.table.append(tof, pix, pulses.time[done:], pulses.start[done:] - a, pulses.charge[done:], weights)
+
+    @staticmethod
+    def _weights(source: EventTable, a: int, b: int, weigher: Weigher) -> Weights:
+        pieces = zip(source.pieces(a, b), source.weights(a, b), strict=True)
+        found = [weigher(tof, pix, own) for (tof, pix), own in pieces] or [(np.empty(0), np.empty(0))]
+        weight, variance = (np.concatenate(column).astype(np.float32) for column in zip(*found, strict=True))
+        return Weights(weight, variance)
 
 
 _followers: weakref.WeakKeyDictionary[EventTable, dict[Hashable, _Follower]] = weakref.WeakKeyDictionary()
@@ -72,9 +83,9 @@ def respelled(part: Part, key: Hashable, x_of: XOf, spelling: Spelling) -> Part:
     key
         What `x_of` depends on besides the plan; the second table is found again by it.
     """
-    plan = part.plan
+    plan = part.plan.with_free_bins()
     shown = plan.count_key
-    follower = _follower(part, (shown, key))
+    follower = _follower(part, (shown, key), weighted=part.table.weighted or bool(plan.weightings))
     filtered = EventFilter(part.table, shown)
     factor, offset = (np.broadcast_to(column, part.table.n_pixels) for column in plan.y_map())
 
@@ -86,7 +97,7 @@ def respelled(part: Part, key: Hashable, x_of: XOf, spelling: Spelling) -> Part:
         there = np.isfinite(ticks) & (ticks >= 0) & (ticks < _NOWHERE) & filtered.mask(tof, pix)
         return np.where(there, ticks, _NOWHERE).astype(np.uint32)
 
-    follower.follow(part.table, ticks_of)
+    follower.follow(part.table, ticks_of, Weigher(part.table, plan))
     new = Plan(plan.n_spectra, plan.group, scale=plan.scale, factors=plan.factors)
     new = new.in_unit(spelling.unit, spelling.factor, spelling.offset, spelling.curve)
     nowhere = (_NOWHERE - _ZERO - 0.5) * _TICK_NS / 1000
@@ -95,14 +106,14 @@ def respelled(part: Part, key: Hashable, x_of: XOf, spelling: Spelling) -> Part:
     return Part(follower.table, part.a - follower.begin, part.b - follower.begin, new, kept)
 
 
-def _follower(part: Part, key: Hashable) -> _Follower:
+def _follower(part: Part, key: Hashable, *, weighted: bool) -> _Follower:
     """Return the second table of a part's, beginning no later than the part; made anew where there is none."""
     known = _followers.setdefault(part.table, {})
     follower = known.pop(key, None)
     if follower is None or follower.begin > part.a:
         start: I64 = part.table.pulses.start
         pulse = int(np.searchsorted(start[1:], part.a, side="right"))
-        follower = _Follower(part.table, min(pulse, len(part.table.pulses)))
+        follower = _Follower(part.table, min(pulse, len(part.table.pulses)), weighted)
     known[key] = follower
     while len(known) > _KEPT:
         del known[next(iter(known))]
