@@ -73,7 +73,8 @@ def groups_in_file(path: Path, ws: MatrixWorkspace) -> I64:
     """
     check_exists(path)
     ids = ws.spectra.ids
-    head = path.read_bytes()[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+    with path.open("rb") as file:
+        head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
     if path.suffix.lower() == ".map" or head.startswith(b"<"):
         instrument = instrument_of(ws)
         rows = instrument.rows_of(ids)

@@ -15,9 +15,11 @@ from livereduce.algorithms.binning import edges_by_row, point_edges
 from livereduce.algorithms.by_detector import values_of
 from livereduce.algorithms.calibration_files import groups_in_file
 from livereduce.algorithms.declaration import Numbers, algorithm
+from livereduce.algorithms.files import check_exists, version_of
 from livereduce.algorithms.kernels import rebin_rows
 from livereduce.algorithms.memory import remembered, warned_once
 from livereduce.algorithms.operands import as_histogram
+from livereduce.algorithms.spectra import distinct
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Spectra
 from livereduce.workspaces.arrays import F64, I32, I64, Column
 
@@ -63,12 +65,12 @@ def diffraction_focussing(
         groups = groups_of_workspace(ws, grouping_workspace)
     else:
         assert grouping_file_name is not None
-        groups = groups_of_detectors(ws.spectra, groups_in_file(grouping_file_name, ws))
+        groups = groups_of_file(ws, grouping_file_name)
     edges = _bins_given(len(groups.members), d_min, d_max, delta, full_bins_only)
     return focused(ws, groups, edges, preserve_events=preserve_events)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Groups:
     """Which spectra become which.
 
@@ -93,7 +95,7 @@ class Groups:
         border = np.searchsorted(of_spectrum[order], np.arange(len(np.asarray(numbers)) + 1))
         everybody = [order[a:b] for a, b in pairwise(border.tolist())]
         masked = spectra.masked
-        ids = [np.unique(spectra.take(indices).ids) for indices in everybody]
+        ids = [distinct(spectra.take(indices).ids) for indices in everybody]
         start = np.concatenate([[0], np.cumsum([len(i) for i in ids])]).astype(np.int64)
         gone = [bool(len(indices)) and bool(masked[indices].all()) for indices in everybody]
         result = Spectra(numbers, np.concatenate([np.empty(0, np.int64), *ids]), start, masked=gone)
@@ -109,6 +111,13 @@ def groups_of_workspace(ws: MatrixWorkspace, grouping: MatrixWorkspace) -> Group
         return groups_of_detectors(ws.spectra, values_of(grouping, ws.spectra.ids).astype(np.int64))
 
     return remembered(ws.spectra, key, make)
+
+
+def groups_of_file(ws: MatrixWorkspace, path: Path) -> Groups:
+    """Groups of the workspace's spectra from a file of any kind; worked out once for each version of it."""
+    check_exists(path)
+    key = ("groups of a file", path, version_of(path), weakref.ref(ws.detectors))
+    return remembered(ws.spectra, key, lambda: groups_of_detectors(ws.spectra, groups_in_file(path, ws)))
 
 
 def groups_of_detectors(spectra: Spectra, of_detector: I64) -> Groups:
@@ -152,7 +161,11 @@ def _joined_events(ws: EventWorkspace, groups: Groups, edges: F64 | None) -> Eve
     if edges is None and not ws.default_binning:
         bins = ws.edges if ws.edges.ndim == 1 else group_edges(ws, groups)
     n = len(groups.members)
-    return ws.planned(lambda plan: plan.grouped(groups.target, n), spectra=groups.spectra, edges=bins)
+    return ws.planned(
+        lambda plan: remembered(groups, plan, lambda: plan.grouped(groups.target, n)),
+        spectra=groups.spectra,
+        edges=bins,
+    )
 
 
 def group_edges(ws: MatrixWorkspace, groups: Groups) -> F64:

@@ -6,6 +6,7 @@ are shared out to new bins once: straight to those of the result.
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,10 @@ from livereduce.algorithms.calibrating import aligned_by, calibration_from_offse
 from livereduce.algorithms.calibration_files import calibration_of, groups_in_file
 from livereduce.algorithms.cropping import crop_workspace
 from livereduce.algorithms.declaration import Integers, Numbers, OutputName, algorithm
-from livereduce.algorithms.focusing import Groups, each_alone, focused, groups_of_detectors, groups_of_workspace
+from livereduce.algorithms.files import check_exists, version_of
+from livereduce.algorithms.focusing import Groups, each_alone, focused, groups_of_file, groups_of_workspace
 from livereduce.algorithms.masking import mask_detectors
+from livereduce.algorithms.memory import remembered
 from livereduce.algorithms.powder_bins import Bins, Place
 from livereduce.algorithms.prompt_pulse import remove_prompt_pulse
 from livereduce.algorithms.property_manager import property_managers
@@ -260,11 +263,13 @@ def _groups(
     if grouping is not None:
         return groups_of_workspace(ws, grouping)
     if file is not None:
-        return groups_of_detectors(ws.spectra, groups_in_file(file, ws))
+        return groups_of_file(ws, file)
     if calibration is None:
         return None
-    of_detector = groups_in_file(calibration, ws)
-    return groups_of_detectors(ws.spectra, of_detector) if np.any(of_detector > 0) else None
+    check_exists(calibration)
+    key = ("any group in", calibration, version_of(calibration), weakref.ref(ws.detectors))
+    grouped = remembered(ws.spectra, key, lambda: bool(np.any(groups_in_file(calibration, ws) > 0)))
+    return groups_of_file(ws, calibration) if grouped else None
 
 
 def _unfocused(ws: MatrixWorkspace, bins: Bins) -> MatrixWorkspace:
