@@ -33,7 +33,7 @@ What `Fit` and `EvaluateFunction` know by name, with their parameters in order.
 |---|---|---|
 """
 MADE_TO_MEASURE = """| `Polynomial` | `A0` to `An`, with `n` given | As `Quadratic`, to the power n. |
-| `UserFunction` | names in its `Formula` but x | The formula: numbers, names, + - * / ^, sqrt, exp, log, sin, cos and tan. |
+| `UserFunction` | names in its `Formula` but x | The formula: numbers, names, + - * / ^, sqrt, exp, log, sin, cos. |
 """
 
 

@@ -261,6 +261,14 @@ def _time_limit(limit_s: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
+def _hint(error: BaseException) -> str:
+    """Say where a package that Python did not find has to be; the façade's own messages say what to do themselves."""
+    if isinstance(error, ModuleNotFoundError) and str(error) == f"No module named {error.name!r}":
+        package = (error.name or "").partition(".")[0]
+        return f"; scripts find what is beside them or installed for {sys.executable} (-m pip install {package})"
+    return ""
+
+
 def script_error(error: BaseException, path: str, printed: str = "") -> ScriptError:
     """Describe what a script raised: its message, the line in the user's file, the traceback without our frames."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -268,7 +276,7 @@ def script_error(error: BaseException, path: str, printed: str = "") -> ScriptEr
     if isinstance(error, SystemExit):
         message = f"called exit({error.code!r}); a live script ends with its last line or with return"
     else:
-        message = f"{type(error).__name__}: {error}"
+        message = f"{type(error).__name__}: {error}{_hint(error)}"
     shown = frames[own[0] :] if own else frames
     text = "Traceback (most recent call last):\n" + "".join(traceback.format_list(shown)) + message
     line = frames[own[-1]].lineno if own else getattr(error, "lineno", None)
