@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,11 +12,15 @@ from livereduce.algorithms import (
     compress_events,
     create_sample_workspace,
     crop_workspace,
+    edit_instrument_geometry,
+    load_instrument,
     load_nexus_processed,
+    mask_bins,
     multiply,
     save_nexus,
     transpose,
 )
+from livereduce.geometry import instrument_from_flight_paths
 from livereduce.workspaces import (
     Detectors,
     EventWorkspace,
@@ -145,7 +150,7 @@ def test_cropped_events_are_written_without_what_was_cut(make_events: MakeEvents
         assert file["mantid_workspace_1/event_workspace/tof"][()].tolist() == [1.5]
 
 
-def test_weights_are_written_and_read_back_as_a_histogram(make_events: MakeEvents, tmp_path: Path) -> None:
+def test_events_come_back_with_their_weights(make_events: MakeEvents, tmp_path: Path) -> None:
     weighted = multiply(make_events([0.5, 1.5, 1.6], [0.1], edges=[0, 1, 2]), 3)
     save_nexus(weighted, tmp_path / "a.nxs")
     with h5py.File(tmp_path / "a.nxs") as file:
@@ -153,18 +158,25 @@ def test_weights_are_written_and_read_back_as_a_histogram(make_events: MakeEvent
         assert data["weight"][()].tolist() == [3, 3, 3, 3]
         assert data["error_squared"][()].tolist() == [9, 9, 9, 9]
     back = load_nexus_processed(tmp_path / "a.nxs")
-    assert isinstance(back, HistogramWorkspace)
+    assert isinstance(back, EventWorkspace)
     np.testing.assert_array_equal(back.y, [[3, 6], [3, 0]])
     np.testing.assert_allclose(back.e2, [[9, 18], [9, 0]])
+    assert back.getSpectrum(0).getWeights().tolist() == [3, 3, 3]
+    # and a second time
+    save_nexus(back, tmp_path / "b.nxs")
+    again = load_nexus_processed(tmp_path / "b.nxs")
+    assert isinstance(again, EventWorkspace)
+    np.testing.assert_array_equal(again.e2, back.e2)
 
 
-def test_weights_by_bin_are_written_as_a_histogram(
-    make_events: MakeEvents, make_histogram: Make, tmp_path: Path
-) -> None:
+def test_weights_by_bin_are_each_events_own(make_events: MakeEvents, make_histogram: Make, tmp_path: Path) -> None:
     factor = make_histogram([0, 1, 2], [[10, 100]], [[0, 0]])
-    save_nexus(multiply(make_events([0.5, 1.5], edges=[0, 1, 2]), factor), tmp_path / "a.nxs")
+    save_nexus(multiply(make_events([0.5, 1.5, 1.6], edges=[0, 1, 2]), factor), tmp_path / "a.nxs")
     with h5py.File(tmp_path / "a.nxs") as file:
-        assert file["mantid_workspace_1/workspace/values"][()].tolist() == [[10, 100]]
+        assert file["mantid_workspace_1/event_workspace/weight"][()].tolist() == [10, 100, 100]
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, EventWorkspace)
+    assert (back.y.tolist(), back.e2.tolist()) == ([[10, 200]], [[100, 20000]])
 
 
 def test_events_can_be_written_as_their_histogram(make_events: MakeEvents, tmp_path: Path) -> None:
@@ -250,6 +262,204 @@ def test_detectors_known_before_are_known_by_their_ids(make_histogram: Make, tmp
     back = load_nexus_processed(tmp_path / "a.nxs")
     assert isinstance(back, HistogramWorkspace)
     assert back.detectors.ids.tolist() == [10, 11]
+
+
+def test_masked_bins_and_the_resolution_of_x_come_back(make_histogram: Make, tmp_path: Path) -> None:
+    plain = make_histogram([0, 1, 2, 3], [[1, 2, 3], [4, 5, 6], [7, 8, 9]], dx=[[0.1, 0.2, 0.3]] * 3)
+    save_nexus(mask_bins(mask_bins(plain, 1, 3, indices=[2]), 0, 1, indices=[0]), tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs") as file:
+        data = file["mantid_workspace_1/workspace"]
+        # spectrum 0 from entry 0 on, spectrum 2 from entry 1 on
+        assert data["masked_spectra"][()].tolist() == [[0, 0], [2, 1]]
+        assert data["masked_bins"][()].tolist() == [0, 1, 2]
+        assert data["xerrors"][()].tolist() == [[0.1, 0.2, 0.3]] * 3
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    assert back.bin_mask is not None
+    assert back.bin_mask.tolist() == [[True, False, False], [False] * 3, [False, True, True]]
+    assert back.readDx(1).tolist() == [0.1, 0.2, 0.3]
+
+
+DEFINITION = """<instrument name="SLIDE" valid-from="2000-01-01 00:00:00">
+  <component type="source"><location z="-10"/></component><type name="source" is="Source"/>
+  <component type="sample"><location/></component><type name="sample" is="SamplePos"/>
+  <component type="bank" name="bank" idlist="ids"><location/>
+    <parameter name="z"><logfile id="slide" eq="value/1000"/></parameter></component>
+  <type name="bank"><component type="pixel"><location name="a"/><location name="b" x="0.5"/></component></type>
+  <type name="pixel" is="detector"/><idlist idname="ids"><id start="10" end="11"/></idlist>
+  <component-link name="SLIDE"><parameter name="Efixed"><value val="1.84"/></parameter></component-link>
+</instrument>"""
+
+
+def test_the_instrument_comes_back_with_parameters_and_where_logs_had_moved_it(
+    make_histogram: Make, tmp_path: Path
+) -> None:
+    run = Run({"slide": TimeSeries("slide", [0, SECOND], [1000.0, 2500.0])})
+    ws = load_instrument(make_histogram([0, 1], [[1], [2]], run=run), instrument_xml=DEFINITION)
+    instrument = ws.detectors.instrument
+    assert instrument is not None
+    ws.detectors = Detectors.from_instrument(instrument.with_logs({"slide": 2500.0}))
+    assert ws.spectrumInfo().l2(0) == 2.5
+    save_nexus(ws, tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs") as file:
+        assert file["mantid_workspace_1/instrument/instrument_xml/data"].asstr()[()] == DEFINITION
+        assert file["mantid_workspace_1/instrument/name"].asstr()[()] == "SLIDE"
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    assert back.getInstrument().getName() == "SLIDE"
+    assert back.getInstrument().getNumberParameter("Efixed") == [1.84]
+    bank = back.getInstrument().getComponentByName("bank")
+    assert bank is not None
+    assert list(bank.getPos()) == [0, 0, 2.5]
+    assert list(back.getDetector(1).getPos()) == [0.5, 0, 2.5]
+    assert back.getInstrument().getSource().getPos().getZ() == -10
+    assert (back.spectrumInfo().l1(), back.spectrumInfo().l2(0)) == (10, 2.5)
+    assert back.spectra.geometry is None  # follows the detectors, as before
+
+
+def test_an_instrument_without_a_definition_comes_back_as_a_list_of_places(tmp_path: Path) -> None:
+    instrument = instrument_from_flight_paths(
+        "LIST", [3, 5, 9], [1.0, 2.0, 3.0], np.radians([90, 45, 0]), [False, False, True], l1=17.0
+    )
+    ids = instrument.ids
+    ws = HistogramWorkspace(
+        [0, 1], [[1], [2], [3]], detectors=Detectors.from_instrument(instrument), spectra=Spectra([1, 2, 3], ids)
+    )
+    save_nexus(ws, tmp_path / "a.nxs")
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    assert back.getInstrument().getName() == "LIST"
+    assert [back.spectrumInfo().isMonitor(i) for i in range(3)] == [False, False, True]
+    assert back.getInstrument().getSource().getPos().getZ() == -17
+    np.testing.assert_allclose(list(back.getDetector(0).getPos()), [1, 0, 0], atol=1e-15)
+    assert back.spectrumInfo().twoTheta(1) == pytest.approx(np.pi / 4, rel=1e-14)
+
+
+def test_geometry_that_spectra_were_given_stays_theirs(tmp_path: Path) -> None:
+    ws = create_sample_workspace(num_banks=1, bank_pixel_width=2)
+    ws = edit_instrument_geometry(ws, 12.0, l2=[1, 2, 3, 4], polar=[10, 20, 30, 40])
+    save_nexus(ws, tmp_path / "a.nxs")
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    assert (back.spectrumInfo().l1(), back.spectrumInfo().l2(3)) == (12.0, 4.0)
+    assert back.spectrumInfo().twoTheta(1) == pytest.approx(np.radians(20))
+
+
+def test_logs_of_all_kinds_come_back(make_histogram: Make, tmp_path: Path) -> None:
+    series: dict[str, list[Any]] = {
+        "whole": [1, -(1 << 60)], "real": [1.5, np.nan], "text": ["a", "µ/b"], "flag": [True, False],
+    }  # fmt: skip
+    run = Run({name: TimeSeries(name, [7, 7 + 86400 * SECOND * 30 + 1], values) for name, values in series.items()})
+    run.set("empty", TimeSeries("empty", [], []))
+    singles = {"n": 3, "x": 0.1, "s": "text", "b": False, "PV:with/slash": 1}
+    for name, value in singles.items():
+        run.set(name, value, "K")
+    run.set("row", np.array([1.0, 2.0, 3.0]))
+    run.set("words", ["a", "b"])
+    ws = make_histogram([0, 1], [[1]], run=run)
+    ws.comment = "good"
+    save_nexus(ws, tmp_path / "a.nxs")
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    logs = back.getRun()
+    for name, values in series.items():
+        found = logs[name]
+        assert isinstance(found, TimeSeries)
+        assert found.time_ns.tolist() == [7, 7 + 86400 * SECOND * 30 + 1]
+        assert str(found.value.tolist()) == str(values)
+    assert len(logs["empty"].value) == 0
+    for name, value in singles.items():
+        assert (logs[name].value, type(logs[name].value), logs[name].units) == (value, type(value), "K")
+    assert list(logs["row"].value) == [1.0, 2.0, 3.0]
+    assert list(logs["words"].value) == ["a", "b"]
+    assert back.getComment() == "good"
+
+
+def test_tables_of_all_column_types_come_back(tmp_path: Path) -> None:
+    kinds: dict[str, list[Any]] = {
+        "str": ["a", "µ", ""], "int": [1, -2, 3], "float": [0.5, 1.5, 2.5], "double": [0.1, np.inf, -1e300],
+        "bool": [True, False, True], "long64": [1 << 62, -1, 0], "size_t": [(1 << 64) - 1, 0, 1], "uint": [1, 2, 3],
+        "V3D": [(1.0, 2.0, 3.0), (0.0, 0.0, 0.0), (-1.0, 0.5, 0.0)],
+    }  # fmt: skip
+    table = TableWorkspace([(kind, f"col {kind}") for kind in kinds], title="All")
+    for row in zip(*kinds.values(), strict=True):
+        table.addRow(list(row))
+    empty = TableWorkspace([(kind, kind) for kind in kinds])
+    unset = TableWorkspace([("V3D", "place")])
+    unset.setRowCount(1)
+    save_nexus(WorkspaceGroup([table, empty, unset]), tmp_path / "t.nxs")
+    back = load_nexus_processed(tmp_path / "t.nxs")
+    assert isinstance(back, WorkspaceGroup)
+    first, second, third = back
+    assert isinstance(first, TableWorkspace)
+    assert isinstance(second, TableWorkspace)
+    assert isinstance(third, TableWorkspace)
+    assert first.toDict() == table.toDict()
+    assert first.columnTypes() == list(kinds)
+    assert first.getTitle() == "All"
+    assert (second.columnTypes(), second.rowCount()) == (list(kinds), 0)
+    assert [list(place) for place in third.column("place")] == [[0.0, 0.0, 0.0]]
+
+
+def test_tables_of_other_programs_are_read_by_what_they_hold(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "t.nxs", "w") as file:
+        group = file.create_group("mantid_workspace_1/table_workspace")
+        group["column_1"] = np.array([1, 2], np.int32)
+        group["column_2"] = np.array([[b"ab"], [b"c"]], "S4")
+        group["column_10"] = [0.5, 1.5]
+        for name, title, kind in (("1", "n", "An integer"), ("2", "s", "A string"), ("10", "x", "A double")):
+            group[f"column_{name}"].attrs.update(name=title, interpret_as=kind)
+    back = load_nexus_processed(tmp_path / "t.nxs")
+    assert isinstance(back, TableWorkspace)
+    assert back.toDict() == {"n": [1, 2], "s": ["ab", "c"], "x": [0.5, 1.5]}
+    assert back.columnTypes() == ["int", "str", "double"]
+
+
+LIES: dict[str, tuple[Callable[[h5py.Group], object], str]] = {
+    "indices beyond the events": (
+        lambda e: e["event_workspace/indices"].__setitem__(2, 9),
+        r"event_workspace/indices: .*9.*; expected them to rise from 0 to 3",
+    ),
+    "fewer pulse times": (
+        lambda e: e["event_workspace/pulsetime"].resize((2,)),
+        r"event_workspace/pulsetime: 2 entries for 3 events",
+    ),
+    "no variances": (
+        lambda e: e.create_dataset("event_workspace/weight", data=[1.0, 2.0, 3.0]),
+        r"event_workspace: the events have a weight but no error_squared",
+    ),
+    "X not finite": (
+        lambda e: e["event_workspace/tof"].__setitem__(1, np.nan),
+        r"1 events have an X that is not finite",
+    ),
+    "falling edges": (
+        lambda e: e["event_workspace/axis1"].__setitem__(slice(None), [4.0, 2.0, 0.0]),
+        r"event_workspace: bin edges must rise",
+    ),
+    "other spectra": (
+        lambda e: e["instrument/detector/detector_count"].__setitem__(0, 5),
+        r"instrument/detector: 2 spectra, 2 entries of detector_count with a sum of 6, 2 of detector_list",
+    ),
+    "no axis": (lambda e: e["event_workspace"].__delitem__("axis1"), r"event_workspace has no axis1; it has"),
+    "nothing": (lambda e: e.__delitem__("event_workspace"), r"has no workspace, event_workspace or table_workspace"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_file_that_lies_is_refused_with_the_place(make_events: MakeEvents, tmp_path: Path, lie: str) -> None:
+    edit, message = LIES[lie]
+    save_nexus(make_events([1.5, 2.5], [3.0], edges=[0, 2, 4]), tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs", "a") as file:
+        edit(file["mantid_workspace_1"])
+    with pytest.raises(RuntimeError, match=r"LoadNexusProcessed: .*a\.nxs: .*" + message):
+        load_nexus_processed(tmp_path / "a.nxs")
+
+
+def test_a_file_cut_short_is_named(ws: HistogramWorkspace, tmp_path: Path) -> None:
+    save_nexus(ws, tmp_path / "a.nxs")
+    (tmp_path / "a.nxs").write_bytes((tmp_path / "a.nxs").read_bytes()[:-100])
+    with pytest.raises(RuntimeError, match=r"a\.nxs: cannot be read as HDF5"):
+        load_nexus_processed(tmp_path / "a.nxs")
 
 
 def test_compressed_events_are_written_compressed(make_events: MakeEvents, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ from livereduce.algorithms.grouping import group_detectors
 from livereduce.algorithms.gss import save_gss
 from livereduce.algorithms.incident_energy import get_ei
 from livereduce.algorithms.instruments import edit_instrument_geometry, load_empty_instrument, load_instrument
+from livereduce.algorithms.loading import load, load_nexus
 from livereduce.algorithms.logs import add_time_series_log
 from livereduce.algorithms.masking import mask_bins, mask_detectors
 from livereduce.algorithms.merging import merge_runs
@@ -120,6 +121,7 @@ __all__ = [
     "group_detectors",
     "group_workspaces",
     "integration",
+    "load",
     "load_ascii",
     "load_cal_file",
     "load_detectors_grouping_file",
@@ -128,6 +130,7 @@ __all__ = [
     "load_event_nexus",
     "load_instrument",
     "load_mask",
+    "load_nexus",
     "load_nexus_monitors",
     "load_nexus_processed",
     "logarithm",

@@ -1,12 +1,10 @@
 """LoadNexusProcessed: what SaveNexus (or Mantid's) wrote, as a workspace again.
 
-Covers histograms, events and tables with their logs, spectra, flight paths and angles. Detectors are known by the ID
-and place of the spectra they belong to. Does not read raw event files.
+Covers histograms, events and tables with their logs, masks, detectors and instrument. Does not read raw files.
 """
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,13 @@ import h5py
 import numpy as np
 
 from livereduce.algorithms.declaration import algorithm
-from livereduce.algorithms.files import check_exists
+from livereduce.algorithms.hdf5 import NUMBERS, WHOLE, dataset, groups, listed, opened
+from livereduce.algorithms.nexus_instrument import read_instrument
+from livereduce.algorithms.nexus_logs import read_logs
 from livereduce.algorithms.nexus_saving import ENTRY, GPS_EPOCH_NS
-from livereduce.algorithms.spectra import distinct
+from livereduce.algorithms.nexus_tables import read_table
+from livereduce.geometry.nexus_histogram import UnfitError, text_of
 from livereduce.workspaces import (
-    Detectors,
     EventTable,
     EventWorkspace,
     HistogramWorkspace,
@@ -26,20 +26,14 @@ from livereduce.workspaces import (
     Part,
     Plan,
     Run,
-    Spectra,
-    SpectrumGeometry,
-    TableWorkspace,
-    TimeSeries,
     Workspace,
     WorkspaceGroup,
 )
-from livereduce.workspaces.arrays import F64, I64
-from livereduce.workspaces.run import to_ns
-
-log = logging.getLogger(__name__)
+from livereduce.workspaces.arrays import F64, I64, Bool
+from livereduce.workspaces.events import Weights
 
 
-@algorithm("LoadNexusProcessed", aliases=["LoadNexus"], outputs_after="filename")
+@algorithm("LoadNexusProcessed", outputs_after="filename")
 def load_nexus_processed(filename: Path, entry_number: int = 0) -> Workspace:
     """Read a processed NeXus file; one with several entries gives a group.
 
@@ -50,103 +44,133 @@ def load_nexus_processed(filename: Path, entry_number: int = 0) -> Workspace:
     entry_number
         Which entry to read, from 1 on; 0 reads all.
     """
-    check_exists(filename)
-    with h5py.File(filename, "r") as file:
-        entries = sorted((name for name in file if name.startswith(ENTRY)), key=lambda name: int(name[len(ENTRY) :]))
+    with opened(filename) as file:
+        entries = processed_entries(file)
         if not entries:
-            raise RuntimeError(f"{filename}: is no processed NeXus file: it has no /{ENTRY}1 (it has {list(file)[:5]})")
+            raise UnfitError(f"is no processed NeXus file: it has no /{ENTRY}1 (it has {listed(file)})")
         if not 0 <= entry_number <= len(entries):
             raise ValueError(f"EntryNumber: {entry_number}, but {filename} has {len(entries)} entries")
         wanted = entries[entry_number - 1 : entry_number] if entry_number else entries
-        found = [_read_entry(file[name]) for name in wanted]
+        found = [_read_entry(entry) for entry in wanted]
     return found[0] if len(found) == 1 else WorkspaceGroup(found)
 
 
+def processed_entries(file: h5py.File) -> list[h5py.Group]:
+    """Return the entries of a processed NeXus file in order; none of another file."""
+    numbers = {name[len(ENTRY) :]: group for name, group in groups(file) if name.startswith(ENTRY)}
+    return [numbers[number] for number in sorted(filter(str.isdecimal, numbers), key=int)]
+
+
 def _read_entry(entry: h5py.Group) -> Workspace:
-    title = _text(entry["title"][()]) if "title" in entry else ""
-    if "table_workspace" in entry:
-        return _read_table(entry["table_workspace"], title)
-    data = entry.get("workspace", entry.get("event_workspace"))
-    if data is None:
-        raise RuntimeError(f"{entry.name} has neither workspace, event_workspace nor table_workspace")
-    axis1, axis2 = data["axis1"], data["axis2"]
-    spectra, detectors = _read_instrument(entry.get("instrument"), axis2)
+    inner = dict(groups(entry))
+    found: Workspace
+    if "table_workspace" in inner:
+        found = read_table(inner["table_workspace"])
+    elif "workspace" in inner or "event_workspace" in inner:
+        found = _read_matrix(entry, inner.get("workspace") or inner["event_workspace"])
+    else:
+        raise UnfitError(f"{entry.name} has no workspace, event_workspace or table_workspace; it has {listed(entry)}")
+    found.title, found.comment = (text_of(entry.get(name)) for name in ("title", "comment"))
+    return found
+
+
+def _read_matrix(entry: h5py.Group, data: h5py.Group) -> Workspace:
+    axis1, axis2 = dataset(data, "axis1"), dataset(data, "axis2", ndim=1)
+    run = read_logs(entry["logs"]) if isinstance(entry.get("logs"), h5py.Group) else Run()
+    spectra, detectors = read_instrument(entry, axis2, run)
+    signal = dataset(data, "values", ndim=2) if "values" in data else dataset(data, "indices", kind=WHOLE, ndim=1)
+    n = signal.shape[0] - (0 if "values" in data else 1)
+    if len(spectra) != n:
+        raise UnfitError(f"{signal.name} has {n} spectra, {entry.name}/instrument and axis2 describe {len(spectra)}")
     described: dict[str, Any] = {
         "detectors": detectors,
         "spectra": spectra,
-        "run": _read_logs(entry["logs"]) if "logs" in entry else Run(),
-        "title": title,
-        "distribution": bool(int(axis1.attrs.get("distribution", 0))),
+        "run": run,
+        "distribution": bool(int(np.ravel(axis1.attrs.get("distribution", 0))[0])),
+        "y_unit": text_of(signal.attrs.get("units", "Counts")),
+        "y_label": text_of(signal.attrs.get("unit_label")),
     }
-    if _text(axis2.attrs.get("units", "spectraNumber")) != "spectraNumber":
-        described["vertical"] = NumericAxis.of(axis2[()], _text(axis2.attrs["units"]))
-    signal = data["values"] if "values" in data else data["indices"]
-    described["y_unit"] = _text(signal.attrs.get("units", "Counts"))
-    described["y_label"] = _text(signal.attrs.get("unit_label", ""))
-    unit = _text(axis1.attrs.get("units", ""))
-    if "values" in data:
-        return HistogramWorkspace(axis1[()], data["values"][()], e=data["errors"][()], unit=unit, **described)
-    return _read_events(data, axis1[()], unit, described)
+    vertical = text_of(axis2.attrs.get("units", "spectraNumber"))
+    if vertical != "spectraNumber":
+        described["vertical"] = NumericAxis.of(axis2[()], vertical)
+    x, unit = axis1[()].astype(np.float64), text_of(axis1.attrs.get("units"))
+    try:
+        return (_histogram if "values" in data else _events)(data, x, unit, described)
+    except ValueError as error:  # edges that fall, X of another length than the values
+        raise UnfitError(f"{data.name}: {error}") from error
 
 
-def _read_instrument(group: h5py.Group | None, axis2: h5py.Dataset) -> tuple[Spectra, Detectors]:
-    detector = None if group is None else group.get("detector")
-    if group is None or detector is None or "detector_list" not in detector:
-        n = axis2.shape[0]
-        return Spectra(axis2[()] if axis2.dtype.kind in "iu" else np.arange(1, n + 1)), Detectors([])
-    count = detector["detector_count"][()]
-    start = np.concatenate([[0], np.cumsum(count)])
-    ids = detector["detector_list"][()]
-    masked = detector["masked"][()].astype(bool) if "masked" in detector else None
-    spectra = Spectra(detector["spectra"][()], ids, start, masked=masked)
-    if "distance" not in detector or "primary_flight_path" not in group:
-        return spectra, Detectors(distinct(ids))
-    l1, l2 = float(group["primary_flight_path"][()]), detector["distance"][()]
-    two_theta = np.radians(detector["polar_angle"][()])
-    unique, first = np.unique(ids, return_index=True)
-    owner = np.repeat(np.arange(len(count)), count)[first]
-    detectors = Detectors(unique, l1=l1, l2=l2[owner], two_theta=two_theta[owner])
-    return spectra.with_geometry(SpectrumGeometry(l1, l2, two_theta)), detectors
+def _histogram(data: h5py.Group, x: F64, unit: str, described: dict[str, Any]) -> HistogramWorkspace:
+    y = data["values"][()].astype(np.float64)
+    dx = dataset(data, "xerrors", ndim=2)[()] if "xerrors" in data else None
+    return HistogramWorkspace(
+        x, y, e=dataset(data, "errors", ndim=2)[()], dx=dx, bin_mask=_bin_mask(data, y.shape), unit=unit, **described
+    )
 
 
-def _read_logs(group: h5py.Group) -> Run:
-    run = Run()
-    for name, entry in group.items():
-        if not isinstance(entry, h5py.Group) or "value" not in entry:
-            continue
-        dataset = entry["value"]
-        value = dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
-        if "boolean" in dataset.attrs:
-            value = np.asarray(value).astype(bool)
-        units, key = _text(dataset.attrs.get("units", "")), name.replace("|", "/")
-        if "time" in entry:
-            time = entry["time"]
-            start = to_ns(_text(time.attrs["start"]))
-            run.set(key, TimeSeries(key, start + np.rint(time[()] * 1e9).astype(np.int64), value, units))
-        else:
-            array = np.asarray(value)
-            run.set(key, array.reshape(-1)[0] if array.size == 1 else value, units)
-    return run
+def _bin_mask(data: h5py.Group, shape: tuple[int, ...]) -> Bool | None:
+    if "masked_spectra" not in data:
+        return None
+    spectra = dataset(data, "masked_spectra", kind=WHOLE, ndim=2)[()].astype(np.int64)
+    bins = dataset(data, "masked_bins", kind=WHOLE, ndim=1)[()].astype(np.int64)
+    first = np.append(spectra[:, 1], len(bins))
+    inside = [(v >= 0) & (v < size) for v, size in ((spectra[:, 0], shape[0]), (bins, shape[1]))]
+    if np.any(np.diff(first, prepend=0) < 0) or not np.concatenate(inside).all():
+        raise UnfitError(
+            f"{data.name}: masked_spectra and masked_bins do not fit {shape[0]} spectra of {shape[1]} bins"
+        )
+    mask = np.zeros(shape, bool)
+    mask[np.repeat(spectra[:, 0], np.diff(first)), bins[first[0] :]] = True
+    return mask
 
 
-def _read_events(data: h5py.Group, edges: F64, unit: str, described: dict[str, Any]) -> Workspace:
-    indices: I64 = data["indices"][()].astype(np.int64)
-    x = data["tof"][()].astype(np.float64)
-    spectrum = np.repeat(np.arange(len(indices) - 1), np.diff(indices))
-    if "weight" in data and (histogram := _histogram_of(data, edges, x, spectrum, unit, described)) is not None:
-        return histogram
-    pulse = data["pulsetime"][()].astype(np.int64) + GPS_EPOCH_NS
+def _events(data: h5py.Group, edges: F64, unit: str, described: dict[str, Any]) -> EventWorkspace:
+    x = dataset(data, "tof", ndim=1)[()].astype(np.float64)
+    start = _starts(data["indices"], len(x))
+    columns = {name: _column(data, name, len(x)) for name in ("pulsetime", "weight", "error_squared") if name in data}
+    pulse = columns.get("pulsetime", np.zeros(len(x))).astype(np.int64) + GPS_EPOCH_NS
+    weights = _weights(columns, data)
+    n = len(start) - 1
     order = np.argsort(pulse, kind="stable")
     times, first = np.unique(pulse[order], return_index=True)
+    spectrum = np.repeat(np.arange(n), np.diff(start))[order]
     tick_ns, zero, factor, ticks = _as_ticks(x[order], unit)
-    table = EventTable(len(indices) - 1, tick_ns=tick_ns, zero_ticks=zero)
-    table.append(ticks, spectrum[order], times, np.append(first, len(order)), np.zeros(len(times)))
-    plan = Plan(len(indices) - 1) if unit == "TOF" else Plan(len(indices) - 1).in_unit(unit, [factor])
+    table = EventTable(n, tick_ns=tick_ns, zero_ticks=zero, weighted=weights is not None)
+    own = None if weights is None else Weights(weights.weight[order], weights.variance[order])
+    table.append(ticks, spectrum, times, np.append(first, len(order)), np.zeros(len(times)), weights=own)
+    plan = Plan(n) if unit == "TOF" else Plan(n).in_unit(unit, [factor])
     return EventWorkspace([Part(table, 0, table.n, plan)], edges=edges, **described)
+
+
+def _starts(indices: h5py.Dataset, n_events: int) -> I64:
+    values = indices[()]
+    if not len(values) or values[0] != 0 or values[-1] != n_events or np.any(values[1:] < values[:-1]):
+        raise UnfitError(f"{indices.name}: {values[:3]} ... {values[-1:]}; expected them to rise from 0 to {n_events}")
+    result: I64 = values.astype(np.int64)
+    return result
+
+
+def _column(data: h5py.Group, name: str, n_events: int) -> Any:
+    found = dataset(data, name, kind=NUMBERS, ndim=1)
+    if found.shape[0] != n_events:
+        raise UnfitError(f"{found.name}: {found.shape[0]} entries for {n_events} events")
+    return found[()]
+
+
+def _weights(columns: dict[str, Any], data: h5py.Group) -> Weights | None:
+    """Return weights and variances if not all are 1."""
+    if "weight" not in columns:
+        return None
+    if "error_squared" not in columns:
+        raise UnfitError(f"{data.name}: the events have a weight but no error_squared")
+    weight, variance = columns["weight"].astype(np.float32), columns["error_squared"].astype(np.float32)
+    return None if np.all(weight == 1) and np.all(variance == 1) else Weights(weight, variance)
 
 
 def _as_ticks(x: F64, unit: str) -> tuple[int, int, float, I64]:
     """Tick length (ns), tick of zero, X per µs, and ticks: of times of flight whole tenths of µs, or ns; else fine."""
+    if not np.isfinite(x).all():
+        raise UnfitError(f"{np.count_nonzero(~np.isfinite(x))} events have an X that is not finite")
     low, high = float(x.min(initial=0.0)), float(x.max(initial=0.0))
     if unit == "TOF":
         tenths = x * 10
@@ -159,49 +183,5 @@ def _as_ticks(x: F64, unit: str) -> tuple[int, int, float, I64]:
     zero = max(0, int(np.ceil(-low / per_tick)))
     ticks = np.rint(x / per_tick).astype(np.int64) + zero
     if len(ticks) and ticks.max() >= 1 << 32:
-        raise RuntimeError(f"the events' X, {low:g} to {high:g} {unit}, does not fit into 32 bits of {tick_ns} ns")
+        raise UnfitError(f"the events' X, {low:g} to {high:g} {unit}, does not fit into 32 bits of {tick_ns} ns")
     return tick_ns, zero, factor, ticks
-
-
-def _histogram_of(
-    data: h5py.Group, edges: F64, x: F64, spectrum: I64, unit: str, described: dict[str, Any]
-) -> HistogramWorkspace | None:
-    """Histogram of events with weights of their own, which an event workspace here cannot hold; None if all are 1."""
-    weight, variance = data["weight"][()].astype(np.float64), data["error_squared"][()].astype(np.float64)
-    if np.all(weight == 1) and np.all(variance == 1):
-        return None
-    log.warning("LoadNexusProcessed: the events of %s have weights; they are loaded as a histogram", data.name)
-    n, rows = described["spectra"].numbers.size, np.atleast_2d(edges)
-    bins = rows.shape[1] - 1
-    y, e2 = np.zeros((n, bins + 2)), np.zeros((n, bins + 2))
-    starts = data["indices"][()].tolist()
-    for i in range(len(rows)):
-        own = slice(None) if len(rows) == 1 else slice(starts[i], starts[i + 1])
-        at = np.searchsorted(rows[i], x[own], side="right")
-        np.add.at(y, (spectrum[own], at), weight[own])
-        np.add.at(e2, (spectrum[own], at), variance[own])
-    return HistogramWorkspace(edges, y[:, 1:-1], e2[:, 1:-1], unit=unit, **described)
-
-
-def _read_table(group: h5py.Group, title: str) -> TableWorkspace:
-    table = TableWorkspace(title=title)
-    columns = sorted(group, key=lambda name: int(name.rsplit("_", 1)[-1]))
-    values = []
-    for name in columns:
-        dataset = group[name]
-        text = h5py.check_string_dtype(dataset.dtype) is not None
-        kind = _text(dataset.attrs.get("interpret_as", "str" if text else "double"))
-        kind = (
-            kind if kind in ("str", "int", "float", "double", "bool", "long64", "size_t", "uint", "V3D") else "double"
-        )
-        table.addColumn("str" if text else kind, _text(dataset.attrs.get("name", name)))
-        values.append((dataset.asstr() if text else dataset)[()].tolist())
-    for row in zip(*values, strict=True):
-        table.addRow(list(row))
-    return table
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        value = value.reshape(-1)[0] if value.size else ""
-    return value.decode() if isinstance(value, bytes) else str(value)

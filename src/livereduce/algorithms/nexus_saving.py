@@ -2,13 +2,12 @@
 
 ``/mantid_workspace_1`` (NXentry; a group's members and appended ones count on) holds title, instrument, sample, logs,
 process and one of ``workspace`` (values, errors, axis1, axis2), ``event_workspace`` (tof, pulsetime, weight,
-error_squared, indices, axis1, axis2) or ``table_workspace`` (column_1, column_2, ...). Not written: sample shape, mask
-of bins, history.
+error_squared, indices, axis1, axis2) or ``table_workspace`` (column_1, column_2, ...). Not written: sample shape,
+attached monitors, history (workspaces here keep none; ``process`` names the program).
 """
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,24 +20,26 @@ import numpy as np
 from livereduce import __version__
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.files import replacing
+from livereduce.algorithms.nexus_instrument import write_instrument
+from livereduce.algorithms.nexus_logs import write_logs
+from livereduce.algorithms.nexus_tables import write_table
 from livereduce.algorithms.spectra import selected, taken
 from livereduce.workspaces import (
     EventWorkspace,
+    HistogramWorkspace,
     MatrixWorkspace,
-    Run,
+    Part,
     TableWorkspace,
-    TimeSeries,
+    Workspace,
     WorkspaceGroup,
 )
-from livereduce.workspaces.event_list import SpectrumEvents, TermEvents
-from livereduce.workspaces.run import iso
-
-log = logging.getLogger(__name__)
+from livereduce.workspaces.arrays import I64, Bool
+from livereduce.workspaces.event_list import SpectrumEvents, blocks
 
 ENTRY = "mantid_workspace_"
 # Pulse times in these files count from here, everything else in this program from 1970.
 GPS_EPOCH_NS = int(np.datetime64("1990-01-01", "ns").astype(np.int64))
-_BLOCK_EVENTS = 1 << 22
+_CHUNK = 1 << 16
 
 
 @algorithm("SaveNexus", aliases=["SaveNexusProcessed"])
@@ -84,17 +85,19 @@ def save_nexus(
                         member = taken(member, chosen)
                     _write_matrix(entry, member, preserve_events, "gzip" if compress_nexus else None)
                 elif isinstance(member, TableWorkspace):
-                    _write_table(entry, member)
+                    write_table(_group(entry, "table_workspace", "NXdata"), member)
                 else:
                     raise ValueError(f"InputWorkspace: {member!r} cannot be written")
-                _write_head(entry, title or member.title, member.name())
+                _write_head(entry, member, title)
 
 
-def _write_head(entry: h5py.Group, title: str, name: str) -> None:
+def _write_head(entry: h5py.Group, ws: Workspace, title: str) -> None:
     entry.attrs["NX_class"] = "NXentry"
-    entry["title"] = title
+    entry["title"] = title or ws.title
+    if ws.comment:
+        entry["comment"] = ws.comment
     entry["definition"] = entry["definition_local"] = "Mantid Processed Workspace"
-    entry["workspace_name"] = name
+    entry["workspace_name"] = ws.name()
     process = _group(entry, "process", "NXprocess")
     process["program"], process["version"] = "livereduce", __version__
     process["date"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -102,9 +105,6 @@ def _write_head(entry: h5py.Group, title: str, name: str) -> None:
 
 def _write_matrix(entry: h5py.Group, ws: MatrixWorkspace, preserve_events: bool, compression: str | None) -> None:
     events = preserve_events and isinstance(ws, EventWorkspace)
-    if events and any(p.plan.factors and p.plan.factors.per_bin for p in ws.parts):  # type: ignore[attr-defined]
-        log.warning("SaveNexus: the events of %r are weighted by bin; their histogram is written instead", ws)
-        events = False
     data = _group(entry, "event_workspace" if events else "workspace", "NXdata")
     if events:
         assert isinstance(ws, EventWorkspace)
@@ -114,104 +114,67 @@ def _write_matrix(entry: h5py.Group, ws: MatrixWorkspace, preserve_events: bool,
         values.attrs.update(units=ws.y_unit, unit_label=ws.y_label, signal=1, axes="axis2,axis1")
         data.create_dataset("errors", data=ws.e, compression=compression)
         data.attrs["signal"], data.attrs["axes"] = "values", ["axis2", "axis1"]
+    if isinstance(ws, HistogramWorkspace):
+        if ws.dx is not None:
+            data.create_dataset("xerrors", data=ws.dx, compression=compression)
+        if ws.bin_mask is not None:
+            _write_bin_mask(data, ws.bin_mask)
     axis1 = data.create_dataset("axis1", data=ws.x)
     axis1.attrs.update(units=ws.unit, distribution=int(ws.distribution))
     if ws.vertical is not None:
         data.create_dataset("axis2", data=ws.vertical.values).attrs["units"] = ws.vertical.unit
     else:
         data.create_dataset("axis2", data=ws.spectra.numbers).attrs.update(units="spectraNumber", caption="Spectrum")
-    _write_instrument(_group(entry, "instrument", "NXinstrument"), ws)
+    write_instrument(_group(entry, "instrument", "NXinstrument"), ws)
     _group(entry, "sample", "NXsample")
-    _write_logs(_group(entry, "logs", "NXgroup"), ws.logs)
+    write_logs(_group(entry, "logs", "NXgroup"), ws.logs)
 
 
-def _write_instrument(group: h5py.Group, ws: MatrixWorkspace) -> None:
-    """Name, flight path and, per spectrum, detectors and the place of the first: distance in m, angles in degrees."""
-    group["name"] = ws.getInstrument().getName()
-    detector = _group(group, "detector", "NXdetector")
-    detector["spectra"], detector["detector_list"] = ws.spectra.numbers, ws.spectra.ids
-    detector["detector_index"], detector["detector_count"] = ws.spectra.start[:-1], np.diff(ws.spectra.start)
-    detector["masked"] = ws.spectra.masked.astype(np.uint8)
-    geometry = ws.spectra.geometry_from(ws.detectors)
-    if np.isfinite(geometry.l1):
-        group["primary_flight_path"] = geometry.l1
-        group["primary_flight_path"].attrs["units"] = "m"
-        detector["distance"], detector["polar_angle"] = geometry.l2, np.degrees(geometry.two_theta)
-        detector["distance"].attrs["units"], detector["polar_angle"].attrs["units"] = "m", "degree"
-
-
-def _write_logs(group: h5py.Group, run: Run) -> None:
-    for name in run:
-        entry = run[name]
-        log_group = _group(group, name.replace("/", "|"), "NXlog")
-        value = entry.value
-        data = np.asarray(value)
-        if data.dtype.kind in "OUS":
-            log_group.create_dataset("value", data=data.astype(object), dtype=h5py.string_dtype())
-        else:
-            log_group["value"] = data.astype(np.uint8) if data.dtype.kind == "b" else data
-        log_group["value"].attrs["units"] = entry.units
-        if data.dtype.kind == "b":
-            log_group["value"].attrs["boolean"] = 1
-        if isinstance(entry, TimeSeries):
-            start = int(entry.time_ns[0]) if len(entry) else 0
-            log_group["time"] = (entry.time_ns - start) * 1e-9
-            log_group["time"].attrs.update(start=iso(start), units="second")
+def _write_bin_mask(data: h5py.Group, mask: Bool) -> None:
+    """Write the masked bins, spectrum after spectrum, and of each spectrum with any its index and its first entry."""
+    rows, bins = np.nonzero(mask)
+    spectra, first = np.unique(rows, return_index=True)
+    data["masked_spectra"] = np.stack([spectra, first], axis=1)
+    data["masked_bins"], data["mask_weights"] = bins, np.ones(len(bins))
 
 
 def _write_events(data: h5py.Group, ws: EventWorkspace, compression: str | None) -> None:
     """Events spectrum by spectrum; weights only where they are not all one. Held in memory a block at a time."""
-    total = int(ws.getNumberEvents())
-    weighted = ws.compression is not None or any(p.plan.scale != 1.0 or p.plan.factors is not None for p in ws.parts)
+    weighted = ws.compression is not None or any(not _unweighted(part) for part in ws.parts)
     columns: dict[str, Any] = {"tof": np.float64, "pulsetime": np.int64}
     if weighted:
         columns |= {"weight": np.float32, "error_squared": np.float32}
     datasets = [
-        data.create_dataset(name, (total,), dtype, compression=compression, chunks=True if compression else None)
+        data.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(_CHUNK,), compression=compression)
         for name, dtype in columns.items()
     ]
-    indices, written = np.zeros(ws.n_spectra + 1, np.int64), 0
-    for block in _blocks(ws, indices):
-        n = len(block.x)
+    count, written = np.zeros(ws.n_spectra, np.int64), 0
+    for spectrum, block in _blocks(ws):
         sources = (block.x, block.pulse_time - GPS_EPOCH_NS, block.weight, block.variance)
         for dataset, values in zip(datasets, sources, strict=False):
-            dataset[written : written + n] = values
-        written += n
-    data["indices"] = indices
+            dataset.resize((written + len(values),))
+            dataset[written:] = values
+        written += len(block.x)
+        count += np.bincount(spectrum, minlength=ws.n_spectra)
+    data["indices"] = np.concatenate([[0], np.cumsum(count)])
     data.attrs["event_type"] = "WEIGHTED" if weighted else "TOF"
     data["indices"].attrs.update(units=ws.y_unit, unit_label=ws.y_label)
 
 
-def _blocks(ws: EventWorkspace, indices: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[SpectrumEvents]:
-    """Events of consecutive spectra, some million at a time; fills in where each spectrum begins."""
-    terms = [TermEvents(term) for term in ws.terms]
-    held: list[SpectrumEvents] = []
-    size = 0
-    for i in range(ws.n_spectra):
-        found = [term.of_spectrum(i) for term in terms]
-        if ws.compression is not None:
-            found = [ws.compression.applied(SpectrumEvents(*(np.concatenate(c) for c in zip(*found, strict=True))))]
-        held += found
-        count = sum(len(events.x) for events in found)
-        indices[i + 1] = indices[i] + count
-        size += count
-        if size >= _BLOCK_EVENTS or i == ws.n_spectra - 1:
-            yield SpectrumEvents(*(np.concatenate(column) for column in zip(*held, strict=True)))
-            held, size = [], 0
+def _unweighted(part: Part) -> bool:
+    plan = part.plan
+    return not part.table.weighted and plan.scale == 1.0 and plan.factors is None and not plan.weightings
 
 
-def _write_table(entry: h5py.Group, table: TableWorkspace) -> None:
-    group = _group(entry, "table_workspace", "NXdata")
-    types = table.columnTypes()
-    for i, (name, kind) in enumerate(zip(table.getColumnNames(), types, strict=True), start=1):
-        values = table.column(name)
-        if kind == "str":
-            dataset = group.create_dataset(f"column_{i}", data=values, dtype=h5py.string_dtype())
-        else:
-            whole = kind in ("int", "long64", "size_t", "uint")
-            array = np.array(values, np.uint8 if kind == "bool" else np.int64 if whole else np.float64)
-            dataset = group.create_dataset(f"column_{i}", data=array)
-        dataset.attrs.update(name=name, interpret_as=kind, units="Not known")
+def _blocks(ws: EventWorkspace) -> Iterator[tuple[I64, SpectrumEvents]]:
+    """Events of consecutive spectra, some million at a time, with the spectrum of each."""
+    compression = ws.compression
+    if compression is None:
+        yield from blocks(ws.terms, ws.n_spectra)
+        return
+    for index in range(ws.n_spectra):
+        events = compression.of_spectrum(ws.terms, index)
+        yield np.full(len(events.x), index), events
 
 
 def _group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:

@@ -1,0 +1,202 @@
+"""Load and LoadNexus: whatever reads the file at hand, decided by what is in it, never by its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from livereduce.algorithms.ascii import load_ascii
+from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.event_nexus import load_event_nexus
+from livereduce.algorithms.files import check_exists
+from livereduce.algorithms.hdf5 import below, class_of, groups, listed, opened
+from livereduce.algorithms.nexus_loading import load_nexus_processed, processed_entries
+from livereduce.algorithms.spectra import taken
+from livereduce.geometry.nexus_histogram import UnfitError
+from livereduce.workspaces import MatrixWorkspace, Workspace, WorkspaceGroup
+from livereduce.workspaces.arrays import Bool
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+# what the beginning of a text says it is, and what reads it instead of Load
+_TEXTS = (
+    (r"(?s)(<\?xml.*?)?(<!--.*?-->\s*)*<detector-masking", "a mask file", "LoadMask"),
+    (r"(?s)(<\?xml.*?)?(<!--.*?-->\s*)*<detector-grouping", "a grouping file", "LoadDetectorsGroupingFile"),
+    (r"(?s)(<\?xml.*?)?(<!--.*?-->\s*)*<([\w]+:)?instrument\b", "an instrument definition", "LoadEmptyInstrument"),
+    (r"(?sm)(.*^)?BANK\s+\d+\s", "a GSAS file", ""),
+    (r"(?sm)(#[^\n]*\n)*(\s*\d+){2}\s+[-+.\deE]+(\s+\d+){2}\s*$", "a calibration of five columns", "LoadCalFile"),
+)
+
+
+class _Kind(NamedTuple):
+    """A kind of file: what it is called, what reads it, and the options that mean something to that."""
+
+    called: str
+    read: Callable[..., Workspace]
+    options: tuple[str, ...]
+
+
+_PROCESSED = _Kind("a processed NeXus file", load_nexus_processed, ("entry_number",))
+_EVENTS = _Kind(
+    "a NeXus file of events",
+    load_event_nexus,
+    (
+        "bank_name", "filter_by_tof_min", "filter_by_tof_max", "filter_by_time_start", "filter_by_time_stop",
+        "load_monitors", "meta_data_only", "spectrum_min", "spectrum_max", "spectrum_list",
+    ),
+)  # fmt: skip
+_COLUMNS = _Kind("a text of columns", load_ascii, ("unit",))
+
+
+@algorithm("Load", outputs_after="filename")
+def load(
+    filename: Path,
+    entry_number: int = 0,
+    spectrum_min: int | None = None,
+    spectrum_max: int | None = None,
+    spectrum_list: Integers = (),
+    bank_name: Sequence[str] = (),
+    filter_by_tof_min: float | None = None,
+    filter_by_tof_max: float | None = None,
+    filter_by_time_start: float | None = None,
+    filter_by_time_stop: float | None = None,
+    load_monitors: bool = False,
+    meta_data_only: bool = False,
+    unit: str = "",
+) -> Workspace:
+    """Read a file with the algorithm for what is in it: LoadNexusProcessed, LoadEventNexus or LoadAscii.
+
+    Parameters
+    ----------
+    filename
+        The file.
+    entry_number
+        Of a processed file: which entry to read, from 1 on; 0 reads all.
+    spectrum_min, spectrum_max, spectrum_list
+        Numbers of the spectra to read; by default all.
+    bank_name, filter_by_tof_min, filter_by_tof_max, filter_by_time_start, filter_by_time_stop
+        Of a file of events: as in LoadEventNexus.
+    load_monitors, meta_data_only
+        Of a file of events: as in LoadEventNexus.
+    unit
+        Of columns of text: unit of X.
+    """
+    options = {
+        "entry_number": entry_number, "bank_name": bank_name, "filter_by_tof_min": filter_by_tof_min,
+        "filter_by_tof_max": filter_by_tof_max, "filter_by_time_start": filter_by_time_start,
+        "filter_by_time_stop": filter_by_time_stop, "load_monitors": load_monitors, "meta_data_only": meta_data_only,
+        "unit": unit,
+    }  # fmt: skip
+    check_exists(filename)
+    kind = _kind_of_hdf5(filename) if _is_hdf5(filename) else _kind_of_text(filename)
+    return _read(filename, kind, options, spectrum_min, spectrum_max, spectrum_list)
+
+
+@algorithm("LoadNexus", outputs_after="filename")
+def load_nexus(
+    filename: Path,
+    entry_number: int = 0,
+    spectrum_min: int | None = None,
+    spectrum_max: int | None = None,
+    spectrum_list: Integers = (),
+) -> Workspace:
+    """Read a NeXus file with the algorithm for what is in it: LoadNexusProcessed or LoadEventNexus.
+
+    Parameters
+    ----------
+    filename
+        The file.
+    entry_number
+        Of a processed file: which entry to read, from 1 on; 0 reads all.
+    spectrum_min, spectrum_max, spectrum_list
+        Numbers of the spectra to read; by default all.
+    """
+    kind = _kind_of_hdf5(filename)
+    return _read(filename, kind, {"entry_number": entry_number}, spectrum_min, spectrum_max, spectrum_list)
+
+
+def _read(
+    filename: Path,
+    kind: _Kind,
+    options: dict[str, Any],
+    least: int | None,
+    greatest: int | None,
+    numbers: Integers,
+) -> Workspace:
+    given = {name: value for name, value in options.items() if value is not None and np.size(value) and value}
+    unfit = [name for name in given if name not in kind.options]
+    if unfit:
+        names = ", ".join("".join(part.capitalize() for part in name.split("_")) for name in unfit)
+        raise ValueError(f"{names}: means nothing for {filename}, which is {kind.called}")
+    if "spectrum_list" in kind.options:
+        return kind.read(filename, **given, spectrum_min=least, spectrum_max=greatest, spectrum_list=numbers)
+    found = kind.read(filename, **given)
+    if least is None and greatest is None and not np.size(numbers):
+        return found
+    if isinstance(found, WorkspaceGroup):
+        return WorkspaceGroup([_some(member, least, greatest, numbers) for member in found], title=found.title)
+    return _some(found, least, greatest, numbers)
+
+
+def _some(ws: Workspace, least: int | None, greatest: int | None, numbers: Integers) -> Workspace:
+    """Return the spectra of these numbers, or between these."""
+    if not isinstance(ws, MatrixWorkspace):
+        raise ValueError(f"SpectrumMin, SpectrumMax, SpectrumList: {ws!r} has no spectra")
+    have, listed_ = ws.spectra.numbers, np.asarray(numbers, np.int64)
+    missing = np.setdiff1d(listed_, have)
+    if len(missing):
+        raise ValueError(f"SpectrumList: there is no spectrum number {missing[0]}")
+    wanted: Bool = np.isin(have, listed_)
+    if least is not None or greatest is not None:
+        wanted |= (have >= (have.min() if least is None else least)) & (
+            have <= (have.max() if greatest is None else greatest)
+        )
+    if not wanted.any():
+        raise ValueError(f"SpectrumMin, SpectrumMax: no spectrum number is in {least} to {greatest}")
+    return taken(ws, np.flatnonzero(wanted))
+
+
+# -- what a file is -----------------------------------------------------------------------------------------------
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_HDF5)) == _HDF5
+
+
+def _kind_of_hdf5(path: Path) -> _Kind:
+    with opened(path) as file:
+        if processed_entries(file):
+            return _PROCESSED
+        if any(_has_events(entry) for _, entry in groups(file) if class_of(entry) == "NXentry"):
+            return _EVENTS
+        raise UnfitError(_unknown(file))
+
+
+def _has_events(entry: h5py.Group) -> bool:
+    return any(class_of(group) == "NXevent_data" for _, group in below(entry, "NXevent_data", "NXlog", "NXdata"))
+
+
+def _unknown(file: h5py.File) -> str:
+    if isinstance(file.get("calibration"), h5py.Group) and "difc" in file["calibration"]:
+        return "is a diffraction calibration; LoadDiffCal reads it"
+    return (
+        f"is HDF5 of no known kind: it has {listed(file)}; expected mantid_workspace_1 (a processed file) or an NXentry"
+        " with NXevent_data (a file of events)"
+    )
+
+
+def _kind_of_text(path: Path) -> _Kind:
+    with path.open("rb") as file:
+        head = file.read(1 << 14)
+    if b"\0" in head:
+        raise RuntimeError(f"{path} is neither HDF5 nor text; Load reads NeXus files and columns of text")
+    text = head.decode("utf-8-sig", "replace").lstrip()
+    for pattern, what, reader in _TEXTS:
+        if re.match(pattern, text):
+            raise RuntimeError(f"{path} is {what}; {f'{reader} reads it' if reader else 'nothing here reads such'}")
+    return _COLUMNS
