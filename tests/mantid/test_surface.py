@@ -19,7 +19,16 @@ from livereduce.live.scripts import ScriptOutcome, compile_script, run_script
 from livereduce.mantid import mtd, script_names
 from livereduce.mantid.kernel import V3D, PropertyManager
 from livereduce.simulators.beamline import document, source_sample_monitors
-from livereduce.workspaces import Detectors, EventTable, EventWorkspace, Run, Workspace
+from livereduce.testing import run_scripts
+from livereduce.workspaces import (
+    Detectors,
+    EventTable,
+    EventWorkspace,
+    HistogramWorkspace,
+    Run,
+    Workspace,
+    WorkspaceGroup,
+)
 
 pytestmark = pytest.mark.usefixtures("installed")
 
@@ -302,3 +311,32 @@ def test_a_package_that_is_not_installed_is_an_error_that_names_it_and_the_place
     with pytest.raises(ScriptError, match=r"livereduce has mantid\.simpleapi") as caught:
         run("import mantid.plots", chunk)
     assert sys.executable not in caught.value.message
+
+
+def test_a_growing_table_may_be_the_output() -> None:
+    post = (
+        "if not mtd.doesExist('growing'):\n"
+        "    CreateEmptyTableWorkspace(OutputWorkspace='growing').addColumn('double', 'sum')\n"
+        "mtd['growing'].addRow([input.readY(0).sum()])\n"
+        "output = mtd['growing']\n"
+    )
+    chunks = [HistogramWorkspace([0, 1, 2], [[k, k]]) for k in (1, 2, 3)]
+    output: Any = run_scripts(None, post, chunks=chunks).output
+    assert output.toDict() == {"sum": [2, 6, 12]}
+
+
+def test_the_accumulation_is_found_under_its_name_and_as_a_variable() -> None:
+    post = "print(mtd['accumulation'] is input, accumulation is input)\nRenameWorkspace('accumulation', 'result')\n"
+    done = run_scripts(None, post, chunks=[HistogramWorkspace([0, 1], [[k]]) for k in (1, 2)])
+    output: Any = done.output
+    assert done.printed == "True True\n" * 2
+    assert output.readY(0).tolist() == [3]
+
+
+def test_a_group_of_periods_goes_through_both_scripts() -> None:
+    periods = [[HistogramWorkspace([0, 1], [[n]]) for n in (k, 10 * k)] for k in (1, 2)]
+    chunks = [WorkspaceGroup(members) for members in periods]
+    done = run_scripts("output = input * 2", "output = input - input[0]", chunks=chunks)
+    output: Any = done.output
+    assert [member.readY(0)[0] for member in output] == [0, 54]
+    assert output.getNames() == ["result_1", "result_2"]
