@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 from livereduce.algorithms.functions import Function
 from livereduce.workspaces.arrays import F64, Bool
@@ -142,6 +141,8 @@ def _minimised(
 
     low, high = zip(*(limits.get(name, (-np.inf, np.inf)) for name in free), strict=True)
     limited = bool(np.any(np.isfinite(low)) or np.any(np.isfinite(high)))
+    from scipy import optimize  # here, so that a reduction without fits does not wait for it (half a second)
+
     found = optimize.least_squares(
         deviations,
         [start[name] for name in free],

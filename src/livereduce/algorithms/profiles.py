@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from livereduce.algorithms.expressions import parse_expression
 from livereduce.workspaces.arrays import F64
@@ -98,6 +97,8 @@ def _half(d: F64, rate: float, sigma: float) -> F64:
 
     For v > 0 the first overflows where the second vanishes; since u = v² - d² / (2 sigma²), the scaled erfc serves.
     """
+    from scipy import special  # here, as in `least_squares`
+
     v = (rate * sigma**2 + d) / (sigma * np.sqrt(2))
     right = np.real(v) > 0
     scaled = np.exp(-(d**2) / (2 * sigma**2)) * special.erfcx(np.where(right, v, 0.0))
