@@ -45,7 +45,7 @@ def test_histograms_cannot_be_filtered(ws: EventWorkspace) -> None:
         (filter_by_x_value, ()), (filter_by_time, (0, 1)), (filter_by_log_value, ("T",)), (filter_bad_pulses, ()),
     ]  # fmt: skip
     for algorithm, arguments in calls:
-        with pytest.raises(ValueError, match="InputWorkspace: expected a EventWorkspace, found a HistogramWorkspace"):
+        with pytest.raises(ValueError, match="InputWorkspace: expected an EventWorkspace, found a HistogramWorkspace"):
             algorithm(ws.to_histogram(), *arguments)
 
 

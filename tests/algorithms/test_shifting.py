@@ -122,3 +122,19 @@ def test_workspaces_without_events_can_be_scaled(make_events: Make) -> None:
 def test_factors_that_are_no_numbers_are_refused(make_histogram: Make, factor: float) -> None:
     with pytest.raises(ValueError, match="ScaleX: X cannot be multiplied by"):
         scale_x(make_histogram(X, ROWS), factor)
+
+
+def test_bins_of_moved_and_converted_events_do_not_change_with_what_they_were_made_of(make_events: Make) -> None:
+    ws = make_events([100.0, 200.0], [150.0], edges=[0, 150, 300]).replaced(detectors=PLACE)
+    # 252.778413 µs per Å and m; 11 m
+    made = [scale_x(ws, 2), change_bin_offset(ws, 1), convert_units(ws, "Wavelength")]
+    ws.adopt(rebin(ws, [0, 10, 20]))
+    scale = 252.778413 * 11
+    expected = [[0, 300, 600], [1, 151, 301], [0, 150 / scale, 300 / scale]]
+    for result, x in zip(made, expected, strict=True):
+        assert isinstance(result, EventWorkspace)
+        assert result.readX(0) == pytest.approx(x)
+        assert result.y.tolist() == [[1, 1], [0, 1]]
+    again = convert_units(made[2], "TOF")
+    made[2].adopt(again)
+    assert made[2].readX(0) == pytest.approx([0, 150, 300])

@@ -96,5 +96,5 @@ def test_only_events_can_be_sorted_and_only_by_what_they_have(make_events: MakeE
     ws = make_events([1.0], edges=[0, 2])
     with pytest.raises(ValueError, match="expected one of X Value, Pulse Time, Pulse Time \\+ TOF, found 'Weight'"):
         sort_events(ws, "Weight")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="SortEvents: InputWorkspace: expected a EventWorkspace"):
+    with pytest.raises(ValueError, match="SortEvents: InputWorkspace: expected an EventWorkspace"):
         sort_events(ws.to_histogram())  # type: ignore[arg-type]

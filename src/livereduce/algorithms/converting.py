@@ -113,9 +113,9 @@ class DeferredColumn(Column):
 def _converted_events(
     ws: EventWorkspace, source: Conversion, target: Conversion, good: Bool, key: Hashable | None
 ) -> EventWorkspace:
-    edges: Column | None = None
-    if not ws.default_binning:
-        edges = DeferredColumn(lambda: _event_edges(ws, source, target, good))
+    edges, before = None, ws.edge_column  # not the workspace's, which may be another's when they are asked for
+    if before is not None:
+        edges = DeferredColumn(lambda: _event_edges(before.values, source, target, good))
 
     def planned(plan: Plan) -> Plan | None:
         if key is None:
@@ -136,8 +136,8 @@ def _converted_events(
     return result.planned(lambda plan: plan.grouped(targets, len(good)))
 
 
-def _event_edges(ws: EventWorkspace, source: Conversion, target: Conversion, good: Bool) -> F64:
-    x = converted_rows(ws.edges, source, target, good, earlier=_EARLIER).x
+def _event_edges(edges: F64, source: Conversion, target: Conversion, good: Bool) -> F64:
+    x = converted_rows(edges, source, target, good, earlier=_EARLIER).x
     return x[0].copy() if np.all(x == x[:1]) else x
 
 

@@ -88,11 +88,15 @@ class Property:
     def _checked(self, value: object) -> object:
         if isinstance(value, self.classes):
             return value
-        if self.kind is Kind.OPERAND:
+        if self.kind is Kind.OPERAND and not isinstance(value, Workspace):
             return values.to_number(value)
-        expected = " or ".join(cls.__name__ for cls in self.classes)
-        found = f"a {type(value).__name__}" if isinstance(value, Workspace) else repr(value)
-        raise ValueError(f"expected a {expected}, found {found}")
+        expected = [_with_article(cls) for cls in self.classes] + ["a number"] * (self.kind is Kind.OPERAND)
+        found = _with_article(type(value)) if isinstance(value, Workspace) else repr(value)
+        raise ValueError(f"expected {' or '.join(expected)}, found {found}")
+
+
+def _with_article(cls: type) -> str:
+    return f"{'an' if cls.__name__[0] in 'AEIOU' else 'a'} {cls.__name__}"
 
 
 def _one_of(text: str, allowed: tuple[str, ...]) -> str:

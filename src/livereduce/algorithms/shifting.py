@@ -93,9 +93,9 @@ def _turned(rows: AnyArray, chosen: Bool) -> AnyArray:
 
 
 def _moved_events(ws: EventWorkspace, factor: float, offset: float, chosen: Bool, unit: str | None) -> EventWorkspace:
-    edges: Column | None = None
-    if not ws.default_binning:
-        edges = DeferredColumn(lambda: _moved_edges(ws.edges, factor, offset, chosen))
+    edges, before = None, ws.edge_column  # not the workspace's, which may be another's when they are asked for
+    if before is not None:
+        edges = DeferredColumn(lambda: _moved_edges(before.values, factor, offset, chosen))
     parts: list[Part] = []
     for part in ws.parts:
         plan = part.plan.with_free_bins()

@@ -153,6 +153,11 @@ class EventWorkspace(MatrixWorkspace):
         return self._edges.values
 
     @property
+    def edge_column(self) -> Column | None:
+        """Bin edges as a column, whose values may not have been made yet; None on default binning."""
+        return self._edges
+
+    @property
     def x(self) -> F64:
         """Bin edges: shared, or a row per spectrum. Read-only."""
         return self.edges
