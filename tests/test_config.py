@@ -96,7 +96,7 @@ def test_everything_wrong_is_said_at_once_with_what_was_found_and_expected() -> 
         'start_time: found "yesterday", expected "now", "run" or an ISO 8601 time like 2026-03-01T12:00:00Z',
         'periods: found "0", expected numbers from 1, as a list or like "1,3-5"',
         "system_mem_limit_perc: found 101, expected less than or equal to 100",
-        'stream: found "fast", expected a valid dictionary or instance of Stream',
+        'stream: found "fast", expected an object with keys',
         'web.port: found "80.5", expected a whole number',
         "web.token: found a value, expected a valid string",
         "watchdog.interval: found 5, expected greater than or equal to 20",
@@ -366,3 +366,28 @@ def test_the_made_up_stream_has_a_rate_and_a_length_of_runs() -> None:
     found = resolved(instrument="ADARA_FakeEvent", stream={"fake_rate": "1e3", "fake_end_run_every": 5})
     assert (found.listener, found.stream.fake_rate, found.stream.fake_end_run_every) == ("fake", 1000.0, 5)
     assert problems({"instrument": "ADARA_FakeEvent", "stream": {"fake_rate": 0}})[0].startswith("stream.fake_rate: ")
+
+
+def test_definitions_and_moves_of_components_are_read_and_their_folders_absolute() -> None:
+    move = {"component": "detector1", "axis": "z", "log": "detectorZ", "expression": "value/1000"}
+    found = resolved(instruments={"definition_folders": ["~/idf", "/opt/idf"], "moves": [move]}).instruments
+    assert found.definition_folders == (Path("/home/me/idf"), Path("/opt/idf"))
+    assert [m.model_dump() for m in found.moves] == [move]
+    one = resolved(instruments={"definition_folders": "/idf", "moves": move}).instruments
+    assert one.definition_folders == (Path("/idf"),)
+    assert one.moves == found.moves
+    default = resolved().instruments
+    assert default.definition_folders == (Path("/home/me/.mantid/instrument"),)
+    assert default.moves == ()
+
+
+def test_a_move_that_makes_no_sense_is_explained() -> None:
+    moves = [{"component": "a", "axis": "up"}, {"component": "a", "axis": "x", "lgo": "b"}, "a"]
+    found = problems({"instrument": "POWGEN", "instruments": {"moves": moves, "definition_folders": 3}})
+    axes = "'x', 'y', 'z', 'r-position', 't-position', 'p-position', 'rotx', 'roty' or 'rotz'"
+    assert [line.removeprefix("instruments.") for line in found] == [
+        "definition_folders: found 3, expected a list",
+        f'moves.0.axis: found "up", expected {axes}',
+        "moves.1.lgo: unknown key; expected one of component, axis, log, expression",
+        'moves.2: found "a", expected an object with keys',
+    ]

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +6,8 @@ import numpy as np
 import pytest
 
 from livereduce import algorithms
-from livereduce.algorithms import convert_units, create_workspace
+from livereduce.algorithms import convert_units, create_workspace, instruments
+from livereduce.geometry import load_idf
 from livereduce.workspaces import Detectors, EventWorkspace, HistogramWorkspace
 
 edit: Any = algorithms.edit_instrument_geometry
@@ -89,3 +91,53 @@ def test_an_instrument_is_found_by_name_where_definitions_are_kept(
         algorithms.load_empty_instrument()
     with pytest.raises(ValueError, match="there is no file"):
         algorithms.load_empty_instrument(tmp_path / "nothing.xml")
+
+
+def test_the_definition_is_the_one_valid_when_the_run_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livereduce.algorithms.instruments.definition_folders", [tmp_path])
+    valid = 'valid-from="2000-01-01 00:00:00"'
+    (tmp_path / "PAIR_Definition_old.xml").write_text(XML.replace(valid, f'{valid} valid-to="2010-01-01 00:00:00"'))
+    later = XML.replace(valid, 'valid-from="2010-01-01 00:00:01"').replace('z="-20"', 'z="-30"')
+    (tmp_path / "PAIR_Definition.xml").write_text(later)
+    ws = two()
+    ws.run()["run_start"] = "2005-06-01T12:00:00"
+    assert load(ws, instrument_name="PAIR").spectrumInfo().l1() == 20.0
+    ws.run()["run_start"] = "2015-06-01T12:00:00"
+    assert load(ws, instrument_name="pair").spectrumInfo().l1() == 30.0
+    assert load(two(), instrument_name="PAIR").spectrumInfo().l1() == 30.0  # no run: the one valid now
+    ws.run()["run_start"] = "1999-06-01T12:00:00"
+    with pytest.raises(ValueError, match=r"no PAIR_Definition\*.xml in .* \(of 2\) is valid at 1999-06-01 12:00:00"):
+        load(ws, instrument_name="PAIR")
+
+
+def test_a_definition_that_cannot_be_used_is_named_instead_of_being_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livereduce.algorithms.instruments.definition_folders", [tmp_path])
+    (tmp_path / "PAIR_Definition.xml").write_text(XML.replace('type="tube"', 'type="tub"'))
+    with pytest.raises(ValueError, match=r"<component 'tub'> \(line \d+\): there is no type 'tub'"):
+        algorithms.load_empty_instrument(instrument_name="PAIR")
+
+
+def test_a_definition_that_changes_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livereduce.algorithms.instruments.definition_folders", [tmp_path])
+    path = tmp_path / "PAIR_Definition.xml"
+    path.write_text(XML)
+    os.utime(path, ns=(1, 1))
+    before = algorithms.load_empty_instrument(instrument_name="PAIR").detectors.instrument
+    assert algorithms.load_empty_instrument(instrument_name="PAIR").detectors.instrument is before
+    path.write_text(XML.replace('z="-20"', 'z="-25"'))
+    os.utime(path, ns=(2, 2))
+    assert algorithms.load_empty_instrument(instrument_name="PAIR").spectrumInfo().l1() == 25.0
+
+
+def test_the_instrument_a_stream_describes_is_found_by_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livereduce.algorithms.instruments.definition_folders", [tmp_path])
+    monkeypatch.setattr("livereduce.algorithms.instruments._described_by_streams", {})
+    instruments.remember(load_idf(XML, name="STREAMED"), "Pair of tubes")
+    assert algorithms.load_empty_instrument(instrument_name="streamed").n_spectra == 3
+    assert algorithms.load_empty_instrument(instrument_name="Pair of Tubes").n_spectra == 3
+    (tmp_path / "STREAMED_Definition.xml").write_text(XML.replace('z="-20"', 'z="-25"'))
+    assert algorithms.load_empty_instrument(instrument_name="STREAMED").spectrumInfo().l1() == 25.0

@@ -68,11 +68,41 @@ def test_the_file_valid_since_the_latest_date_is_chosen(tmp_path: Path) -> None:
 
 def test_no_valid_file_and_a_broken_date_are_explained(tmp_path: Path) -> None:
     when = datetime(2024, 1, 1, tzinfo=UTC)
-    with pytest.raises(GeometryError, match=r"has no POW_Definition\*.xml that is valid at 2024-01-01"):
+    with pytest.raises(GeometryError, match=r"no POW_Definition\*.xml in .*[^)]$"):
+        find_definition(tmp_path, "POW", when)
+    write(tmp_path, "POW_Definition_old.xml", "2000-01-01 00:00:00", "2001-01-01 00:00:00")
+    with pytest.raises(GeometryError, match=r"no POW_Definition\*.xml in .* \(of 1\) is valid at 2024-01-01 00:00:00"):
         find_definition(tmp_path, "POW", when)
     write(tmp_path, "POW_Definition.xml", "yesterday")
     with pytest.raises(GeometryError, match=r"POW_Definition.xml: 'yesterday' is not a date like"):
         find_definition(tmp_path, "POW", when)
+
+
+def test_only_the_beginning_of_a_file_is_read_to_know_when_it_is_valid(tmp_path: Path) -> None:
+    path = write(tmp_path, "POW_Definition.xml", "1900-01-31 23:59:59")
+    path.write_text(path.read_text().replace("/>", "><type name='t'/><broken") + " " * 200_000)
+    assert find_definition(tmp_path, "POW", datetime(2024, 1, 1, tzinfo=UTC)) == path
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<!DOCTYPE x []><instrument/>", "document types and entities are not accepted"),
+        ("<other/>", "the root element is <other>, expected <instrument>"),
+        ("<<", "is not well-formed XML"),
+        ("", "the root element is <None>"),
+    ],
+)
+def test_a_candidate_that_is_no_definition_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "POW_Definition.xml").write_text(text)
+    with pytest.raises(GeometryError, match=f"POW_Definition.xml.*{said}"):
+        find_definition(tmp_path, "POW", datetime(2024, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(("asked", "stem"), [("NIMROD", "NIM"), ("CG2", "GPSANS"), ("BIOSANS", "CG3")])
+def test_instruments_of_two_names_are_found_by_either(tmp_path: Path, asked: str, stem: str) -> None:
+    path = write(tmp_path, f"{stem}_Definition.xml", "1900-01-31 23:59:59")
+    assert find_definition(tmp_path, asked, datetime(2024, 1, 1, tzinfo=UTC)) == path
 
 
 # 32 panels of 256 x 256, 1000 tubes of 512 pixels: as many detectors as the largest live instrument has

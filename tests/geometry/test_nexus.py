@@ -205,6 +205,8 @@ def test_pixels_that_are_faces_stand_at_the_mean_of_their_corners(load: Load) ->
         load(entry({"detector_shape": shape, "detector_number": [9, 7], "depends_on": "."}))
     with pytest.raises(GeometryError, match="bank/detector_shape: faces and vertices do not fit together"):
         load(entry({"detector_shape": {**shape, "faces": [0, 9]}, "depends_on": "."}))
+    with pytest.raises(GeometryError, match="do not fit together: a face without corners"):
+        load(entry({"detector_shape": {**shape, "faces": [3, 3]}, "depends_on": "."}))
 
 
 def test_monitors_are_counted_downwards_unless_they_have_a_number(load: Load) -> None:

@@ -113,3 +113,33 @@ def test_descriptions_that_do_not_fit_together_are_refused() -> None:
         Spectra([1, 2], [1, 2, 3])
     with pytest.raises(ValueError, match="do not fit together"):
         Spectra([1, 2], [1, 2, 3], [0, 1, 2])
+
+
+def test_detectors_take_the_place_an_instrument_gives_them_by_their_ids() -> None:
+    first = instrument_from_flight_paths("X", [11, 12], [1.0, 2.0], [0.5, 1.0], [False, False], l1=10.0)
+    moved = instrument_from_flight_paths("X", [11, 12], [1.5, 2.5], [0.6, 1.1], [False, False], l1=11.0)
+    detectors = Detectors.from_instrument(first)
+    spectra = detectors.default_spectra
+    placed = detectors.placed(moved)
+    assert (placed.l1, placed.instrument) == (11.0, moved)
+    assert placed.l2 is not None
+    assert placed.l2.tolist() == pytest.approx([1.5, 2.5])
+    assert detectors.l2 is not None
+    assert detectors.l2.tolist() == pytest.approx([1.0, 2.0])
+    assert placed.index_of([12, 11, 13]).tolist() == [1, 0, -1]
+    assert placed.ids is detectors.ids
+    assert placed.default_spectra is not spectra
+
+
+def test_detectors_an_instrument_does_not_know_have_no_place() -> None:
+    instrument = instrument_from_flight_paths("X", [13, 11], [3.0, 1.0], [0.5, 1.0], [True, False], l1=10.0)
+    placed = Detectors([11, 12, 13]).placed(instrument)
+    assert placed.l2 is not None
+    # a monitor's is its distance from the source less l1: by the cosine theorem
+    assert placed.l2.tolist() == pytest.approx([1.0, np.nan, np.sqrt(109 + 60 * np.cos(0.5)) - 10], nan_ok=True)
+    assert placed.monitor.tolist() == [False, False, True]
+    assert placed.positions is not None
+    assert np.isnan(placed.positions[1]).all()
+    assert len(placed.default_spectra) == 2
+    empty = instrument_from_flight_paths("X", [], [], [], [], l1=10.0)
+    assert Detectors([11]).placed(empty).l2 is None

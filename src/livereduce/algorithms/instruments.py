@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,27 +27,51 @@ log = logging.getLogger(__name__)
 
 # Folders with <NAME>_Definition*.xml, searched in this order; the first is where Mantid keeps what it downloads.
 definition_folders: list[Path] = [Path("~/.mantid/instrument")]
+# What streams have said of their own instruments, for scripts that ask for them by name where no folder has them.
+_described_by_streams: dict[str, Instrument] = {}
+
+
+def remember(instrument: Instrument, *names: str) -> None:
+    """Let an instrument that a stream describes be found by its names."""
+    _described_by_streams.update({name.lower(): instrument for name in (instrument.name, *names) if name})
 
 
 def instrument_named(name: str, when: datetime | None = None) -> Instrument:
     """Load the definition of an instrument that is valid now, or at a time, from the `definition_folders`.
 
+    An instrument that no folder has but a stream has described is that one.
+
     Raises
     ------
     ValueError
-        No folder has one.
+        There is none, or its definition cannot be used.
     """
+    problems = []
     for folder in definition_folders:
         try:
-            return load_idf(find_definition(folder.expanduser(), name, when or datetime.now(UTC)))
+            return _from_file(find_definition(folder.expanduser(), name, when or datetime.now(UTC)))
         except GeometryError as error:
-            log.debug("%s", error)
-    looked = ", ".join(map(str, definition_folders))
-    raise ValueError(f"InstrumentName: no {name}_Definition*.xml in {looked}; put it there, or give Filename")
+            problems.append(str(error))
+    if name.lower() in _described_by_streams:
+        return _described_by_streams[name.lower()]
+    raise ValueError(
+        f"InstrumentName: {'; '.join(problems) or 'no folder of definitions is configured'}; put the definition into a"
+        " folder that instruments.definition_folders names, or give Filename"
+    )
 
 
-def loaded_instrument(filename: Path | None, name: str, xml: str = "") -> Instrument:
-    """Load an instrument from whichever is given: a definition's text, its file, or the instrument's name."""
+def _from_file(path: Path) -> Instrument:
+    """Load a definition; the last few are kept until their files change: scripts ask again at every chunk."""
+    return _loaded(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path, _changed_ns: int) -> Instrument:
+    return load_idf(path, name=path.name.partition("_Definition")[0])
+
+
+def loaded_instrument(filename: Path | None, name: str, xml: str = "", when: datetime | None = None) -> Instrument:
+    """Load an instrument from whichever is given: a definition's text, its file, or the name and a time (or now)."""
     if xml:
         return load_idf(xml)
     if filename is not None:
@@ -54,7 +79,7 @@ def loaded_instrument(filename: Path | None, name: str, xml: str = "") -> Instru
         return load_idf(filename)
     if not name:
         raise ValueError("give Filename or InstrumentName")
-    return instrument_named(name)
+    return instrument_named(name, when)
 
 
 @algorithm("LoadInstrument", names={"instrument_xml": "InstrumentXML"}, in_place=["workspace"])
@@ -72,12 +97,13 @@ def load_instrument(
     workspace
         The workspace, which is changed.
     filename, instrument_name, instrument_xml
-        The definition: a file, the instrument's name, or the text itself.
+        The definition: a file, the instrument's name, or the text itself. By name it is the one valid when the run of
+        the workspace began.
     rewrite_spectra_map
         Whether spectra get the instrument's detectors one by one in the order of their IDs. Events keep their
         detectors, and spectra without any always get them so.
     """
-    instrument = loaded_instrument(filename, instrument_name, instrument_xml)
+    instrument = loaded_instrument(filename, instrument_name, instrument_xml, _start_of(workspace))
     spectra = workspace.spectra
     if not isinstance(workspace, EventWorkspace) and (rewrite_spectra_map or not len(spectra.ids)):
         order = np.argsort(instrument.ids, kind="stable")[: workspace.n_spectra]
@@ -97,19 +123,13 @@ def load_instrument(
 
 def detectors_in(instrument: Instrument, ids: npt.NDArray[np.int64]) -> Detectors:
     """Place detectors by their IDs; those the instrument does not know have no place."""
-    rows = instrument.rows_of(ids)
-    if np.array_equal(rows, np.arange(len(instrument))):
-        return Detectors.from_instrument(instrument)
-    known = rows >= 0
-    return Detectors(
-        ids,
-        known & instrument.monitor[rows],
-        l1=instrument.l1,
-        l2=np.where(known, instrument.l2[rows], np.nan),
-        two_theta=np.where(known, instrument.two_theta[rows], np.nan),
-        positions=np.where(known[:, None], instrument.positions[rows], np.nan),
-        instrument=instrument,
-    )
+    same = np.array_equal(ids, instrument.ids)
+    return Detectors.from_instrument(instrument) if same else Detectors(ids).placed(instrument)
+
+
+def _start_of(workspace: MatrixWorkspace) -> datetime | None:
+    run = workspace.run()
+    return datetime.fromtimestamp(run.start_ns / 1e9, UTC) if run.has_start else None
 
 
 @algorithm("LoadEmptyInstrument")

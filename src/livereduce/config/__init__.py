@@ -7,12 +7,14 @@ wrong before it raises. Does not cover: what is in the scripts, and whether a ho
 
 from livereduce.config.loading import SYSTEM_PATH, from_mapping, load
 from livereduce.config.scripts import Scripts, resolve_scripts, script_names
-from livereduce.config.settings import Config, Log, Output, Settings, Stream, Watchdog, Web
+from livereduce.config.settings import Config, Instruments, Log, Move, Output, Settings, Stream, Watchdog, Web
 
 __all__ = [
     "SYSTEM_PATH",
     "Config",
+    "Instruments",
     "Log",
+    "Move",
     "Output",
     "Scripts",
     "Settings",

@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from livereduce import facilities
-from livereduce.config.settings import Config, Log, Output, Section, Settings, Stream, Watchdog, Web
+from livereduce.config.settings import Config, Instruments, Log, Move, Output, Section, Settings, Stream, Watchdog, Web
 from livereduce.errors import ConfigError
 
 SYSTEM_PATH = Path("/etc/livereduce.conf")
+_KINDS = {"tuple_type": "a list", "model_type": "an object with keys"}
 NOT_NEEDED = ("CONDA_ENV", "PIXI_ENV", "mantid_loc")
 
 
@@ -118,13 +119,24 @@ def _in_words(details: ErrorDetails) -> str:
     key = ".".join(str(part) for part in details["loc"])
     if details["type"] == "missing":
         return f"{key}: missing; expected a value"
+    if details["type"] == "extra_forbidden":
+        return f"{key}: unknown key; expected one of {', '.join(Move.model_fields)}"
+    if details["type"] in _KINDS:
+        return f"{key}: found {_shown(details['input'])}, expected {_KINDS[details['type']]}"
     message = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ").removeprefix("expected ")
     found = "a value" if key == "web.token" else _shown(details["input"])
     return f"{key}: found {found}, expected {message[0].lower()}{message[1:]}"
 
 
 def _sections() -> dict[str, type[Section]]:
-    return {"output": Output, "stream": Stream, "web": Web, "log": Log, "watchdog": Watchdog}
+    return {
+        "output": Output,
+        "stream": Stream,
+        "instruments": Instruments,
+        "web": Web,
+        "log": Log,
+        "watchdog": Watchdog,
+    }
 
 
 def _unknown_keys(found: Mapping[str, Any]) -> list[str]:
@@ -213,6 +225,7 @@ def _resolve(settings: Settings, source: Path | None, warnings: tuple[str, ...],
         "script_dir": _absolute(settings.script_dir or Path(f"/SNS/{row.short_name}/shared/livereduce"), environ),
         "accum_method": "Replace" if by_default_replace else settings.accum_method,
         "stream": settings.stream.model_dump() | _file(settings.stream, environ),
+        "instruments": settings.instruments.model_dump() | _definition_folders(settings.instruments, environ),
         "web": settings.web,  # as it is, since model_dump leaves the token out
         "source": source,
         "warnings": warnings,
@@ -222,6 +235,10 @@ def _resolve(settings: Settings, source: Path | None, warnings: tuple[str, ...],
 
 def _file(stream: Stream, environ: Mapping[str, str]) -> dict[str, Path]:
     return {} if stream.file is None else {"file": _absolute(stream.file, environ)}
+
+
+def _definition_folders(instruments: Instruments, environ: Mapping[str, str]) -> dict[str, list[Path]]:
+    return {"definition_folders": [_absolute(folder, environ) for folder in instruments.definition_folders]}
 
 
 def _folders(settings: Settings, name: str, environ: Mapping[str, str]) -> dict[str, Any]:

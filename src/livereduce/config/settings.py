@@ -42,6 +42,11 @@ def _index_list(value: object) -> object:
     return tuple(numbers)
 
 
+def _listed(value: object) -> object:
+    """Accept one where a list is wanted."""
+    return [value] if isinstance(value, str | dict) else value
+
+
 def _start_time(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError('expected "now", "run" or an ISO 8601 time')
@@ -156,6 +161,30 @@ class Stream(Section):
     """After so many updates a made-up run ends; 0 = never (fakeeventdatalistener.endrunevery)."""
 
 
+class Move(Section):
+    """One component that a log, or the user, puts where its definition does not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    component: Annotated[str, Field(min_length=1)]
+    """Name of the component, or its path (names joined by /)."""
+    axis: Literal["x", "y", "z", "r-position", "t-position", "p-position", "rotx", "roty", "rotz"]
+    """What the expression gives, m or degrees relative to the component that holds it."""
+    log: str = ""
+    """Name of the log; empty for a fixed place."""
+    expression: Annotated[str, Field(min_length=1)] = "value"
+    """Formula of the log's value, as in ``value/1000``."""
+
+
+class Instruments(Section):
+    """Where definitions of instruments are, and what they do not say."""
+
+    definition_folders: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = (Path("~/.mantid/instrument"),)
+    """Folders of `<NAME>_Definition*.xml`, searched in this order: for LoadInstrument, streams without geometry."""
+    moves: Annotated[tuple[Move, ...], BeforeValidator(_listed)] = ()
+    """What is moved, like `{"component": "detector1", "axis": "z", "log": "detectorZ", "expression": "value/1000"}`."""
+
+
 class Settings(Section):
     """Everything a configuration file may say."""
 
@@ -201,6 +230,7 @@ class Settings(Section):
     """Folder of health files; default: `/run/livereduce/<instrument>` where writable, else the user's."""
     output: Output = Output()
     stream: Stream = Stream()
+    instruments: Instruments = Instruments()
     web: Web = Web()
     log: Log = Log()
     watchdog: Watchdog = Watchdog()

@@ -3,13 +3,14 @@
 from livereduce.geometry.components import Component
 from livereduce.geometry.document import GeometryError
 from livereduce.geometry.idf import find_definition, load_idf
-from livereduce.geometry.instrument import Instrument, instrument_from_flight_paths
+from livereduce.geometry.instrument import Instrument, Move, instrument_from_flight_paths
 from livereduce.geometry.nexus import load_nexus, load_nexus_structure
 
 __all__ = [
     "Component",
     "GeometryError",
     "Instrument",
+    "Move",
     "find_definition",
     "instrument_from_flight_paths",
     "load_idf",

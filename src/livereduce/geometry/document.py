@@ -112,6 +112,33 @@ def parse(source: Source, root: str) -> Element:
         raise GeometryError(f"{label} cannot be decoded: {error}") from error
     except GeometryError as error:
         raise GeometryError(f"{label}: {error}") from error
+    return _checked_root(reader, label, root)
+
+
+def root_of_file(path: Path, root: str) -> Element:
+    """Return the root element of a file without what is in it; costs nothing however long the file is.
+
+    Raises
+    ------
+    GeometryError
+        As `parse`, as far as that shows up to there.
+    """
+    reader = _Reader(only_root=True)
+    try:
+        with path.open("rb") as file:
+            while reader.root is None and (data := file.read(1 << 16)):
+                reader.parser.Parse(data)
+    except OSError as error:
+        raise GeometryError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    except expat.ExpatError as error:
+        if reader.root is None:
+            raise GeometryError(f"{path} is not well-formed XML: {error}") from error
+    except GeometryError as error:
+        raise GeometryError(f"{path}: {error}") from error
+    return _checked_root(reader, str(path), root)
+
+
+def _checked_root(reader: _Reader, label: str, root: str) -> Element:
     found = reader.root
     if found is None or found.tag != root:
         raise GeometryError(f"{label}: the root element is <{found and found.tag}>, expected <{root}>")
@@ -145,8 +172,9 @@ def _content(source: Source) -> tuple[str | bytes, str]:
 class _Reader:
     """Expat handlers that build the tree of `Element`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, only_root: bool = False) -> None:
         self.root: Element | None = None
+        self._only_root = only_root
         self._stack: list[Element] = []
         self._count = 0
         self.parser = parser = expat.ParserCreate()
@@ -165,6 +193,8 @@ class _Reader:
         )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        if self._only_root and self.root is not None:
+            return
         element = Element(tag.rpartition(":")[2], attributes, self.parser.CurrentLineNumber)
         self._count += 1
         if self._count > MAX_ELEMENTS:
@@ -178,7 +208,9 @@ class _Reader:
         self._stack.append(element)
 
     def _end(self, _: str) -> None:
-        self._stack.pop()
+        if not self._only_root:
+            self._stack.pop()
 
     def _text(self, text: str) -> None:
-        self._stack[-1].text += text
+        if not self._only_root:
+            self._stack[-1].text += text

@@ -15,12 +15,15 @@ from pathlib import Path
 
 from livereduce.geometry.components import Components
 from livereduce.geometry.definition import Link, read_definition, with_link
-from livereduce.geometry.document import GeometryError, Source, parse, source_text
+from livereduce.geometry.document import GeometryError, Source, root_of_file, source_text
 from livereduce.geometry.instrument import Instrument
 from livereduce.geometry.parameters import Logs, Parameter, evaluate, moving
 from livereduce.geometry.placement import Placement, place_again, place_all
 from livereduce.geometry.space import Floats
 from livereduce.geometry.tree import Tree, lay_out
+
+# instruments whose files do not bear the name they are known by, or that have two
+_SAME = ({"nimrod", "nim"}, {"cg2", "gpsans"}, {"cg3", "biosans"})
 
 
 def load_idf(
@@ -60,24 +63,30 @@ def load_idf(
 def find_definition(directory: Path, instrument: str, when: datetime) -> Path:
     """Find the definition file of an instrument that was valid at a time.
 
-    Of the files ``<instrument>_Definition*.xml`` valid then, the one valid since the latest date.
+    Of the files ``<instrument>_Definition*.xml`` (in any case) valid then, the one valid since the latest date.
 
     Raises
     ------
     GeometryError
-        There is none.
+        There is none, or one of them cannot be read.
     """
     found: list[tuple[datetime, Path]] = []
+    outdated = 0
+    stems = next((names for names in _SAME if instrument.lower() in names), {instrument.lower()})
     for path in sorted(directory.glob("*_Definition*.xml")):
-        if path.name.partition("_Definition")[0].lower() != instrument.lower():
+        if path.name.partition("_Definition")[0].lower() not in stems:
             continue
-        root = parse(path, "instrument")
+        root = root_of_file(path, "instrument")
         start = _date(path, root.text_of("valid-from"), datetime.min.replace(tzinfo=UTC))
         end = _date(path, root.text_of("valid-to"), datetime.max.replace(tzinfo=UTC))
         if start <= when <= end:
             found.append((start, path))
+        else:
+            outdated += 1
     if not found:
-        raise GeometryError(f"{directory} has no {instrument}_Definition*.xml that is valid at {when.isoformat()}")
+        which = f"no {instrument}_Definition*.xml in {directory}"
+        valid = f" (of {outdated}) is valid at {when:%Y-%m-%d %H:%M:%S}" if outdated else ""
+        raise GeometryError(f"{which}{valid}")
     return max(found, key=lambda pair: pair[0])[1]
 
 

@@ -39,6 +39,16 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A component moved by a log on top of what the definition says; see `Instrument.moved_by_log`."""
+
+    component: str
+    axis: str
+    log: str = ""
+    expression: str = "value"
+
+
 @dataclass(frozen=True, eq=False)
 class Instrument:
     """Detectors and monitors in document order, and the component tree over them. Immutable: all arrays are read-only.

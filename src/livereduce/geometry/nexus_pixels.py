@@ -126,6 +126,8 @@ def _mean_of_faces(
     if not len(pairs) or min(order.min(), starts.min(), pairs[:, 0].min()) < 0:
         raise ValueError("a negative index, or no face at all")
     sizes = np.diff(np.append(starts, len(order)))
+    if sizes.min() < 1:
+        raise ValueError("a face without corners")
     centres = np.add.reduceat(vertices[order], starts, axis=0) / sizes[:, None]
     ids, which = np.unique(pairs[:, 1], return_inverse=True)
     total = np.zeros((len(ids), 3))

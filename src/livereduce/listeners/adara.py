@@ -82,6 +82,7 @@ class AdaraListener(PacketListener[Item]):
         self._variables: dict[tuple[int, int], DeviceVariable] = {}
         self._owners: dict[str, int] = {}
         self._instruments: dict[bytes, Instrument] = {}
+        self._name = ""  # of the instrument, better than the one in its definition
 
     # -- packets ------------------------------------------------------------------------------------------------------
 
@@ -124,6 +125,7 @@ class AdaraListener(PacketListener[Item]):
             case adara.Geometry():
                 return self._geometry(packet.xml)
             case adara.BeamlineInfo():
+                self._name = packet.long_name
                 return [InstrumentInfo(packet.long_name, packet.short_name, packet.beamline_id)]
             case adara.RunInfo():
                 return _run_info(packet.xml)
@@ -137,7 +139,7 @@ class AdaraListener(PacketListener[Item]):
             if not xml.lstrip("\ufeff \t\r\n").startswith("<"):
                 return [Rejected("unusable geometry", 1)]  # never let the network name a file
             try:
-                self._instruments[digest] = load_idf(xml)
+                self._instruments[digest] = load_idf(xml, name=self._name)
             except LiveReduceError as error:
                 log.error("the geometry in the stream cannot be used: %s", error)
                 return [Rejected("unusable geometry", 1)]

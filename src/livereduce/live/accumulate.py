@@ -51,11 +51,21 @@ def _memberwise(old: Workspace, new: Workspace, combine: Combine) -> Workspace:
     if not isinstance(old, MatrixWorkspace) or not isinstance(new, MatrixWorkspace):
         raise ValueError(f"the chunk is {_kind(new)} and the accumulation {_kind(old)}; such can only be Replaced")
     combined = combine(old, new)
+    if _better_placed(new, old):
+        combined.detectors = new.detectors
     # algorithms leave attached monitors alone
     combined.monitors = old.monitors or new.monitors
     if old.monitors is not None and new.monitors is not None:
         combined.monitors = combine(old.monitors, new.monitors)
     return combined
+
+
+def _better_placed(new: MatrixWorkspace, old: MatrixWorkspace) -> bool:
+    """Tell whether a chunk knows where detectors are that the accumulation did not: logs came late, or the geometry."""
+    if new.detectors is old.detectors or new.detectors.instrument is None or new.detectors.ids is not old.detectors.ids:
+        return False
+    instrument = old.detectors.instrument
+    return instrument is None or len(new.detectors.instrument.missing_logs) < len(instrument.missing_logs)
 
 
 def _added(old: MatrixWorkspace, new: MatrixWorkspace) -> MatrixWorkspace:

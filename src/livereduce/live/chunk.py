@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from livereduce.geometry import Move
 from livereduce.listeners.base import (
     Comment,
     Connected,
@@ -107,6 +109,8 @@ class ChunkBuilder:
         A chunk ends at about so many events.
     keep_paused
         Process events that arrive during pauses instead of only counting them.
+    moves
+        Parts of the instrument that are not where its definition puts them.
     """
 
     def __init__(
@@ -117,6 +121,7 @@ class ChunkBuilder:
         keep_events: bool,
         limit: int = 20_000_000,
         keep_paused: bool = False,
+        moves: Sequence[Move] = (),
     ) -> None:
         self.listener = listener
         self.ledger = ledger
@@ -133,7 +138,7 @@ class ChunkBuilder:
         self._gap_from: int | None = None
         self._pulses_seen = False  # of the present run, by this process
         self._left: tuple[RunIdentity, PacketMemory, int] | None = None  # the numbered run before
-        self._book = DetectorBook()
+        self._book = DetectorBook(moves)
         self._periods = self._periods_said = 1
         self._tick_ns = 100
         self._totals: Totals | None = None
@@ -411,7 +416,10 @@ class ChunkBuilder:
         )
 
     def _workspace(self) -> Workspace | None:
+        about = self.logs.latest(), self.instrument.name, self.account.identity.start_ns
         if self.listener.buffers_events:
-            self._book.place(self.logs.latest())
+            self._book.place(*about)
             return of_events(self._book, self._tables, self.logs, self._title())
-        return None if self._totals is None else of_totals(self._totals.workspace, self.logs, self._title())
+        if self._totals is None:
+            return None
+        return of_totals(self._totals.workspace, self.logs, self._title(), lambda d: self._book.place_totals(d, *about))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from livereduce.live.layout import DetectorBook
 from livereduce.live.logbook import LogBook
 from livereduce.live.tables import ChunkTables, Rows
-from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup
+from livereduce.workspaces import Detectors, EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup
 
 
 def of_events(book: DetectorBook, tables: ChunkTables, logs: LogBook, title: str) -> Workspace:
@@ -27,13 +29,17 @@ def _period(book: DetectorBook, tables: ChunkTables, rows: Rows, logs: LogBook, 
     return workspace
 
 
-def of_totals(totals: Workspace, logs: LogBook, title: str) -> Workspace:
-    """Return what a histogram memory holds with title and logs of the run beside its own."""
+def of_totals(
+    totals: Workspace, logs: LogBook, title: str, placed: Callable[[Detectors], Detectors] = lambda d: d
+) -> Workspace:
+    """Return what a histogram memory holds with title and logs of the run beside its own, detectors where `placed`."""
     if isinstance(totals, WorkspaceGroup):
-        return WorkspaceGroup([of_totals(member, logs, title) for member in totals.members], title=title)
+        return WorkspaceGroup([of_totals(member, logs, title, placed) for member in totals.members], title=title)
     workspace = totals.clone()
     if isinstance(workspace, MatrixWorkspace):
         workspace.title = title
+        if workspace.detectors.l2 is None:
+            workspace.detectors = placed(workspace.detectors)
         own = workspace.logs
         workspace.logs = logs.run()
         workspace.logs.measured = None  # a histogram memory says itself for how long it measured

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livereduce.geometry import Instrument
+from livereduce.algorithms.instruments import instrument_named, remember
+from livereduce.geometry import GeometryError, Instrument, Move
 from livereduce.listeners.base import DetectorIds, Events, GeometryUpdate, MonitorEvents, SpectrumMap
 from livereduce.live.tables import ChunkTables, Rows
 from livereduce.workspaces import Detectors, EventWorkspace, Mapped, Part, Plan, Run, Spectra
 from livereduce.workspaces.arrays import Column
 
 log = logging.getLogger(__name__)
+
+ENOUGH_KNOWN = 0.9
+"""A definition found by the instrument's name is used if it has at least this part of the stream's detectors."""
 
 Description = GeometryUpdate | SpectrumMap
 
@@ -31,9 +36,21 @@ class _BySpectrum:
 
 
 class DetectorBook:
-    """Takes the stream's descriptions of itself, maps events by them, makes workspaces of what was mapped."""
+    """Takes the stream's descriptions of itself, maps events by them, makes workspaces of what was mapped.
 
-    def __init__(self) -> None:
+    Where a stream says nothing of where its detectors are, a definition is looked up by the instrument's name.
+
+    Parameters
+    ----------
+    moves
+        What is not where the definition puts it.
+    """
+
+    def __init__(self, moves: Sequence[Move] = ()) -> None:
+        self._moves = moves
+        self._instrument: Instrument | None = None
+        self._sought: tuple[str, int] | None = None  # instrument and time a definition was last looked up for
+        self._missing: tuple[str, ...] = ()  # logs whose absence was told
         self._said: Description | None = None
         self._used: Description | None = None
         self._pixel_map: NDArray[np.int64] = np.empty(0, np.int64)
@@ -67,12 +84,14 @@ class DetectorBook:
         if self._said is None or (self._used is not None and _same(self._used, self._said)):
             return False
         self._used = said = self._said
+        self._sought, self._missing = None, ()
         if isinstance(said, SpectrumMap):
             self._detectors, self._by_spectrum = _of_spectra(said)
-            self._monitors = None
+            self._monitors = self._instrument = None
         else:
-            self._detectors, self._by_spectrum = Detectors.from_instrument(said.instrument), None
-            self._set_monitors(_monitors_of(said.instrument))
+            self._instrument = instrument = _moved(said.instrument, self._moves)
+            self._detectors, self._by_spectrum = Detectors.from_instrument(instrument), None
+            self._set_monitors(_monitors_of(instrument))
         return True
 
     def cover(self, events: Events) -> bool:
@@ -129,15 +148,73 @@ class DetectorBook:
 
     # -- workspaces ---------------------------------------------------------------------------------------------------
 
-    def place(self, latest: Mapping[str, tuple[int, Any, str]]) -> None:
-        """Put the detectors where the logs that move them (time, value, unit) say they are now."""
-        instrument = self._detectors.instrument if self._detectors is not None else None
-        if instrument is not None and instrument.needed_logs:
+    def place(self, latest: Mapping[str, tuple[int, Any, str]], name: str, run_start_ns: int) -> None:
+        """Put the detectors where the logs that move them (time, value, unit) say they are now.
+
+        Parameters
+        ----------
+        name, run_start_ns
+            Instrument and start of the run, to find a definition where the stream gives none; empty and 0 if not known.
+        """
+        if self._instrument is None and self._detectors is not None:
+            self._instrument = self._looked_up(self._detectors, name, run_start_ns)
+            self._put_in(self._instrument)
+        instrument = self._instrument
+        if instrument is None:
+            return
+        if self._used is not None:
+            remember(instrument, name)
+        if instrument.needed_logs:
             # all numbers, because a definition may spell a log's name in another case; text moves nothing
             numbers = {n: float(v) for n, (_, v, _) in latest.items() if isinstance(v, int | float)}
             placed = instrument.with_logs(numbers)
+            self._tell_missing(placed)
             if placed is not instrument:
-                self._detectors = Detectors.from_instrument(placed)
+                self._instrument = placed
+                self._put_in(placed)
+
+    def place_totals(
+        self, detectors: Detectors, latest: Mapping[str, tuple[int, Any, str]], name: str, run_start_ns: int
+    ) -> Detectors:
+        """Put the detectors of a histogram memory, which does not say where they are, where a definition has them."""
+        if self._detectors is None or self._detectors.ids is not detectors.ids:
+            self._detectors, self._instrument, self._sought = detectors, None, None
+        self.place(latest, name, run_start_ns)
+        return self._detectors
+
+    def _put_in(self, instrument: Instrument | None) -> None:
+        if instrument is not None and self._detectors is not None:
+            self._detectors = self._detectors.placed(instrument)
+        if instrument is not None and self._monitors is not None:
+            self._monitors = self._monitors.placed(instrument)
+
+    def _looked_up(self, detectors: Detectors, name: str, run_start_ns: int) -> Instrument | None:
+        """Return the definition of an instrument valid at a time; None if there is none with these detectors."""
+        if not name or not len(detectors) or self._sought == (name, run_start_ns):
+            return None
+        self._sought = name, run_start_ns
+        try:
+            found = instrument_named(name, datetime.fromtimestamp(run_start_ns / 1e9, UTC) if run_start_ns else None)
+        except ValueError as error:
+            log.info("detectors have no place, so that only times of flight are known: %s", error)
+            return None
+        known = float(np.mean(found.rows_of(detectors.ids) >= 0))
+        if known < ENOUGH_KNOWN:
+            log.warning("the definition of %s has only %.0f %% of the detectors; it is not used", name, 100 * known)
+            return None
+        return _moved(found, self._moves)
+
+    def _tell_missing(self, instrument: Instrument) -> None:
+        if instrument.missing_logs != self._missing:
+            self._missing = instrument.missing_logs
+            if self._missing:
+                log.warning(
+                    "%s is not where it should be: the logs %s, which move parts of it, have no value yet",
+                    instrument.name,
+                    ", ".join(self._missing),
+                )
+            else:
+                log.info("all logs that move parts of %s have arrived", instrument.name)
 
     def workspace(self, rows: Rows, run: Run, title: str) -> EventWorkspace:
         """Show a part of a table: one spectrum a detector that is no monitor, or the stream's own spectra."""
@@ -154,6 +231,16 @@ class DetectorBook:
         n = len(self._monitors)
         part = Part(rows.table, rows.a, rows.b, Plan(n))
         return EventWorkspace([part], self._monitors, run, spectra=Spectra(np.arange(1, n + 1), self._monitors.ids))
+
+
+def _moved(instrument: Instrument, moves: Sequence[Move]) -> Instrument:
+    """Return the instrument after these moves; one that cannot be made is left out."""
+    for move in moves:
+        try:
+            instrument = instrument.moved_by_log(move.component, move.axis, move.expression, move.log)
+        except GeometryError as error:
+            log.error("instruments.moves: %s", error)
+    return instrument
 
 
 def _monitors_of(instrument: Instrument) -> Detectors:

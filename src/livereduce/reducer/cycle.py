@@ -10,8 +10,10 @@ import time
 from typing import Any
 
 from livereduce.algorithms import save_nexus
+from livereduce.algorithms.instruments import definition_folders
 from livereduce.config import Config
 from livereduce.errors import reason
+from livereduce.geometry import Move
 from livereduce.live.chunk import ChunkBuilder
 from livereduce.live.cuts import CutLog, CutRecord
 from livereduce.live.ledger import Ledger
@@ -58,6 +60,7 @@ class Cycle:
         self._said_needed: Position | None = None
         self.accounts = Accounts(config.state_dir / "accounts.jsonl", self._cuts.resume_at, counting_from_ns)
         self._say_needed()
+        definition_folders[:] = config.instruments.definition_folders
         ledger = Ledger()
         self.accounts.restore(ledger)
         builder = ChunkBuilder(
@@ -66,6 +69,7 @@ class Cycle:
             keep_events=config.preserve_events,
             limit=config.stream.buffer_events,
             keep_paused=config.stream.keep_paused_events,
+            moves=[Move(m.component, m.axis, m.log, m.expression) for m in config.instruments.moves],
         )
         self._scripts = ScriptFolder(config, reporter.printed)
         self._trial: Trial | None = None

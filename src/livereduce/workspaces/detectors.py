@@ -7,6 +7,7 @@ detector IDs, mask). IDs from the network are mapped to indices once, by `Detect
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -95,6 +96,29 @@ class Detectors:
             positions=instrument.positions,
             instrument=instrument,
         )
+
+    def placed(self, instrument: Instrument) -> Detectors:
+        """Return these detectors where an instrument has them; those it does not know have no place.
+
+        Which index is which stays, so that what was sorted and looked up once is shared: a motor may move at any time.
+        """
+        result = copy(self)
+        for name in ("default_spectra", "default_group"):
+            result.__dict__.pop(name, None)
+        result.l1, result.instrument = instrument.l1, instrument
+        if np.array_equal(self.ids, instrument.ids):
+            result.monitor, result.l2 = instrument.monitor, instrument.l2
+            result.two_theta, result.positions = instrument.two_theta, instrument.positions
+            return result
+        rows = instrument.rows_of(self.ids)
+        known = rows >= 0
+        if not len(instrument):
+            return Detectors(self.ids, self.monitor, l1=instrument.l1, instrument=instrument)
+        result.monitor = frozen(np.where(known, instrument.monitor[rows], self.monitor))
+        result.l2 = frozen(np.where(known, instrument.l2[rows], np.nan))
+        result.two_theta = frozen(np.where(known, instrument.two_theta[rows], np.nan))
+        result.positions = frozen(np.where(known[:, None], instrument.positions[rows], np.nan))
+        return result
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -233,6 +233,11 @@ class Run:
         return self._required(self._time(_START, 0), "start")
 
     @property
+    def has_start(self) -> bool:
+        """Whether the start is known."""
+        return self._time(_START, 0) is not None
+
+    @property
     def end_ns(self) -> int:
         """End of the run so far: log end_time or run_end, else the last pulse; ns since 1970 UTC."""
         return self._required(self._time(_END, -1), "end")
