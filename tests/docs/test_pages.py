@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from livereduce.mantid import mtd
+from livereduce.mantid.names import missing_names
 from livereduce.testing import Done, run_scripts
 from livereduce.workspaces import WorkspaceStore
 
@@ -128,3 +129,8 @@ def test_counts_survive_the_way_to_scipp_and_back(tmp_path: Path) -> None:
     written = [float(line.split(",")[1]) for line in (tmp_path / "counts.txt").read_text().splitlines()[2:]]
     assert len(written) == 20
     assert sum(written) == pytest.approx(2 * events, rel=1e-4)
+
+
+@pytest.mark.parametrize("block", [b for b in ALL if b.stage or b.quoted], ids=lambda b: f"{b.page}:{b.line}")
+def test_a_script_uses_no_name_that_is_missing(block: Block) -> None:
+    assert missing_names(block.text, block.quoted or block.page) == []
