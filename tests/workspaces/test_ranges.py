@@ -41,6 +41,21 @@ def test_difference_and_intersection_are_those_of_the_sets_of_events(a: np.ndarr
     assert np.all(difference(a, b)[:, 0] < difference(a, b)[:, 1])
 
 
+@given(st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)), st.integers(0, 61))
+def test_selections_that_share_most_ranges_differ_in_what_they_do_not_share(
+    some: set[int], others: set[int], upto: int
+) -> None:
+    """Pulses of two events with a gap between them: one selection has those of the other but for a few."""
+    ours, theirs = some, {p for p in some if p < upto} | others
+    a, b = (
+        np.array([[3 * p, 3 * p + 2] for p in sorted(pulses)], np.int64).reshape(-1, 2) for pulses in (ours, theirs)
+    )
+    assert inside(difference(a, b)) == [i for p in sorted(ours - theirs) for i in (3 * p, 3 * p + 1)]
+    assert inside(intersection(a, b)) == [i for p in sorted(ours & theirs) for i in (3 * p, 3 * p + 1)]
+    few = a[:5]
+    assert inside(intersection(few, b)) == inside(intersection(b, few)) == sorted(set(inside(few)) & set(inside(b)))
+
+
 @given(intervals)
 def test_layers_cover_every_event_as_often_as_the_ranges_do(given_: list[tuple[int, int]]) -> None:
     found = layers(np.array([r for r in given_ if r[0] < r[1]], np.int64).reshape(-1, 2))

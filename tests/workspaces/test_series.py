@@ -133,3 +133,16 @@ def test_the_entries_within_intervals_are_those_at_or_after_a_start_and_before_i
     expected = [i for i, t in enumerate(sorted(times)) if any(a <= t < b for a, b in merged.tolist())]
     assert found.value.tolist() == expected
     assert (found.name, found.units) == ("T", "K")
+
+
+@given(entries, st.lists(st.tuples(st.integers(-5, 25), st.integers(-5, 25)), max_size=5))
+def test_the_sum_within_intervals_is_that_of_the_entries_in_them(
+    pairs: list[tuple[int, int]], intervals: list[tuple[int, int]]
+) -> None:
+    merged = merged_intervals(intervals)
+    expected = sum(v for t, v in pairs if any(a <= t < b for a, b in merged.tolist()))
+    assert series(pairs).total_within(merged) == expected
+    touching = np.array(
+        [[a, m] for a, b in merged.tolist() for a, m in ((a, (a + b) // 2), ((a + b) // 2, b)) if a < m]
+    )
+    assert series(pairs).total_within(touching.reshape(-1, 2)) == expected

@@ -85,6 +85,13 @@ class Filtered(Deferred):
         start = int(self._intervals[0, 0])
         return TimeSeries(self._log.name, [start], [self._log.value_at(start)], self._log.units)
 
+    @property
+    def total(self) -> float:
+        """Sum of the values; those of pulses are summed up where they are."""
+        if self._made is None and self._pulses:
+            return self._log.total_within(self._intervals)
+        return self.found().total
+
 
 def _overlap(one: TimeSeries, other: TimeSeries) -> bool:
     return bool(one.time_ns[0] <= other.time_ns[-1] and other.time_ns[0] <= one.time_ns[-1])

@@ -11,6 +11,8 @@ import numpy as np
 from livereduce.workspaces.arrays import I64
 
 Interval = tuple[int, int]
+# Ranges that are looked up one by one among many others, sooner than all are sorted together
+_FEW = 8
 
 
 class Pulses(Protocol):
@@ -70,7 +72,7 @@ def difference(a: I64, b: I64) -> I64:
     common = min(len(a), len(b))  # of two updates, most of them; nothing is left of what both begin with
     unlike = np.flatnonzero((a[:common] != b[:common]).any(axis=1))
     first = int(unlike[0]) if len(unlike) else common
-    a, b = a[first:], b[first:]
+    a, b = _unlike(a[first:], b[first:])
     if not len(a):
         return a
     borders = np.concatenate([a[:, 0], a[:, 1], b[:, 0], b[:, 1]])
@@ -82,9 +84,22 @@ def difference(a: I64, b: I64) -> I64:
     return np.stack([borders[:-1][wanted], borders[1:][wanted]], axis=1)
 
 
+def _unlike(a: I64, b: I64) -> tuple[I64, I64]:
+    """Return both lists without the ranges they share: of two selections of a run's pulses, nearly all."""
+    if not len(a) or not len(b):
+        return a, b
+    at = np.minimum(np.searchsorted(b[:, 0], a[:, 0]), len(b) - 1)
+    same = (b[at] == a).all(axis=1)
+    rest = np.ones(len(b), bool)
+    rest[at[same]] = False
+    return a[~same], b[rest]
+
+
 def merged_intervals(intervals: Iterable[Interval] | I64) -> I64:
     """Return intervals [t0, t1) sorted, disjoint and not empty, int64[k, 2]."""
     array = np.array(intervals if isinstance(intervals, np.ndarray) else list(intervals), np.int64).reshape(-1, 2)
+    if (array[:, 0] < array[:, 1]).all() and (array[:-1, 1] < array[1:, 0]).all():
+        return array  # as most are that were made from others
     array = array[array[:, 0] < array[:, 1]]
     array = array[np.argsort(array[:, 0], kind="stable")]
     if not len(array):
@@ -97,7 +112,14 @@ def merged_intervals(intervals: Iterable[Interval] | I64) -> I64:
 
 def intersection(a: I64, b: I64) -> I64:
     """Return what two sorted lists of disjoint ranges have in common."""
-    return difference(a, difference(a, b))
+    few, many = (a, b) if len(a) < len(b) else (b, a)
+    if len(few) > _FEW:
+        return difference(a, difference(a, b))
+    found = [many[:0]]
+    for low, high in few.tolist():
+        first, last = np.searchsorted(many[:, 1], low, side="right"), np.searchsorted(many[:, 0], high)
+        found.append(np.clip(many[first:last], low, high))
+    return np.concatenate(found)
 
 
 def layers(ranges: I64) -> list[I64]:

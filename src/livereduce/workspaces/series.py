@@ -217,6 +217,16 @@ class TimeSeries:
         inside = np.cumsum(step[:-1], dtype=np.int8).view(bool)
         return TimeSeries(self.name, self.time_ns[inside], self.value[inside], self.units)
 
+    def total_within(self, intervals: I64) -> float:
+        """Return the sum of the values in sorted disjoint intervals [t0, t1), ns since 1970."""
+        borders = np.searchsorted(self.time_ns, intervals)
+        borders = borders[borders[:, 0] < borders[:, 1]].reshape(-1)
+        if not len(borders):
+            return 0.0
+        # sums from each border to the next; the last interval may reach to the end, which is no place to sum from
+        sums = np.add.reduceat(self.value, borders if borders[-1] < self._n else borders[:-1])
+        return float(sums[::2].sum())
+
     def renamed(self, name: str, units: str | None = None) -> TimeSeries:
         """Return the same entries under another name (and unit)."""
         result = TimeSeries.__new__(TimeSeries)
