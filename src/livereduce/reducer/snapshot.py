@@ -1,6 +1,7 @@
 """What the page shows, written as files by the reducer after each step: ``.npy`` arrays and, last, the manifest.
 
-Each file is put in place by rename and named by version, so a reader never sees half a workspace and nobody waits.
+Files are named by version and the manifest, put in place by rename, names those that are whole: a reader never sees
+half a workspace, and nobody waits.
 A workspace of up to 10⁶ values is written whole; of a larger one its sum, the counts per spectrum, and the spectra the
 page last asked for (``wanted.json``). What does not fit the time budget is left out and named.
 """
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from livereduce.algorithms import extract_spectra, sum_spectra
 from livereduce.errors import reason
@@ -96,7 +98,7 @@ class SnapshotWriter:
             "workspaces": entries,
             "left_out": left_out,
         }
-        self._put("manifest.json", json.dumps(manifest).encode())
+        self._put("manifest.json", to_json(manifest))
         self._remove_old({file for entry in entries for file in entry["files"].values()})
 
     def _read_wanted(self) -> dict[str, list[int]]:
@@ -136,10 +138,8 @@ class SnapshotWriter:
         }
 
     def _put_array(self, name: str, array: NDArray[Any]) -> None:
-        beside = self._folder / f"{name}.tmp"
-        with beside.open("wb") as file:
+        with (self._folder / name).open("wb") as file:
             np.save(file, np.ascontiguousarray(array), allow_pickle=False)
-        os.replace(beside, self._folder / name)
 
     def _put(self, name: str, data: bytes) -> None:
         beside = self._folder / f"{name}.tmp"
