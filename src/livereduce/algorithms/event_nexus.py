@@ -11,7 +11,7 @@ import numpy as np
 
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.hdf5 import entry_of, listed, opened
-from livereduce.algorithms.instruments import detectors_in, instrument_named
+from livereduce.algorithms.instruments import instrument_named
 from livereduce.algorithms.nexus_events import Bank, Loaded, Window, banks_of, ids_in, load_banks
 from livereduce.algorithms.nexus_monitors import Which, read_monitors
 from livereduce.algorithms.nexus_run import read_run
@@ -110,7 +110,7 @@ def load_event_nexus(
             wanted &= np.isin(spectra.ids, _pixels(chosen, instrument))
         if not wanted.all():
             spectra = spectra.take(np.flatnonzero(wanted))
-            detectors = detectors_in(instrument, spectra.ids) if instrument else Detectors(spectra.ids)
+            detectors = Detectors(spectra.ids).placed(instrument) if instrument else Detectors(spectra.ids)
         loaded = load_banks([] if meta_data_only else chosen, detectors, window)
         if wanted.all():
             _check_known(loaded, detectors, instrument)

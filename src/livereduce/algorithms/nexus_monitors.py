@@ -12,7 +12,6 @@ import numpy as np
 
 from livereduce.algorithms.declaration import algorithm
 from livereduce.algorithms.hdf5 import below, class_of, entry_of, groups, opened
-from livereduce.algorithms.instruments import detectors_in
 from livereduce.algorithms.nexus_events import Bank, Window, load_banks, read_bank
 from livereduce.algorithms.nexus_run import read_run
 from livereduce.geometry import GeometryError, Instrument, load_nexus
@@ -123,7 +122,7 @@ def _detectors(numbers: list[int], instrument: Instrument | None) -> Detectors:
     if len(np.unique(ids)) < len(ids):
         raise UnfitError(f"several monitors have one number: {numbers}")
     if instrument is not None and np.isin(ids, known).any():
-        return detectors_in(instrument, ids)
+        return Detectors(ids).placed(instrument)
     return Detectors(ids, np.ones(len(ids), bool))
 
 
