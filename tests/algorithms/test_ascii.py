@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import load_ascii, save_ascii
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, Spectra
+from livereduce.workspaces import Detectors, EventWorkspace, HistogramWorkspace, Run, Spectra, TableWorkspace
 
 Make = Callable[..., HistogramWorkspace]
 
@@ -125,6 +125,7 @@ def test_what_was_written_is_read_back_as_points(ws: HistogramWorkspace, tmp_pat
     save_ascii(ws, tmp_path / "out.txt", separator=separator)
     for how in (separator, "Automatic"):
         back = load_ascii(tmp_path / "out.txt", separator=how, unit="TOF")
+        assert isinstance(back, HistogramWorkspace)
         assert back.x.tolist() == [0.5, 1.33333]
         assert back.y.tolist() == [[4, 2.5], [1e-7, 1.23457e8]]
         assert back.e[0].tolist() == [2, 1.58114]
@@ -136,6 +137,7 @@ def test_two_columns_without_numbers_are_one_spectrum_without_errors(tmp_path: P
     path = tmp_path / "data.dat"
     path.write_text("my sample\nX Y\n1 2\n\n3 4\n")
     back = load_ascii(path)
+    assert isinstance(back, HistogramWorkspace)
     assert (back.x.tolist(), back.y.tolist(), back.e.tolist()) == ([1, 3], [[2, 4]], [[0, 0]])
     assert back.getTitle() == "data"
 
@@ -164,3 +166,78 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_spectrum_numbers_are_the_workspaces_own(make_histogram: Make, tmp_path: Path) -> None:
     ws = make_histogram([0, 1], [[1], [2]], spectra=Spectra([42, 7]))
     assert [line for line in saved(ws, tmp_path).splitlines() if "," not in line] == ["42", "7"]
+
+
+def test_what_a_spectrum_is_stands_before_its_rows(make_histogram: Make, tmp_path: Path) -> None:
+    """Neutrons of 2.0721248 meV have a wave vector of 1/Å; scattered by 60 and 180 degrees they gain 1 and 2."""
+    ws = make_histogram([0, 1], [[1], [2]], run=Run({"Ei": 2.0721248}), spectra=Spectra([7, 9], [10, 11]))
+    ws.detectors = Detectors([10, 11], l1=10.0, l2=[1.0, 1.0], two_theta=np.radians([60, 180]))
+    written = saved(ws, tmp_path, spectrum_meta_data=["Angle", "q", "SpectrumNumber"])
+    assert written.splitlines() == [
+        "# X , Y , E", "# Angle , Q , SpectrumNumber", "60,1,7", "0.5,1,1", "180,2,9", "0.5,2,1.41421",
+    ]  # fmt: skip
+    assert saved(ws, tmp_path, spectrum_meta_data=["SpectrumNumber"], spectrum_list=[1]).splitlines()[2] == "9"
+
+
+def test_what_is_not_known_of_a_spectrum_is_named(ws: HistogramWorkspace, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="SpectrumMetaData: expected any of SpectrumNumber, Q, Angle, found 'L2'"):
+        saved(ws, tmp_path, spectrum_meta_data=["L2"])
+    with pytest.raises(ValueError, match="SpectrumMetaData: Q needs an energy"):
+        saved(ws, tmp_path, spectrum_meta_data=["Q"])
+
+
+@pytest.fixture
+def table() -> TableWorkspace:
+    made = TableWorkspace([("str", "Name"), ("double", "Value"), ("int", "N"), ("bool", "Used"), ("V3D", "Place")])
+    made.addRow(["a", 1 / 3, -3, True, (1.0, 2.5, 3.0)])
+    made.addRow(["", 1e20, 4, False, (0.0, 0.0, 0.0)])
+    return made
+
+
+def test_a_table_says_its_columns_and_types(table: TableWorkspace, tmp_path: Path) -> None:
+    assert saved(table, tmp_path) == (
+        "# Name , Value , N , Used , Place\n# str , double , int , bool , V3D\n"
+        "a,0.333333,-3,1,[1 2.5 3]\n,1e+20,4,0,[0 0 0]\n"
+    )
+    assert saved(table, tmp_path, column_header=False, precision=2).startswith("a,0.33,-3,1,")
+    whole = saved(table, tmp_path)
+    assert saved(table, tmp_path, append_to_file=True) == whole + whole.split("\n", 2)[2]
+
+
+@pytest.mark.parametrize("separator", ["CSV", "Tab", "Colon", "SemiColon"])
+def test_a_table_is_read_back(table: TableWorkspace, tmp_path: Path, separator: Any) -> None:
+    save_ascii(table, tmp_path / "out.txt", separator=separator, precision=17)
+    for how in (separator, "Automatic"):
+        back = load_ascii(tmp_path / "out.txt", separator=how)
+        assert isinstance(back, TableWorkspace)
+        assert back.columnTypes() == table.columnTypes()
+        for mine, theirs in zip(back, table, strict=True):
+            assert [*mine.values()][:4] == [*theirs.values()][:4]
+            assert list(mine["Place"]) == list(theirs["Place"])
+
+
+def test_cells_that_could_not_be_told_apart_are_refused(table: TableWorkspace, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"column 'Place': '\[1 2.5 3\]' cannot be told apart.*another Separator"):
+        saved(table, tmp_path, separator="Space")
+    table.setCell("Name", 1, "b,c")
+    with pytest.raises(ValueError, match="column 'Name': 'b,c' cannot be told apart"):
+        saved(table, tmp_path)
+    assert saved(table, tmp_path, separator="Tab")
+    with pytest.raises(ValueError, match="is a table; options for spectra mean nothing for it"):
+        saved(table, tmp_path, spectrum_list=[0])
+
+
+def test_rows_that_do_not_fit_the_tables_columns_are_named(tmp_path: Path) -> None:
+    for row, message in (("1", "expected 2 columns \\(a, b\\), found 1"), ("x,y", "expected int, str, found 'x,y'")):
+        (tmp_path / "t.txt").write_text(f"# a , b\n# int , str\n1,z\n{row}\n")
+        with pytest.raises(RuntimeError, match=rf"t\.txt:4: {message}"):
+            load_ascii(tmp_path / "t.txt")
+
+
+def test_a_number_alone_that_is_no_spectrum_number_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("0.5\n1,2\n")
+    with pytest.raises(RuntimeError, match=r"a\.txt:1: expected a spectrum number or columns, found 0\.5 alone"):
+        load_ascii(tmp_path / "a.txt")
+    (tmp_path / "a.txt").write_bytes(b"1,2\n\xff\xfe\n")
+    with pytest.raises(RuntimeError, match=r"a\.txt: is no text in UTF-8"):
+        load_ascii(tmp_path / "a.txt")

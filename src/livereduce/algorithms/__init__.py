@@ -5,7 +5,8 @@ registers all of them (see `declaration`), which is what makes them known to scr
 """
 
 from livereduce.algorithms.arithmetic import divide, minus, multiply, plus, power, scale
-from livereduce.algorithms.ascii import load_ascii, save_ascii
+from livereduce.algorithms.ascii import save_ascii
+from livereduce.algorithms.ascii_loading import load_ascii
 from livereduce.algorithms.background import calculate_flat_background
 from livereduce.algorithms.bin_masks import mask_bins_from_table
 from livereduce.algorithms.binning import rebin, rebin_to_workspace

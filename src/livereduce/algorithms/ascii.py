@@ -1,24 +1,27 @@
-"""Columns of numbers in text files: SaveAscii and LoadAscii.
+"""SaveAscii: columns of numbers as text.
 
-Layout: a header line that names the columns, then for every spectrum a line with its number and one row per value.
+Layout: a header line that names the columns, then for every spectrum a line with its number (or what else is asked for)
+and one row per value. Tables: see `ascii_tables`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TextIO
 
 import numpy as np
 
+from livereduce.algorithms.ascii_tables import table_text
 from livereduce.algorithms.declaration import Integers, algorithm
-from livereduce.algorithms.files import check_exists, check_folder, replacing
+from livereduce.algorithms.files import check_folder, replacing
 from livereduce.algorithms.spectra import selected
-from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace, Spectra
-from livereduce.workspaces.arrays import F64, I64
+from livereduce.algorithms.writing import write_texts
+from livereduce.geometry.units import inelastic_momentum_transfer
+from livereduce.workspaces import MatrixWorkspace, TableWorkspace
+from livereduce.workspaces.arrays import F64, I64, AnyArray
 
-_SEPARATORS = {"CSV": ",", "Tab": "\t", "Space": " ", "Colon": ":", "SemiColon": ";"}
+SEPARATORS = {"CSV": ",", "Tab": "\t", "Space": " ", "Colon": ":", "SemiColon": ";"}
 # characters that numbers are written with
 _IN_NUMBERS = set("0123456789eE+-.")
 
@@ -27,7 +30,7 @@ Separator = Literal["CSV", "Tab", "Space", "Colon", "SemiColon", "UserDefined"]
 
 @algorithm("SaveAscii", version=2, names={"write_x_error": "WriteXError", "write_spectrum_id": "WriteSpectrumID"})
 def save_ascii(
-    ws: MatrixWorkspace,
+    ws: MatrixWorkspace | TableWorkspace,
     filename: Path,
     workspace_index_min: int | None = None,
     workspace_index_max: int | None = None,
@@ -42,8 +45,9 @@ def save_ascii(
     column_header: bool = True,
     append_to_file: bool = False,
     one_spectrum_per_file: bool = False,
+    spectrum_meta_data: Sequence[str] = (),
 ) -> None:
-    """Write X, Y and E as columns of text. Of bins, X is the centre.
+    """Write X, Y and E, or a table, as columns of text. Of bins, X is the centre.
 
     Parameters
     ----------
@@ -71,26 +75,35 @@ def save_ascii(
         Whether to write at the end of an existing file, without a header.
     one_spectrum_per_file
         Whether every spectrum goes to a file of its own, ``name_<workspace index>.ext``.
+    spectrum_meta_data
+        What the line before a spectrum's rows holds in place of the number alone: any of SpectrumNumber, Q (1/Å,
+        elastic, of the energy in the log Ei or the instrument's parameter Efixed) and Angle (degrees).
     """
+    between = _separator(separator, custom_separator, comment_indicator)
+    number = f"%.{6 if precision is None else precision}{'e' if scientific_format else 'g'}"
+    if isinstance(ws, TableWorkspace):
+        of_spectra = (len(spectrum_list), len(spectrum_meta_data), one_spectrum_per_file, write_x_error)
+        if any(of_spectra) or (workspace_index_min, workspace_index_max) != (None, None):
+            raise ValueError(f"InputWorkspace: {ws!r} is a table; options for spectra mean nothing for it")
+        add = append_to_file and filename.exists()
+        rows = table_text(ws, between, number, comment_indicator, header=column_header and not add)
+        write_texts({filename: rows}, append=append_to_file)
+        return
     if not ws.n_spectra or not ws.n_bins:
         raise ValueError("InputWorkspace: is empty, there is nothing to write")
     chosen = selected(ws, workspace_index_min, workspace_index_max, spectrum_list)
-    text = _Text(
-        _separator(separator, custom_separator, comment_indicator),
-        f"%.{6 if precision is None else precision}{'e' if scientific_format else 'g'}",
-        write_x_error,
-    )
-    with_number = write_spectrum_id or len(chosen) > 1
+    text = _Text(ws, between, number, write_x_error, spectrum_meta_data)
+    with_head = write_spectrum_id or len(chosen) > 1 or len(spectrum_meta_data) > 0
     for path, indices in _files(filename, chosen, one_spectrum_per_file):
         if append_to_file and path.exists():
             check_folder(path)
             with path.open("a", encoding="utf-8") as file:
-                text.write_spectra(file, ws, indices, with_number)
+                text.write_spectra(file, indices, with_head)
             continue
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
             if column_header:
                 file.write(text.header(comment_indicator))
-            text.write_spectra(file, ws, indices, with_number)
+            text.write_spectra(file, indices, with_head)
 
 
 def _files(filename: Path, chosen: I64, one_each: bool) -> Iterator[tuple[Path, I64]]:
@@ -102,7 +115,7 @@ def _files(filename: Path, chosen: I64, one_each: bool) -> Iterator[tuple[Path, 
 
 
 def _separator(name: Separator, custom: str, comment: str) -> str:
-    found = custom if name == "UserDefined" else _SEPARATORS[name]
+    found = custom if name == "UserDefined" else SEPARATORS[name]
     if not found:
         raise ValueError("CustomSeparator: must be given with Separator=UserDefined")
     if set(found) & _IN_NUMBERS:
@@ -117,18 +130,25 @@ def _separator(name: Separator, custom: str, comment: str) -> str:
 class _Text:
     """How numbers become lines."""
 
-    def __init__(self, separator: str, number: str, with_dx: bool) -> None:
+    def __init__(
+        self, ws: MatrixWorkspace, separator: str, number: str, with_dx: bool, meta_data: Sequence[str]
+    ) -> None:
+        self.ws = ws
         self.columns = ["X", "Y", "E", *(["DX"] if with_dx else [])]
-        self.separator = separator
+        self.between = f" {separator} "
         self.row = separator.join([number] * len(self.columns)) + "\n"
+        names, self.heads = _heads(ws, meta_data, separator, number)
+        self.said = names if len(meta_data) else []
 
     def header(self, comment: str) -> str:
-        return f"{comment} {f' {self.separator} '.join(self.columns)}\n"
+        lines = [self.columns, *([self.said] if self.said else [])]
+        return "".join(f"{comment} {self.between.join(line)}\n" for line in lines)
 
-    def write_spectra(self, file: TextIO, ws: MatrixWorkspace, indices: I64, with_number: bool) -> None:
+    def write_spectra(self, file: TextIO, indices: I64, with_head: bool) -> None:
+        ws = self.ws
         for index in indices.tolist():
-            if with_number:
-                file.write(f"{ws.spectra.numbers[index]}\n")
+            if with_head:
+                file.write(f"{self.heads[index]}\n")
             x = ws.readX(index)
             points = (x[1:] + x[:-1]) / 2 if ws.is_histogram else x
             values = [points, ws.readY(index), ws.readE(index)]
@@ -138,75 +158,39 @@ class _Text:
             file.writelines(self.row % row for row in zip(*(v.tolist() for v in values), strict=True))
 
 
-@algorithm("LoadAscii", version=2, outputs_after="filename")
-def load_ascii(
-    filename: Path,
-    separator: Literal["Automatic", "CSV", "Tab", "Space", "Colon", "SemiColon", "UserDefined"] = "Automatic",
-    custom_separator: str = "",
-    comment_indicator: str = "#",
-    unit: str = "Energy",
-) -> HistogramWorkspace:
-    """Read columns X, Y and, where there are, E and DX as points; a line with a single number begins a spectrum.
-
-    Parameters
-    ----------
-    filename
-        The file.
-    separator
-        What stands between columns; Automatic is any of comma, blank, tab, colon, semicolon.
-    custom_separator
-        With UserDefined: the separator.
-    comment_indicator
-        What lines to leave out begin with.
-    unit
-        Unit of X.
-    """
-    check_exists(filename)
-    between = r"[,\s:;]+" if separator == "Automatic" else re.escape(_SEPARATORS.get(separator, custom_separator))
-    if not between:
-        raise ValueError("CustomSeparator: must be given with Separator=UserDefined")
-    numbers, blocks = _read_blocks(filename, re.compile(between), comment_indicator)
-    if len({block.shape for block in blocks}) != 1 or blocks[0].shape[1] not in (2, 3, 4):
-        shapes = sorted({block.shape for block in blocks})
-        raise RuntimeError(f"{filename}: expected spectra of equal length with 2 to 4 columns, found {shapes}")
-    data = np.stack(blocks)
-    columns = [data[:, :, i] for i in range(data.shape[2])]
-    x = columns[0][0] if np.all(columns[0] == columns[0][:1]) else columns[0]
-    return HistogramWorkspace(
-        x.copy(),
-        columns[1].copy(),
-        e=columns[2].copy() if len(columns) > 2 else None,
-        dx=columns[3].copy() if len(columns) > 3 else None,
-        spectra=Spectra(numbers),
-        unit=unit,
-        y_unit="",
-        title=filename.stem,
-    )
+# -- the line before a spectrum's rows ----------------------------------------------------------------------------
 
 
-def _read_blocks(path: Path, between: re.Pattern[str], comment: str) -> tuple[list[int], list[F64]]:
-    """Spectrum numbers and rows of every spectrum; text lines before the first row are a header."""
-    numbers: list[int] = []
-    rows: list[list[list[float]]] = []
-    for i, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        if not line.strip() or (comment and line.lstrip().startswith(comment)):
-            continue
-        try:
-            values = [float(item) for item in between.split(line.strip()) if item]
-        except ValueError:
-            if rows and rows[-1]:
-                raise RuntimeError(f"{path}:{i}: expected numbers, found {line.strip()!r}") from None
-            continue
-        if len(values) == 1:
-            numbers.append(int(values[0]))
-            rows.append([])
-            continue
-        if not rows:
-            numbers.append(1)
-            rows.append([])
-        if rows[-1] and len(rows[-1][0]) != len(values):
-            raise RuntimeError(f"{path}:{i}: expected {len(rows[-1][0])} columns, found {len(values)}")
-        rows[-1].append(values)
-    if not rows:
-        raise RuntimeError(f"{path}: holds no numbers")
-    return numbers, [np.array(block).reshape(len(block), -1) for block in rows]
+def _heads(ws: MatrixWorkspace, wanted: Sequence[str], separator: str, number: str) -> tuple[list[str], list[str]]:
+    """Names of what is wanted, and the line of each spectrum."""
+    known = {name.lower(): name for name in _META_DATA}
+    unknown = [name for name in wanted if name.lower() not in known]
+    if unknown:
+        raise ValueError(f"SpectrumMetaData: expected any of {', '.join(_META_DATA)}, found {unknown[0]!r}")
+    names = [known[name.lower()] for name in wanted] or ["SpectrumNumber"]
+    columns = [_META_DATA[name](ws) for name in names]
+    formats = ["%d" if column.dtype.kind == "i" else number for column in columns]
+    line = separator.join(formats)
+    return names, [line % row for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _angles(ws: MatrixWorkspace) -> F64:
+    return np.degrees(ws.spectra.geometry_from(ws.detectors).two_theta)
+
+
+def _elastic_q(ws: MatrixWorkspace) -> F64:
+    if "Ei" in ws.logs:
+        energy = ws.logs.getPropertyAsSingleValue("Ei")
+    else:
+        said = ws.getInstrument().getNumberParameter("Efixed") if ws.detectors.instrument is not None else []
+        if not said:
+            raise ValueError("SpectrumMetaData: Q needs an energy; there is neither a log Ei nor a parameter Efixed")
+        energy = said[0]
+    return inelastic_momentum_transfer(energy, energy, ws.spectra.geometry_from(ws.detectors).two_theta)
+
+
+_META_DATA: dict[str, Callable[[MatrixWorkspace], AnyArray]] = {
+    "SpectrumNumber": lambda ws: ws.spectra.numbers,
+    "Q": _elastic_q,
+    "Angle": _angles,
+}

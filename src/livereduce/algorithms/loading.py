@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from livereduce.algorithms.ascii import load_ascii
+from livereduce.algorithms.ascii_loading import load_ascii
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.event_nexus import load_event_nexus
 from livereduce.algorithms.files import check_exists
