@@ -2,8 +2,8 @@
 
 Nothing is installed on disk under the name ``mantid``. While the hook is in place, ``mantid`` and its submodules are
 the very module objects of ``livereduce.mantid``, whether or not a real Mantid is installed or was imported before; a
-submodule we lack is an ImportError, so that guarded imports in scripts go on. ``finddata`` and ``postprocessing`` are
-found here only where the real ones are not installed.
+submodule we lack is an ImportError, so that guarded imports in scripts go on. ``finddata``, ``postprocessing`` and
+``plotly`` are found here only where the real ones are not installed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ from types import ModuleType
 _HOME = "livereduce.mantid"
 # Modules of ours that are Mantid's too; the others (this one, for instance) are not to be seen from outside.
 PUBLIC = ("simpleapi", "kernel", "api", "dataobjects")
-_PUBLISHING = f"{_HOME}.publishing"
+# What there is of packages that may be missing, by the modules that stand in for theirs.
+_STAND_INS = {
+    "finddata": {"publish_plot": "publishing"},
+    "postprocessing": {"publish_plot": "publishing"},
+    "plotly": dict.fromkeys(("graph_objs", "graph_objects", "offline"), "plots"),
+}
 
 
 class _Alias(Loader):
@@ -57,29 +62,48 @@ class _MantidFinder(MetaPathFinder):
 
 
 class _Package(Loader):
-    """An empty package with the publishing module in it."""
+    """An empty package with the modules in it that stand in for its own."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     def create_module(self, spec: ModuleSpec) -> None:
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        vars(module)["publish_plot"] = importlib.import_module(_PUBLISHING)
+        for child, target in _STAND_INS[self._name].items():
+            vars(module)[child] = importlib.import_module(f"{_HOME}.{target}")
 
 
-class _PublishingFinder(MetaPathFinder):
-    """Last in the line: the facility's publishing modules, where they are not installed."""
+class _StandInFinder(MetaPathFinder):
+    """Last in the line: packages that are not installed."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         root, _, child = fullname.partition(".")
-        if root not in ("finddata", "postprocessing") or child not in ("", "publish_plot"):
+        if root not in _STAND_INS:
             return None
-        return ModuleSpec(fullname, _Alias(_PUBLISHING)) if child else ModuleSpec(fullname, _Package(), is_package=True)
+        if not child:
+            return ModuleSpec(fullname, _Package(root), is_package=True)
+        if child in _STAND_INS[root]:
+            return ModuleSpec(fullname, _Alias(f"{_HOME}.{_STAND_INS[root][child]}"))
+        if not _is_ours(root):
+            return None  # a real package, which lacks the module
+        raise ModuleNotFoundError(
+            f"No module named {fullname!r}: {root} is not installed, and livereduce stands in for"
+            f" {', '.join(f'{root}.{name}' for name in _STAND_INS[root])} only",
+            name=fullname,
+        )
+
+
+def _is_ours(root: str) -> bool:
+    """Tell whether a package that is loaded stands in for a missing one."""
+    return isinstance(getattr(getattr(sys.modules.get(root), "__spec__", None), "loader", None), _Package)
 
 
 _mantid = _MantidFinder()
-_publishing = _PublishingFinder()
+_stand_ins = _StandInFinder()
 _set_aside: dict[str, ModuleType] = {}
 
 
@@ -92,7 +116,7 @@ def install() -> bool:
         return False
     _set_aside.update(_take_out("mantid"))
     sys.meta_path.insert(0, _mantid)
-    sys.meta_path.append(_publishing)
+    sys.meta_path.append(_stand_ins)
     return True
 
 
@@ -101,11 +125,10 @@ def uninstall() -> None:
     if _mantid not in sys.meta_path:
         return
     sys.meta_path.remove(_mantid)
-    sys.meta_path.remove(_publishing)
+    sys.meta_path.remove(_stand_ins)
     _take_out("mantid")
-    for name in ("finddata", "postprocessing"):
-        spec = getattr(sys.modules.get(name), "__spec__", None)
-        if spec is not None and isinstance(spec.loader, _Package):
+    for name in _STAND_INS:
+        if _is_ours(name):
             _take_out(name)
     sys.modules.update(_set_aside)
     _set_aside.clear()
