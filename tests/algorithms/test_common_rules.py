@@ -90,16 +90,15 @@ EVENTS_ONLY: dict[str, Properties] = {
 IN_PLACE: dict[str, Properties] = {
     "AddSampleLog": {"LogName": "note", "LogText": "x"},
     "AddTimeSeriesLog": {"Name": "late", "Time": "1970-01-01T00:00:01", "Value": "5"},
-    "ConjoinWorkspaces": {"InputWorkspace2": "other", "CheckOverlapping": "0"},
     "ConvertToDistribution": {},
     "EditInstrumentGeometry": {"SpectrumIDs": "1,2", "L2": "3,4", "Polar": "90,90"},
     "MaskDetectors": {"WorkspaceIndexList": "1"},
 }
 # Those that make no workspace of a workspace with spectra, or whose call needs a file, a definition or a peak.
 ELSEWHERE = {
-    "ConvertFromDistribution", "DeleteWorkspace", "DeleteWorkspaces", "FindPeaks", "Fit", "FitPeak", "GetEi",
-    "GroupWorkspaces", "LoadInstrument", "MergeRuns", "PDDetermineCharacterizations", "RenameWorkspace", "SaveAscii",
-    "SaveFocusedXYE", "SaveGSS", "SaveNexus", "SavePlot1D", "SortEvents", "UnGroupWorkspace",
+    "ConjoinWorkspaces", "ConvertFromDistribution", "DeleteWorkspace", "DeleteWorkspaces", "FindPeaks", "Fit",
+    "FitPeak", "GetEi", "GroupWorkspaces", "LoadInstrument", "MergeRuns", "PDDetermineCharacterizations",
+    "RenameWorkspace", "SaveAscii", "SaveFocusedXYE", "SaveGSS", "SaveNexus", "SavePlot1D", "SortEvents", "UnGroupWorkspace",
 }  # fmt: skip
 
 

@@ -371,6 +371,19 @@ def test_edges_of_many_spectra_are_not_made_before_somebody_looks() -> None:
     assert result.y[7].sum() == 1
 
 
+def test_edges_made_late_are_those_there_were_when_events_were_converted() -> None:
+    ws = events()
+    converted = convert_units(ws, "Wavelength")
+    in_place = events()
+    in_place.adopt(convert_units(in_place, "Wavelength"))
+    ws.adopt(rebin(ws, [3000, 100, 4000]))  # before anybody has looked at what was converted
+    for result in (converted, in_place):
+        assert result.x.shape == (3, 21)
+        for i in range(3):
+            np.testing.assert_allclose(result.readX(i), expected("Wavelength", EDGES, i), rtol=1e-9)
+        np.testing.assert_array_equal(result.y, events().y)
+
+
 def test_default_binning_still_covers_the_events() -> None:
     result = convert_units(events(edges=None), "dSpacing")
     assert isinstance(result, EventWorkspace)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from livereduce.algorithms.declaration import algorithm
 from livereduce.algorithms.operands import as_histogram
-from livereduce.algorithms.spectra import distinct, like
-from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Spectra
-from livereduce.workspaces.arrays import F64
+from livereduce.algorithms.spectra import distinct
+from livereduce.workspaces import (
+    EventWorkspace,
+    HistogramWorkspace,
+    MatrixWorkspace,
+    NumericAxis,
+    Spectra,
+    SpectrumGeometry,
+    WorkspaceStore,
+)
+from livereduce.workspaces.arrays import F64, I64, AnyArray
 
 
 @algorithm("AppendSpectra", names={"first": "InputWorkspace1", "second": "InputWorkspace2", "number": "Number"})
@@ -50,9 +60,13 @@ def append_spectra(
     in_place=["first"],
 )
 def conjoin_workspaces(
-    first: MatrixWorkspace, second: MatrixWorkspace, check_overlapping: bool = True, check_matching_bins: bool = True
+    first: MatrixWorkspace,
+    second: MatrixWorkspace,
+    check_overlapping: bool = True,
+    check_matching_bins: bool = True,
+    store: WorkspaceStore | None = None,
 ) -> MatrixWorkspace:
-    """Put the spectra of a second workspace below those of a first, in the first.
+    """Put the spectra of a second workspace below those of a first, in the first; the second is deleted.
 
     Parameters
     ----------
@@ -61,7 +75,8 @@ def conjoin_workspaces(
     second
         What is put below it.
     check_overlapping
-        Whether a spectrum number or detector in both is an error.
+        Whether a spectrum number or detector in both is an error; without, the numbers of the second count on from
+        the first's greatest where they clash.
     check_matching_bins
         Whether different bins are an error.
     """
@@ -71,13 +86,19 @@ def conjoin_workspaces(
         if len(numbers) or len(ids):
             what = f"spectrum number {numbers[0]}" if len(numbers) else f"detector {ids[0]}"
             raise ValueError(f"{what} is in both workspaces; CheckOverlapping=False allows it")
-    return stacked(first, second, validate=check_matching_bins, keep_numbers=not check_overlapping)
+    second_name, numbers = second.name(), second.spectra.numbers
+    if np.isin(numbers, first.spectra.numbers).any():
+        numbers = numbers + first.spectra.numbers.max()
+    result = stacked(first, second, validate=check_matching_bins, numbers=numbers)
+    if store is not None and second_name in store and store[second_name] is second and second is not first:
+        store.remove(second_name)
+    return result
 
 
 def stacked(
-    first: MatrixWorkspace, second: MatrixWorkspace, *, validate: bool = True, keep_numbers: bool = False
+    first: MatrixWorkspace, second: MatrixWorkspace, *, validate: bool = True, numbers: I64 | None = None
 ) -> MatrixWorkspace:
-    """Return the spectra of both, the second's below."""
+    """Return the spectra of both, the second's below, with these numbers or, where theirs clash, all numbered anew."""
     if validate:
         if first.unit != second.unit or first.y_unit != second.y_unit:
             units = f"{first.unit!r}, {first.y_unit!r} and {second.unit!r}, {second.y_unit!r}"
@@ -86,13 +107,41 @@ def stacked(
             raise ValueError("the workspaces have different bins; rebin one to the other (RebinToWorkspace)")
     elif first.n_bins != second.n_bins or first.is_histogram != second.is_histogram:
         raise ValueError(f"the workspaces have {first.n_bins} and {second.n_bins} bins a spectrum; they must agree")
-    spectra = _both(first.spectra, second.spectra, keep_numbers)
+    spectra, vertical = _both(first, second, numbers), _vertical(first, second)
     if isinstance(first, EventWorkspace) and isinstance(second, EventWorkspace) and first.unit == second.unit:
-        return _stacked_events(first, second, spectra)
+        return _stacked_events(first, second, spectra, vertical)
     a, b = as_histogram(first), as_histogram(second)
     same_x = a.x.shape == b.x.shape and a.x.ndim == 1 and np.array_equal(a.x, b.x)
-    x = a.x if same_x else np.concatenate([_rows(a), _rows(b)])
-    return like(a, x, np.concatenate([a.y, b.y]), np.concatenate([a.e2, b.e2]), spectra)
+    result: HistogramWorkspace = a.replaced(
+        x=a.x if same_x else np.concatenate([_rows(a), _rows(b)]),
+        y=np.concatenate([a.y, b.y]),
+        e2=np.concatenate([a.e2, b.e2]),
+        e=None,
+        dx=_columns(a.dx, b.dx, a, b),
+        bin_mask=_columns(a.bin_mask, b.bin_mask, a, b),
+        spectra=spectra,
+        vertical=vertical,
+    )
+    return result
+
+
+def _columns(a: AnyArray | None, b: AnyArray | None, first: MatrixWorkspace, second: MatrixWorkspace) -> Any:
+    """Return what there may be for each value of both, zeros for the side that has none."""
+    if a is None and b is None:
+        return None
+    kind = (a if a is not None else b).dtype  # type: ignore[union-attr]
+    sides = zip((a, b), (first, second), strict=True)
+    return np.concatenate([np.zeros(ws.y.shape, kind) if rows is None else rows for rows, ws in sides])
+
+
+def _vertical(first: MatrixWorkspace, second: MatrixWorkspace) -> NumericAxis | None:
+    """Return the vertical axis of both if each has a number for every spectrum, in one unit."""
+    upper, lower = first.vertical, second.vertical
+    if upper is None or lower is None or upper.unit != lower.unit:
+        return None
+    if (len(upper.values), len(lower.values)) != (first.n_spectra, second.n_spectra):
+        return None
+    return NumericAxis.of(np.concatenate([upper.values, lower.values]), upper.unit)
 
 
 def _same_bins(first: MatrixWorkspace, second: MatrixWorkspace) -> bool:
@@ -101,27 +150,41 @@ def _same_bins(first: MatrixWorkspace, second: MatrixWorkspace) -> bool:
     return np.array_equal(_rows(first), _rows(second))
 
 
-def _stacked_events(first: EventWorkspace, second: EventWorkspace, spectra: Spectra) -> EventWorkspace:
+def _stacked_events(
+    first: EventWorkspace, second: EventWorkspace, spectra: Spectra, vertical: NumericAxis | None
+) -> EventWorkspace:
     n = len(spectra)
     above = first.planned(lambda plan: plan.grouped(np.arange(first.n_spectra), n), spectra=spectra, edges=None)
     below = second.changed_parts(lambda plan: plan.grouped(np.arange(first.n_spectra, n), n))
     same_x = first.x.ndim == second.x.ndim == 1 and np.array_equal(first.x, second.x)
     default = first.default_binning and second.default_binning
     edges = None if default else first.x if same_x else np.concatenate([_rows(first), _rows(second)])
-    return above.replaced(parts=[*above.parts, *below], edges=edges)
+    return above.replaced(parts=[*above.parts, *below], edges=edges, vertical=vertical)
 
 
 def _rows(ws: MatrixWorkspace) -> F64:
     return np.broadcast_to(ws.x, (ws.n_spectra, ws.x.shape[-1]))
 
 
-def _both(first: Spectra, second: Spectra, keep_numbers: bool) -> Spectra:
-    numbers = np.concatenate([first.numbers, second.numbers])
-    if not keep_numbers and len(distinct(numbers)) < len(numbers):
-        numbers = np.arange(len(numbers)) + first.numbers.min(initial=first.numbers[0])
+def _both(first: MatrixWorkspace, second: MatrixWorkspace, below: I64 | None) -> Spectra:
+    """Return the spectra of both, those of the second with the numbers given for them."""
+    a, b = first.spectra, second.spectra
+    numbers = np.concatenate([a.numbers, b.numbers if below is None else below])
+    if below is None and len(distinct(numbers)) < len(numbers):
+        numbers = np.arange(len(numbers)) + (a.numbers.min() if len(a) else 1)
     return Spectra(
         numbers,
-        np.concatenate([first.ids, second.ids]),
-        np.concatenate([first.start, second.start[1:] + first.start[-1]]),
-        masked=np.concatenate([first.masked, second.masked]),
+        np.concatenate([a.ids, b.ids]),
+        np.concatenate([a.start, b.start[1:] + a.start[-1]]),
+        masked=np.concatenate([a.masked, b.masked]),
+        geometry=_places(first, second),
     )
+
+
+def _places(first: MatrixWorkspace, second: MatrixWorkspace) -> SpectrumGeometry | None:
+    """Return flight paths and angles if those of either are not simply those of its detectors."""
+    if first.spectra.geometry is None and second.spectra.geometry is None:
+        return None
+    upper, lower = (ws.spectra.geometry_from(ws.detectors) for ws in (first, second))
+    l2, two_theta = (np.concatenate(both) for both in ((upper.l2, lower.l2), (upper.two_theta, lower.two_theta)))
+    return SpectrumGeometry(upper.l1, l2, two_theta)
