@@ -115,8 +115,19 @@ def test_a_distribution_is_multiplied_by_its_widths(make_histogram: Make) -> Non
     assert not result.isDistribution()
 
 
-def test_points_are_added_up(make_histogram: Make) -> None:
-    assert integration(make_histogram([0, 1, 2, 3], ROWS), 1, 2).y.tolist() == [[5], [13]]
+def test_points_are_integrated_as_values_per_x_of_bins_around_them(make_histogram: Make) -> None:
+    # edges midway between the points: -0.5, 0.5, 2, 4.5 and, as far out as in, 7.5
+    ws = make_histogram([0, 1, 3, 6], [[1, 2, 3, 4]], [[1, 2, 3, 4]])
+    whole = integration(ws)
+    assert whole.y.tolist() == [[1 * 1 + 2 * 1.5 + 3 * 2.5 + 4 * 3]]
+    assert whole.e2.tolist() == [[1 + 9 + 56.25 + 144]]
+    assert whole.x.tolist() == [-0.5, 7.5]
+    some = integration(ws, 0, 5)
+    assert (some.y.tolist(), some.x.tolist()) == ([[10.5]], [0.5, 4.5])
+    parts = integration(ws, 0, 5, include_partial_bins=True)
+    assert parts.y.tolist() == [[0.5 + 10.5 + 2]]
+    assert parts.e2[0, 0] == pytest.approx(0.25 + 9 + 56.25 + 4)
+    assert not whole.isDistribution()
 
 
 def test_spectra_with_different_bins_are_integrated_over_their_own(make_histogram: Make) -> None:

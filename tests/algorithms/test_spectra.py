@@ -304,3 +304,12 @@ def test_points_are_transposed_to_points(make_histogram: Make) -> None:
 def test_spectra_with_different_bins_cannot_be_transposed(make_histogram: Make) -> None:
     with pytest.raises(ValueError, match="Transpose: InputWorkspace: its spectra have different bins; Rebin it first"):
         transpose(make_histogram([[0, 1], [0, 2]], [[1], [2]]))
+
+
+def test_a_masked_monitor_is_not_among_the_masked_unless_monitors_are_summed(make_histogram: Make) -> None:
+    detectors = Detectors([10, 11, 12, 13], [True, False, False, False])
+    spectra = Spectra([1, 2, 3, 4], [10, 11, 12, 13], masked=[True, True, False, False])
+    ws = make_histogram(X, ROWS, detectors=detectors, spectra=spectra)
+    logs = [sum_spectra(ws, include_monitors=choice).getRun() for choice in (True, False)]
+    assert [log["NumMaskSpectra"].value for log in logs] == [2, 1]
+    assert [log["NumAllSpectra"].value for log in logs] == [2, 2]

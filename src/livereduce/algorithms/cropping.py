@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from livereduce.algorithms.binning import point_edges
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import distinct, selected, taken
@@ -152,7 +153,8 @@ def integration(
 ) -> HistogramWorkspace:
     """Sum every spectrum over a range of X to one bin; of events, count those in [lower, upper).
 
-    The result is a histogram whose X is the range that was summed. A distribution is multiplied by its bin widths.
+    The result is a histogram whose X is the range that was summed. A distribution is multiplied by its bin widths; so
+    are points, as values per X of bins whose edges are midway between them.
 
     Parameters
     ----------
@@ -171,7 +173,10 @@ def integration(
     part = ws if len(chosen) == ws.n_spectra else taken(ws, chosen)
     if isinstance(part, EventWorkspace):
         return _counted(part, range_lower, range_upper)
-    return _integrated(as_histogram(part), low, high, include_partial_bins)
+    histogram = as_histogram(part)
+    if not histogram.is_histogram:
+        histogram = histogram.replaced(x=point_edges(histogram.x, False), distribution=True)
+    return _integrated(histogram, low, high, include_partial_bins)
 
 
 def _counted(ws: EventWorkspace, lower: float | None, upper: float | None) -> HistogramWorkspace:
@@ -191,13 +196,13 @@ def _counted(ws: EventWorkspace, lower: float | None, upper: float | None) -> Hi
 
 def _integrated(ws: HistogramWorkspace, low: float, high: float, partial: bool) -> HistogramWorkspace:
     y, e2 = ws.y, ws.e2
-    if ws.distribution and ws.is_histogram:
+    if ws.distribution:
         width = np.diff(ws.x)
         y, e2 = y * width, e2 * width**2
-    if partial and ws.is_histogram:
+    if partial:
         share = np.clip((np.minimum(ws.x[..., 1:], high) - np.maximum(ws.x[..., :-1], low)) / np.diff(ws.x), 0.0, 1.0)
     else:
-        share = bins_inside(ws.x, ws.is_histogram, low, high).astype(np.float64)
+        share = bins_inside(ws.x, True, low, high).astype(np.float64)
     share = np.broadcast_to(share, y.shape)
     used = share > 0
     total = np.sum(y * share, axis=1, where=used, keepdims=True)
@@ -218,9 +223,8 @@ def _range_used(ws: HistogramWorkspace, used: Bool, low: float, high: float, par
     """Edges of what was summed, one row if it is the same for all; of a spectrum without any, the range asked for."""
     rows = ws.x if ws.x.ndim == 2 else ws.x[None]
     used = used if ws.x.ndim == 2 else used[:1]
-    left, right = (rows[:, :-1], rows[:, 1:]) if ws.is_histogram else (rows, rows)
-    first = np.min(np.where(used, left, np.inf), axis=1, initial=np.inf)
-    last = np.max(np.where(used, right, -np.inf), axis=1, initial=-np.inf)
+    first = np.min(np.where(used, rows[:, :-1], np.inf), axis=1, initial=np.inf)
+    last = np.max(np.where(used, rows[:, 1:], -np.inf), axis=1, initial=-np.inf)
     if partial:
         first, last = np.maximum(first, low), np.minimum(last, high)
     lowest = low if np.isfinite(low) else float(rows.min())

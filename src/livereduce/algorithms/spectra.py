@@ -79,14 +79,11 @@ class _Choice(NamedTuple):
 
 def _chosen(ws: MatrixWorkspace, start: int | None, end: int | None, indices: I64, monitors: bool) -> _Choice:
     chosen = selected(ws, start, end, indices)
-    used = ~ws.spectra.masked
-    if not monitors:
-        used &= ~ws.spectra.is_monitor(ws.detectors)
-    summed = chosen[used[chosen]]
+    asked = chosen if monitors else chosen[~ws.spectra.is_monitor(ws.detectors)[chosen]]
+    summed = asked[~ws.spectra.masked[asked]]
     target = np.full(ws.n_spectra, -1, np.int32)
     target[summed] = 0
-    masked = int(np.count_nonzero(ws.spectra.masked[chosen]))
-    return _Choice(summed, target, _union(ws.spectra, chosen, summed), masked)
+    return _Choice(summed, target, _union(ws.spectra, chosen, summed), len(asked) - len(summed))
 
 
 def _sum_rows(
