@@ -1,5 +1,9 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from livereduce.algorithms.functions import evaluated, parse
 from livereduce.algorithms.ties import Bound
@@ -124,3 +128,43 @@ def test_a_user_function_is_its_formula() -> None:
 def test_what_cannot_be_read_is_an_error(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse(text)
+
+
+_LEAVES = st.tuples(st.integers(-3, 3), st.integers(-3, 3))
+_TREES: st.SearchStrategy[Any] = st.recursive(
+    _LEAVES, lambda inner: st.tuples(st.booleans(), st.lists(inner, min_size=1, max_size=3)), max_leaves=12
+)
+
+
+def _written(tree: Any) -> str:
+    first, second = tree
+    if not isinstance(second, list):
+        return f"name=LinearBackground,A0={first},A1={second}"
+    kind = "ProductFunction" if first else "CompositeFunction"
+    return f"(composite={kind};{';'.join(_written(part) for part in second)})"
+
+
+def _value(tree: Any, x: float) -> float:
+    first, second = tree
+    if not isinstance(second, list):
+        return float(first + second * x)
+    parts = [_value(part, x) for part in second]
+    return float(np.prod(parts) if first else np.sum(parts))
+
+
+@given(tree=_TREES, x=st.sampled_from([-2.0, 0.0, 0.5, 3.0]))
+def test_any_nesting_has_the_value_of_its_arithmetic(tree: Any, x: float) -> None:
+    assert evaluated(_written(tree), np.array([x])) == pytest.approx([_value(tree, x)], rel=1e-9, abs=1e-9)
+
+
+_PIECES = ["name=", "Gaussian", "UserFunction", "Formula=", "composite=", "ProductFunction", "ties=", "constraints=",
+           "(", ")", ";", ",", "=", "f0.", "Sigma", "A0", "1", "-", "^", "<", " ", "x", "é", "\n"]  # fmt: skip
+
+
+@given(pieces=st.lists(st.sampled_from(_PIECES), max_size=25))
+def test_whatever_is_written_is_read_or_refused(pieces: list[str]) -> None:
+    try:
+        function = parse("".join(pieces))
+    except ValueError:
+        return
+    assert function(np.zeros(2), function.start).shape == (2,)
