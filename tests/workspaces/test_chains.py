@@ -17,8 +17,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from livereduce import algorithms
-from livereduce.workspaces import Detectors, EventTable, EventWorkspace, HistogramWorkspace, Run
-from livereduce.workspaces.run import TimeSeries
+from livereduce.workspaces import Detectors, EventTable, EventWorkspace, HistogramWorkspace, Run, TimeSeries
 
 alg: Any = algorithms
 SECOND = 1_000_000_000
@@ -65,14 +64,18 @@ class Lists:
     grouped: bool = False
 
     def where(self, keep: np.ndarray) -> Lists:
-        columns = {c: getattr(self, c)[keep] for c in ("spectrum", "x", "time", "weight", "variance", "moved")}
+        columns: dict[str, Any] = {
+            c: getattr(self, c)[keep] for c in ("spectrum", "x", "time", "weight", "variance", "moved")
+        }
         return replace(self, **columns)
 
     def times(self, factor: Any) -> Lists:
         return replace(self, weight=self.weight * factor, variance=self.variance * factor**2)
 
     def plus(self, other: Lists, sign: float = 1.0) -> Lists:
-        both = {c: np.concatenate([getattr(self, c), getattr(other, c)]) for c in ("spectrum", "x", "time", "moved")}
+        both: dict[str, Any] = {
+            c: np.concatenate([getattr(self, c), getattr(other, c)]) for c in ("spectrum", "x", "time", "moved")
+        }
         weight = np.concatenate([self.weight, sign * other.weight])
         pulses = np.concatenate([self.pulses, other.pulses])
         return replace(
@@ -100,13 +103,12 @@ class Source:
     def __init__(self, seed: int, *, weighted: bool = False) -> None:
         self.rng = np.random.default_rng(seed)
         self.table = EventTable(N, segment_events=97, weighted=weighted)
-        self.lists = Lists(
-            *(np.empty(0, t) for t in (int, float, np.int64, float, float, bool)), np.empty((0, 2), np.int64)
-        )
+        none: list[Any] = [np.empty(0, kind) for kind in (int, float, np.int64, float, float, bool)]
+        self.lists = Lists(*none, np.empty((0, 2), np.int64))  # type: ignore[call-arg]
         self.pulse = BEGIN
 
-    def chunk(self, events: int) -> EventWorkspace:
-        """Append a chunk of some pulses a second apart, with a log that changes at each."""
+    def chunk(self, events: int) -> tuple[EventWorkspace, Lists]:
+        """Append a chunk of some pulses a second apart, and return it."""
         rng, pulses = self.rng, 4
         start = np.sort(np.append(rng.integers(0, events + 1, pulses - 1), [0, events]))
         times = self.pulse + SECOND * np.arange(pulses)
@@ -128,11 +130,11 @@ class Source:
         self.lists = self.lists.plus(new)
         logs = Run()
         logs.set("proton_charge", TimeSeries("proton_charge", times, charge, "picoCoulomb"))
-        return EventWorkspace.from_table(self.table, a, b, DETECTORS, logs, edges=TOF_EDGES)
+        return EventWorkspace.from_table(self.table, a, b, DETECTORS, logs, edges=TOF_EDGES), new
 
 
 BACKGROUND = Source(99)
-BACKGROUND_EVENTS = BACKGROUND.chunk(80)
+BACKGROUND_EVENTS, _ = BACKGROUND.chunk(80)
 
 Step = Callable[[EventWorkspace, Lists, float, float], tuple[EventWorkspace, Lists]]
 
@@ -152,8 +154,7 @@ def rebin(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWo
 def convert(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWorkspace, Lists]:
     """To another unit; what was moved in one that is not linear gets a time of flight in whole ns, see respelling."""
     unit = list(X_OF_TOF)[int(a * 4.99)]
-    positive = (ws.x > 0).all() and (lists.x[lists.moved] > 0).all()
-    if lists.grouped or not positive or unit == lists.unit:  # detectors of several spectra are another subject
+    if lists.grouped or (ws.x <= 0).any() or unit == lists.unit:  # spectra of several detectors are another subject
         return ws, lists
     kept = lists.where(lists.x > 0) if {unit, lists.unit} & {"MomentumTransfer", "Energy"} else lists
     tof = TOF_OF_X[lists.unit](kept.x, kept.spectrum)
@@ -167,10 +168,11 @@ def scale_x(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[Event
 
 
 def offset(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWorkspace, Lists]:
-    by = (a - 0.2) * 0.01 * between(ws, 0.5)
+    curved = lists.unit in ("MomentumTransfer", "Energy")
+    by = (a if curved else a - 0.2) * 0.01 * between(ws, 0.5)
     chosen = (lists.spectrum >= 1) & (lists.spectrum <= 2) if ws.n_spectra > 2 else lists.spectrum >= 0
     some = {"index_min": 1, "index_max": 2} if ws.n_spectra > 2 else {}
-    moved = lists.moved | chosen if lists.unit in ("MomentumTransfer", "Energy") else lists.moved
+    moved = lists.moved | chosen if curved else lists.moved
     return alg.change_bin_offset(ws, by, **some), replace(lists, x=np.where(chosen, lists.x + by, lists.x), moved=moved)
 
 
@@ -209,9 +211,14 @@ def mask(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWor
     return alg.mask_detectors(ws.clone(), workspace_index_list=[index]), lists.where(lists.spectrum != index)
 
 
+def unmasked(ws: EventWorkspace, lists: Lists) -> Lists:
+    return lists.where(~ws.spectra.masked[lists.spectrum])
+
+
 def group(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWorkspace, Lists]:
     if ws.n_spectra != N or not ws.common_bins:
         return ws, lists
+    lists = unmasked(ws, lists)
     target = np.array([0, 0, 2, 1, 1, -1])[lists.spectrum]
     moved = replace(lists, spectrum=target, n=3, grouped=True).where(target >= 0)
     return alg.group_detectors(ws, grouping_pattern="0+1,3+4,2"), moved
@@ -220,6 +227,7 @@ def group(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWo
 def sum_up(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWorkspace, Lists]:
     if not ws.common_bins:
         return ws, lists
+    lists = unmasked(ws, lists)
     return alg.sum_spectra(ws), replace(lists, spectrum=np.zeros_like(lists.spectrum), n=1, grouped=True)
 
 
@@ -252,7 +260,7 @@ def normalise(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[Eve
 
 
 def minus(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWorkspace, Lists]:
-    if lists.grouped or lists.unit != "TOF":
+    if lists.grouped or lists.unit != "TOF" or ws.spectra.masked.any():
         return ws, lists
     return ws.plus(BACKGROUND_EVENTS, subtract=True), replace(lists.plus(BACKGROUND.lists, -1.0), pulses=lists.pulses)
 
@@ -294,27 +302,34 @@ def compare_lists(ws: EventWorkspace, lists: Lists, index: int) -> None:
         np.testing.assert_allclose(np.asarray(ours)[found], theirs[order], rtol=2e-7, atol=1e-9)
 
 
-drawn = st.lists(
-    st.tuples(st.sampled_from(STEPS), st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True)),
-    min_size=1,
-    max_size=7,
-)
+Drawn = tuple[Step, float, float]
+fraction = st.floats(0, 1, exclude_max=True)
+drawn = st.lists(st.tuples(st.sampled_from(STEPS), fraction, fraction), max_size=5)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@given(chain=drawn, chunks=st.lists(st.integers(0, 60), min_size=1, max_size=4), seed=st.integers(0, 1000))
-@settings(max_examples=150)
-def test_a_chain_after_every_append_gives_what_lists_of_events_give(
-    weighted: bool, chain: list[tuple[Step, float, float]], chunks: list[int], seed: int
+@given(
+    of_chunks=drawn, of_all=drawn, chunks=st.lists(st.integers(0, 60), min_size=2, max_size=5), seed=st.integers(0, 999)
+)
+@settings(max_examples=200)
+def test_chains_of_chunks_and_of_all_so_far_give_what_lists_of_events_give(
+    weighted: bool, of_chunks: list[Drawn], of_all: list[Drawn], chunks: list[int], seed: int
 ) -> None:
     source = Source(seed, weighted=weighted)
-    accumulation = source.chunk(20)
+    total: tuple[EventWorkspace, Lists] | None = None
     for events in chunks:
-        added = source.chunk(events)
-        accumulation = alg.plus(accumulation, added)
-        ws, lists = accumulation.clone(), source.lists
-        for step, a, b in chain:
-            event(step.__name__)
-            ws, lists = step(ws, lists, a, b)
+        ws, lists = carried_out(of_chunks, *source.chunk(events))
+        if total is not None:
+            ws, lists = alg.plus(total[0], ws), unmasked(ws, total[1].plus(lists))
+        total = ws, lists
+        compare(*total)
+        ws, lists = carried_out(of_all, total[0].clone(), total[1])
         compare(ws, lists)
         compare_lists(ws, lists, seed % ws.n_spectra)
+
+
+def carried_out(chain: list[Drawn], ws: EventWorkspace, lists: Lists) -> tuple[EventWorkspace, Lists]:
+    for step, a, b in chain:
+        event(step.__name__)
+        ws, lists = step(ws, lists, a, b)
+    return ws, lists
