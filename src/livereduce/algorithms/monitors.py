@@ -166,11 +166,10 @@ def _total(monitor: MatrixWorkspace, low: float | None, high: float | None, part
     if low is not None and high is not None and low > high:
         raise ValueError(f"IntegrationRangeMin ({low:g}) is greater than IntegrationRangeMax ({high:g})")
     first, last = float(monitor.x.min()), float(monitor.x.max())
-    low = first if low is None or not first <= low <= last else low
-    high = last if high is None or not first <= high <= last else high
+    low, high = (None if end is None or not first <= end <= last else end for end in (low, high))
     total = integration(monitor, low, high, include_partial_bins=partial)
     if not total.y[0, 0] > 0:
-        raise _no_counts(monitor, low, high)
+        raise _no_counts(monitor, first if low is None else low, last if high is None else high)
     return _factor(monitor, monitor, total.x, Values(total.y, total.e2))
 
 
