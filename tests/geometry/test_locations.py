@@ -205,3 +205,33 @@ def test_errors_name_the_element(idf: Make, ids: Ids, location: str, message: st
 def test_unknown_children_are_ignored_with_one_warning(idf: Make, ids: Ids) -> None:
     found = idf(arm("<location><glow/></location><location><glow/></location>") + ids(2))
     assert found.warnings == ("element <glow> in <location> is not known and was ignored",)
+
+
+def test_places_given_by_coordinates_alone_are_read_together_and_others_between_them_in_order(
+    idf: Make, ids: Ids
+) -> None:
+    places = """<location x="1" name="a"/><location y=" 2 "/><location r="2" t="90" p="90"/><location t="90" r="3"/>
+    <location x="5" rot="10"/><location z=""/><location R="4" theta="90"/><locations n-elements="2" x="7" x-end="8"/>
+    <location y="9"><rot val="20"/></location><location x="1e1"/>"""
+    found = idf(f'<component type="pixel" idlist="ids">{places}</component>{ids(11)}')
+    expected = [
+        [1, 0, 0], [0, 2, 0], [0, 2, 0], [3, 0, 0], [5, 0, 0], [0, 0, 0], [4, 0, 0], [7, 0, 0], [8, 0, 0], [0, 9, 0],
+        [10, 0, 0],
+    ]  # fmt: skip
+    assert_allclose(found.positions, expected, atol=1e-12)
+    assert found.names[:3] == ["a", "pixel", "pixel"]
+
+
+@pytest.mark.parametrize("wrong", ["one", "nan", "1e300", "1_0"])
+def test_a_wrong_number_among_many_places_is_named(idf: Make, ids: Ids, wrong: str) -> None:
+    places = '<location x="1"/>' * 5 + f'\n<location y="{wrong}"/>' + '<location r="1"/>' * 5
+    with pytest.raises(GeometryError, match=rf"<location> \(line 2\): attribute y='{wrong}' is not a number"):
+        idf(f'<component type="pixel" idlist="ids">{places}</component>{ids(11)}')
+
+
+def test_radians_hold_for_places_read_together_too(idf: Make, ids: Ids) -> None:
+    found = idf(
+        f'<component type="pixel" idlist="ids"><location r="2" t="{np.pi / 2}"/><location r="3"/></component>{ids(2)}',
+        '<angle unit="radian"/>',
+    )
+    assert_allclose(found.positions, [[2, 0, 0], [0, 0, 3]], atol=1e-12)

@@ -241,7 +241,7 @@ class _Reading:
         self._unknown(element, known)
         name = element.text_of("name")
         type_name = element.required("type")
-        pieces = [self.locations.read(child, name or type_name) for child in element.all("location", "locations")]
+        pieces = self.locations.read_all(element.all("location", "locations"), name or type_name)
         if not pieces:
             element.fail("has no <location>; an empty one, <location/>, places it at the origin of its parent")
         by = element.text_of("idfillbyfirst") or "y"

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livereduce.geometry.document import Element
+from livereduce.geometry.document import LARGEST, Element
 from livereduce.geometry.parameters import Parameter, read_parameters
 from livereduce.geometry.space import IDENTITY, Floats, cartesian, rotation
 
 MAX_LOCATIONS = 3_000_000  # in one file
 _SPHERICAL = (("r", "R"), ("t", "theta"), ("p", "phi"))
 _RANGED = ("x", "y", "z", "r", "t", "p", "rot")
+_CARTESIAN_ONLY, _SPHERICAL_ONLY = frozenset({"x", "y", "z", "name"}), frozenset({"r", "t", "p", "name"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,30 @@ class LocationReader:
         self.unknown = unknown
         self.room = MAX_LOCATIONS
 
+    def read_all(self, elements: Sequence[Element], default_name: str) -> list[Locations]:
+        """Return the places of all these elements; files that list every pixel have hundreds of thousands."""
+        pieces = []
+        for columns, group in groupby(elements, _plain_columns):
+            run = list(group)
+            plain = self._plain(run, columns, default_name) if columns else None
+            pieces += [self.read(element, default_name) for element in run] if plain is None else [plain]
+        return pieces
+
+    def _plain(self, elements: Sequence[Element], columns: str, default_name: str) -> Locations | None:
+        """Return the places of elements that have coordinates in these attributes and nothing else; None if odd."""
+        texts = [[each.attributes.get(name) or "0" for name in columns] for each in elements]
+        try:
+            coordinates = np.array([[float(text) for text in row] for row in texts])
+        except ValueError:
+            return None
+        if not np.all(np.abs(coordinates) <= LARGEST) or any("_" in text for row in texts for text in row):
+            return None  # read one by one, so that what is wrong is named
+        spherical = columns == "rtp"
+        if spherical:
+            coordinates[:, 1:] *= self.degrees
+        names = [each.text_of("name") or default_name for each in elements]
+        return Locations(names, coordinates, np.full(len(names), spherical))
+
     def read(self, element: Element, default_name: str) -> Locations:
         """One ``location`` or ``locations`` element."""
         if element.tag == "locations":
@@ -233,6 +259,14 @@ class LocationReader:
             element.fail(f"attribute {name}-end is given without {name}")
         end = element.number(f"{name}-end")
         return np.linspace(start, end, count) if count > 1 else np.array([start])
+
+
+def _plain_columns(element: Element) -> str:
+    """Name the three coordinates of a location that has nothing but some of them and a name; empty for others."""
+    if element.tag != "location" or element.children:
+        return ""
+    given = element.attributes.keys()
+    return "xyz" if given <= _CARTESIAN_ONLY else "rtp" if given <= _SPHERICAL_ONLY else ""
 
 
 def _step(element: Element) -> Element | None:
