@@ -4,7 +4,7 @@ from mantid.simpleapi import *
 guess = 25.0  # meV; or the chopper's log: input.getRun().getProperty("EnergyRequest").value[-1]
 try:
     found = GetEi(InputWorkspace=input.getMonitorWorkspace(), Monitor1Spec=1, Monitor2Spec=2, EnergyEstimate=guess)
-    energy = found.IncidentEnergy
+    energy = round(found.IncidentEnergy, 2)  # so that it soon stays the same, and only new events have to be counted
 except (RuntimeError, ValueError) as problem:  # too few counts in the monitors yet
     logger.warning(str(problem))
     energy = guess
