@@ -185,9 +185,9 @@ def test_spectra_are_chosen_by_number(raw: Path) -> None:
     assert ws.getSpectrumNumbers() == [2, 3]
     assert [np.round(ws.getSpectrum(i).getTofs(), 9).tolist() for i in range(2)] == [[200.1], [400.0]]
     assert load_event_nexus(raw, spectrum_list=[4, 1]).getSpectrumNumbers() == [1, 4]
-    with pytest.raises(ValueError, match="SpectrumList: there is no spectrum 5"):
+    with pytest.raises(ValueError, match="SpectrumList: there is no spectrum number 5"):
         load_event_nexus(raw, spectrum_list=[5])
-    with pytest.raises(ValueError, match="SpectrumMin, SpectrumMax: 3 to 2"):
+    with pytest.raises(ValueError, match="SpectrumMin, SpectrumMax: no spectrum number is in 3 to 2; there are 1 to 4"):
         load_event_nexus(raw, spectrum_min=3, spectrum_max=2)
 
 

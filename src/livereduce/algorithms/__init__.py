@@ -44,6 +44,7 @@ from livereduce.algorithms.fitting_peak import fit_peak
 from livereduce.algorithms.focusing import diffraction_focussing
 from livereduce.algorithms.grouping import group_detectors
 from livereduce.algorithms.gss import save_gss
+from livereduce.algorithms.histogram_nexus import load_tof_raw_nexus
 from livereduce.algorithms.incident_energy import get_ei
 from livereduce.algorithms.instruments import edit_instrument_geometry, load_empty_instrument, load_instrument
 from livereduce.algorithms.loading import load, load_nexus
@@ -134,6 +135,7 @@ __all__ = [
     "load_nexus",
     "load_nexus_monitors",
     "load_nexus_processed",
+    "load_tof_raw_nexus",
     "logarithm",
     "mask_bins",
     "mask_bins_from_table",

@@ -9,16 +9,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from livereduce.algorithms.choosing import wanted
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.hdf5 import entry_of, listed, opened
 from livereduce.algorithms.instruments import instrument_named
 from livereduce.algorithms.nexus_events import Bank, Loaded, Window, banks_of, ids_in, load_banks
-from livereduce.algorithms.nexus_monitors import Which, read_monitors
+from livereduce.algorithms.nexus_monitors import Which, attached_monitors
 from livereduce.algorithms.nexus_run import read_run
 from livereduce.geometry import GeometryError, Instrument, load_nexus
 from livereduce.geometry.nexus_histogram import UnfitError, text_of
-from livereduce.workspaces import Detectors, EventWorkspace, Part, Plan, Run, Spectra, TimeSeries
-from livereduce.workspaces.arrays import F64, I64, Bool
+from livereduce.workspaces import Detectors, EventWorkspace, Part, Plan, Run, TimeSeries
+from livereduce.workspaces.arrays import F64, I64
 from livereduce.workspaces.compression import Compression
 from livereduce.workspaces.run import CHARGE_SERIES
 
@@ -98,25 +99,25 @@ def load_event_nexus(
         banks = banks_of(entry)
         if not banks:
             raise UnfitError(f"{entry.name} has no events (NXevent_data); it has {listed(entry)}")
-        chosen = _named(banks, bank_name)
+        named = _named(banks, bank_name)
         run = read_run(entry, logs=load_logs)
         run.set("Filename", str(filename))
         window = Window(*tof, *_times(time, run, banks))
         instrument = _instrument(file, entry, load_nexus_instrument_xml)
         detectors = Detectors.from_instrument(instrument) if instrument else Detectors(ids_in(banks, Window()))
         spectra = detectors.default_spectra
-        wanted = _wanted(spectra, spectrum_min, spectrum_max, spectrum_list)
+        chosen = wanted(spectra, spectrum_min, spectrum_max, spectrum_list)
         if bank_name and single_bank_pixels_only:
-            wanted &= np.isin(spectra.ids, _pixels(chosen, instrument))
-        if not wanted.all():
-            spectra = spectra.take(np.flatnonzero(wanted))
+            chosen &= np.isin(spectra.ids, _pixels(named, instrument))
+        if not chosen.all():
+            spectra = spectra.take(np.flatnonzero(chosen))
             detectors = Detectors(spectra.ids).placed(instrument) if instrument else Detectors(spectra.ids)
-        loaded = load_banks([] if meta_data_only else chosen, detectors, window)
-        if wanted.all():
+        loaded = load_banks([] if meta_data_only else named, detectors, window)
+        if chosen.all():
             _check_known(loaded, detectors, instrument)
         if time != (-np.inf, np.inf):
             run = run.filtered(np.array([[window.first, window.last]]))
-        monitors = read_monitors(entry, run.clone(), instrument, monitors_load_only) if load_monitors else None
+        monitors = attached_monitors(entry, run.clone(), instrument, monitors_load_only) if load_monitors else None
         title = text_of(entry.get("title"))
     plan = Plan(len(spectra), detectors.default_group)
     return EventWorkspace(
@@ -175,21 +176,6 @@ def _instrument(file: h5py.File, entry: h5py.Group, from_file: bool) -> Instrume
         log.warning("LoadEventNexus: detectors are known by their IDs alone: the file says of none where it is")
         return None
     return found
-
-
-def _wanted(spectra: Spectra, least: int | None, greatest: int | None, numbers: Integers) -> Bool:
-    """Which spectra are in the list or between the limits; all if neither is given."""
-    listed = np.asarray(numbers, np.int64)
-    outside = np.setdiff1d(listed, spectra.numbers)
-    if len(outside):
-        raise ValueError(f"SpectrumList: there is no spectrum {outside[0]}; they go from 1 to {len(spectra)}")
-    result: Bool = np.isin(spectra.numbers, listed)
-    if least is not None or greatest is not None or not len(listed):
-        low, high = 1 if least is None else least, len(spectra) if greatest is None else greatest
-        if not 1 <= low <= high <= max(len(spectra), 1):
-            raise ValueError(f"SpectrumMin, SpectrumMax: {low} to {high} is not within 1 to {len(spectra)}")
-        result |= (spectra.numbers >= low) & (spectra.numbers <= high)
-    return result
 
 
 def _pixels(banks: Sequence[Bank], instrument: Instrument | None) -> I64:

@@ -11,15 +11,16 @@ import h5py
 import numpy as np
 
 from livereduce.algorithms.ascii_loading import load_ascii
+from livereduce.algorithms.choosing import wanted
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.event_nexus import load_event_nexus
 from livereduce.algorithms.files import check_exists
 from livereduce.algorithms.hdf5 import below, class_of, groups, listed, opened
+from livereduce.algorithms.histogram_nexus import load_tof_raw_nexus, signals
 from livereduce.algorithms.nexus_loading import load_nexus_processed, processed_entries
 from livereduce.algorithms.spectra import taken
 from livereduce.geometry.nexus_histogram import UnfitError
 from livereduce.workspaces import MatrixWorkspace, Workspace, WorkspaceGroup
-from livereduce.workspaces.arrays import Bool
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # what the beginning of a text says it is, and what reads it instead of Load
@@ -49,6 +50,11 @@ _EVENTS = _Kind(
         "load_monitors", "meta_data_only", "spectrum_min", "spectrum_max", "spectrum_list",
     ),
 )  # fmt: skip
+_HISTOGRAMS = _Kind(
+    "a NeXus file of histograms",
+    load_tof_raw_nexus,
+    ("load_monitors", "spectrum_min", "spectrum_max", "spectrum_list"),
+)
 _COLUMNS = _Kind("a text of columns", load_ascii, ("unit",))
 
 
@@ -68,7 +74,7 @@ def load(
     meta_data_only: bool = False,
     unit: str = "",
 ) -> Workspace:
-    """Read a file with the algorithm for what is in it: LoadNexusProcessed, LoadEventNexus or LoadAscii.
+    """Read a file with what is for its contents: LoadNexusProcessed, LoadEventNexus, LoadTOFRawNexus or LoadAscii.
 
     Parameters
     ----------
@@ -80,7 +86,9 @@ def load(
         Numbers of the spectra to read; by default all.
     bank_name, filter_by_tof_min, filter_by_tof_max, filter_by_time_start, filter_by_time_stop
         Of a file of events: as in LoadEventNexus.
-    load_monitors, meta_data_only
+    load_monitors
+        Of a raw file: whether to attach the monitors.
+    meta_data_only
         Of a file of events: as in LoadEventNexus.
     unit
         Of columns of text: unit of X.
@@ -104,7 +112,7 @@ def load_nexus(
     spectrum_max: int | None = None,
     spectrum_list: Integers = (),
 ) -> Workspace:
-    """Read a NeXus file with the algorithm for what is in it: LoadNexusProcessed or LoadEventNexus.
+    """Read a NeXus file with what is for its contents: LoadNexusProcessed, LoadEventNexus or LoadTOFRawNexus.
 
     Parameters
     ----------
@@ -146,18 +154,7 @@ def _some(ws: Workspace, least: int | None, greatest: int | None, numbers: Integ
     """Return the spectra of these numbers, or between these."""
     if not isinstance(ws, MatrixWorkspace):
         raise ValueError(f"SpectrumMin, SpectrumMax, SpectrumList: {ws!r} has no spectra")
-    have, listed_ = ws.spectra.numbers, np.asarray(numbers, np.int64)
-    missing = np.setdiff1d(listed_, have)
-    if len(missing):
-        raise ValueError(f"SpectrumList: there is no spectrum number {missing[0]}")
-    wanted: Bool = np.isin(have, listed_)
-    if least is not None or greatest is not None:
-        wanted |= (have >= (have.min() if least is None else least)) & (
-            have <= (have.max() if greatest is None else greatest)
-        )
-    if not wanted.any():
-        raise ValueError(f"SpectrumMin, SpectrumMax: no spectrum number is in {least} to {greatest}")
-    return taken(ws, np.flatnonzero(wanted))
+    return taken(ws, np.flatnonzero(wanted(ws.spectra, least, greatest, numbers)))
 
 
 # -- what a file is -----------------------------------------------------------------------------------------------
@@ -174,6 +171,8 @@ def _kind_of_hdf5(path: Path) -> _Kind:
             return _PROCESSED
         if any(_has_events(entry) for _, entry in groups(file) if class_of(entry) == "NXentry"):
             return _EVENTS
+        if any(any(signals(entry)) for _, entry in groups(file) if class_of(entry) == "NXentry"):
+            return _HISTOGRAMS
         raise UnfitError(_unknown(file))
 
 
@@ -186,7 +185,7 @@ def _unknown(file: h5py.File) -> str:
         return "is a diffraction calibration; LoadDiffCal reads it"
     return (
         f"is HDF5 of no known kind: it has {listed(file)}; expected mantid_workspace_1 (a processed file) or an NXentry"
-        " with NXevent_data (a file of events)"
+        " with NXevent_data (events) or NXdata of two dimensions (histograms)"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +26,12 @@ from livereduce.workspaces import (
     Plan,
     Run,
     Spectra,
+    Workspace,
+    WorkspaceGroup,
 )
 from livereduce.workspaces.arrays import I64
+
+log = logging.getLogger(__name__)
 
 Which = Literal["", "Histogram", "Events"]
 
@@ -45,8 +50,8 @@ class _Monitor(NamedTuple):
     names={"nx_entry_name": "NXentryName"},
     outputs_after="filename",
 )
-def load_nexus_monitors(filename: Path, load_only: Which = "", nx_entry_name: str = "") -> MatrixWorkspace:
-    """Read the monitors of a raw NeXus file, one spectrum each.
+def load_nexus_monitors(filename: Path, load_only: Which = "", nx_entry_name: str = "") -> Workspace:
+    """Read the monitors of a raw NeXus file, one spectrum each; if they have not as many bins all, a group.
 
     Parameters
     ----------
@@ -60,23 +65,42 @@ def load_nexus_monitors(filename: Path, load_only: Which = "", nx_entry_name: st
     with opened(filename) as file:
         entry = entry_of(file, nx_entry_name)
         run = read_run(entry)
-        found = read_monitors(entry, run, instrument_of(file), load_only)
-        if found is None:
+        found = _read(entry, run, instrument_of(file, entry), load_only)
+        if not found:
             raise UnfitError(f"{entry.name} has no monitors (NXmonitor)")
-        found.title = text_of(entry.get("title"))
-        return found
+        for ws in found:
+            ws.title = text_of(entry.get("title"))
+    return found[0] if len(found) == 1 else WorkspaceGroup(found)
 
 
-def instrument_of(file: h5py.File) -> Instrument | None:
-    """Read the instrument of a file; None where it says nothing of use."""
+def instrument_of(file: h5py.File, entry: h5py.Group) -> Instrument | None:
+    """Read the instrument of a file; None, with a warning, where it says nothing of use."""
     try:
         return load_nexus(file)
-    except GeometryError:
+    except GeometryError as error:
+        log.warning("%s: where the detectors are is not known: %s", entry.name, error)
         return None
 
 
-def read_monitors(entry: h5py.Group, run: Run, instrument: Instrument | None, which: Which) -> MatrixWorkspace | None:
-    """Read the monitors of an entry, in the order of their numbers; None if there are none.
+def attached_monitors(
+    entry: h5py.Group, run: Run, instrument: Instrument | None, which: Which
+) -> MatrixWorkspace | None:
+    """Read the monitors of an entry to attach them to a workspace; None if there are none.
+
+    Raises
+    ------
+    UnfitError
+        As of LoadNexusMonitors, or they do not have the same number of bins, as those of one workspace must.
+    """
+    found = _read(entry, run, instrument, which)
+    if len(found) > 1:
+        bins = sorted(ws.n_bins for ws in found)
+        raise UnfitError(f"{entry.name}: monitors with {bins} bins; load them as a group with LoadNexusMonitors")
+    return found[0] if found else None
+
+
+def _read(entry: h5py.Group, run: Run, instrument: Instrument | None, which: Which) -> list[MatrixWorkspace]:
+    """Read the monitors of an entry, in the order of their numbers: all that have the same number of bins together.
 
     Raises
     ------
@@ -85,7 +109,7 @@ def read_monitors(entry: h5py.Group, run: Run, instrument: Instrument | None, wh
     """
     monitors = sorted(_monitors(entry), key=lambda m: m.number)
     if not monitors:
-        return None
+        return []
     if not which:
         which = "Histogram" if all(m.histogram for m in monitors) else "Events"
         if which == "Events" and not all(m.events for m in monitors):
@@ -94,9 +118,11 @@ def read_monitors(entry: h5py.Group, run: Run, instrument: Instrument | None, wh
     monitors = [m for m in monitors if (m.histogram if which == "Histogram" else m.events) is not None]
     if not monitors:
         raise UnfitError(f"{entry.name}: its monitors have no {'histogram' if which == 'Histogram' else 'events'}")
-    detectors = _detectors([m.number for m in monitors], instrument)
-    spectra = Spectra(np.arange(1, len(monitors) + 1), detectors.ids)
-    return (_histogram if which == "Histogram" else _events)(monitors, detectors, spectra, run)
+    if which == "Events":
+        return [_events(monitors, _detectors(monitors, instrument), run)]
+    bins = [0 if m.histogram is None else len(m.histogram.edges) for m in monitors]
+    alike = [[m for m, n in zip(monitors, bins, strict=True) if n == size] for size in dict.fromkeys(bins)]
+    return [_histogram(some, _detectors(some, instrument), run.clone()) for some in alike]
 
 
 def _monitors(entry: h5py.Group) -> Iterator[_Monitor]:
@@ -115,8 +141,9 @@ def _monitors(entry: h5py.Group) -> Iterator[_Monitor]:
             yield _Monitor(name, int(digits.group(1)) if digits else place, histogram, events)
 
 
-def _detectors(numbers: list[int], instrument: Instrument | None) -> Detectors:
+def _detectors(monitors: list[_Monitor], instrument: Instrument | None) -> Detectors:
     """Detectors of monitors by number: ID -m or m of the instrument's monitors, else -m."""
+    numbers = [m.number for m in monitors]
     known = np.empty(0, np.int64) if instrument is None else instrument.ids[instrument.monitor]
     ids: I64 = np.array([m if m in known and -m not in known else -m for m in numbers], np.int64)
     if len(np.unique(ids)) < len(ids):
@@ -126,18 +153,19 @@ def _detectors(numbers: list[int], instrument: Instrument | None) -> Detectors:
     return Detectors(ids, np.ones(len(ids), bool))
 
 
-def _histogram(monitors: list[_Monitor], detectors: Detectors, spectra: Spectra, run: Run) -> HistogramWorkspace:
+def _histogram(monitors: list[_Monitor], detectors: Detectors, run: Run) -> HistogramWorkspace:
     histograms = [m.histogram for m in monitors if m.histogram is not None]
-    bins = {len(h.edges) for h in histograms}
-    if len(bins) > 1:
-        raise UnfitError(f"the monitors have different numbers of time channels: {sorted(b - 1 for b in bins)}")
     counts = np.array([h.counts.sum(axis=0) for h in histograms], np.float64)
     edges = np.array([h.edges for h in histograms])
     x = edges[0].copy() if np.all(edges == edges[0]) else edges
-    return HistogramWorkspace(x, counts, counts, detectors=detectors, spectra=spectra, run=run)
+    return HistogramWorkspace(x, counts, counts, detectors=detectors, spectra=_spectra(detectors), run=run)
 
 
-def _events(monitors: list[_Monitor], detectors: Detectors, spectra: Spectra, run: Run) -> EventWorkspace:
+def _events(monitors: list[_Monitor], detectors: Detectors, run: Run) -> EventWorkspace:
     banks = [m.events for m in monitors if m.events is not None]
     table = load_banks(banks, detectors, Window()).table
-    return EventWorkspace([Part(table, 0, table.n, Plan(len(banks)))], detectors, run, spectra=spectra)
+    return EventWorkspace([Part(table, 0, table.n, Plan(len(banks)))], detectors, run, spectra=_spectra(detectors))
+
+
+def _spectra(detectors: Detectors) -> Spectra:
+    return Spectra(np.arange(1, len(detectors) + 1), detectors.ids)
