@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+FUZZ ?= adara
 
 .PHONY: help demo test test-system check bench docs fuzz lock clean
 
@@ -36,9 +37,9 @@ bench: $(STAMP)  ## speed as ratios to a C yardstick built in the same run
 docs: $(STAMP)  ## the generated reference pages
 	$(BIN)/python scripts/config_reference.py docs/reference/config.md
 
-fuzz: $(STAMP)  ## coverage-guided fuzzing of the decoders (FUZZ_ARGS=-max_total_time=60)
+fuzz: $(STAMP)  ## coverage-guided fuzzing of a decoder (FUZZ=adara or isis, FUZZ_ARGS=-max_total_time=60)
 	$(BIN)/python -m pip install --quiet "atheris>=2.3"
-	$(BIN)/python tests/fuzz/fuzz_adara.py $(FUZZ_ARGS)
+	$(BIN)/python tests/fuzz/fuzz_$(FUZZ).py $(FUZZ_ARGS)
 
 lock:  ## pin the newest versions that fit (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.lock
