@@ -226,3 +226,11 @@ def test_limits_that_are_no_numbers_and_spectra_that_are_not_there_are_refused(m
         mask_bins(ws, 0, float("nan"))
     with pytest.raises(ValueError, match="MaskBins: workspace index 1 is not in 0 to 0"):
         mask_bins(ws, 0, 1, [1])
+
+
+def test_spectra_whose_bins_to_mask_may_be_numbers(make_histogram: Make) -> None:
+    ws = make_histogram([0, 1, 2], [[1, 2], [3, 4], [5, 6]], spectra=Spectra([7, 1, 5], [10, 11, 12]))
+    assert mask_bins(ws, 0, 1, [1, 7], index_type="SpectrumNumber").y.tolist() == [[0, 2], [0, 4], [5, 6]]
+    assert mask_bins(ws, 0, 1, [1], spectra_list=[2]).y.tolist() == [[1, 2], [0, 4], [0, 6]]
+    with pytest.raises(ValueError, match="MaskBins: InputWorkspaceIndexSet: there is no spectrum number 0"):
+        mask_bins(ws, 0, 1, [0], index_type="SpectrumNumber")

@@ -150,3 +150,11 @@ def test_events_that_are_none_are_filled(make_events: Callable[..., EventWorkspa
     none = make_events([], [], edges=[0, 1, 2])
     assert logarithm(none, filler=-1).y.tolist() == [[-1, -1], [-1, -1]]
     assert smooth_data(none, [1]).y.tolist() == [[0, 0], [0, 0]]
+
+
+def test_thresholds_can_mind_the_sign(make_histogram: Make) -> None:
+    ws = make_histogram(X5, [[-20, -1, 0, 1, 20]])
+    big = replace_special_values(ws, big_number_threshold=10, big_number_value=9, use_absolute=False)
+    assert big.y.tolist() == [[-20, -1, 0, 1, 9]]
+    small = replace_special_values(ws, small_number_threshold=0, small_number_value=7, use_absolute=False)
+    assert small.y.tolist() == [[7, 7, 0, 1, 20]]

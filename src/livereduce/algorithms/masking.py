@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.operands import as_histogram, masked_spectra
 from livereduce.algorithms.spectra import check_indices, selected
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part
-from livereduce.workspaces.arrays import Bool
+from livereduce.workspaces.arrays import I64, Bool
 
 
 @algorithm("MaskDetectors", in_place=["workspace"])
@@ -50,10 +52,7 @@ def mask_detectors(
         allowed = np.arange(n)
     check_indices(workspace, indices)
     masked[indices] = True
-    by_number = spectra.index_of_numbers(spectra_list)
-    if np.any(by_number < 0):
-        raise ValueError(f"SpectraList: there is no spectrum number {np.asarray(spectra_list)[by_number < 0][0]}")
-    masked[by_number] = True
+    masked[_indices_of_numbers(workspace, "SpectraList", spectra_list)] = True
     ids = np.asarray(detector_list, np.int64)
     if masked_workspace is not None:
         theirs = masked_workspace.spectra
@@ -68,9 +67,21 @@ def mask_detectors(
     return masked_spectra(workspace, spectra.masked | (masked & np.isin(np.arange(n), allowed)))
 
 
-@algorithm("MaskBins", names={"indices": "InputWorkspaceIndexSet"})
+def _indices_of_numbers(ws: MatrixWorkspace, name: str, numbers: Integers) -> I64:
+    found = ws.spectra.index_of_numbers(numbers)
+    if np.any(found < 0):
+        raise ValueError(f"{name}: there is no spectrum number {np.asarray(numbers)[found < 0][0]}")
+    return found
+
+
+@algorithm("MaskBins", names={"indices": "InputWorkspaceIndexSet", "index_type": "InputWorkspaceIndexType"})
 def mask_bins(
-    ws: MatrixWorkspace, x_min: float, x_max: float, indices: Integers = (), spectra_list: Integers = ()
+    ws: MatrixWorkspace,
+    x_min: float,
+    x_max: float,
+    indices: Integers = (),
+    spectra_list: Integers = (),
+    index_type: Literal["WorkspaceIndex", "SpectrumNumber"] = "WorkspaceIndex",
 ) -> MatrixWorkspace:
     """Set bins that overlap [XMin, XMax) to zero and mark them as masked; of events, drop those in that range.
 
@@ -79,13 +90,18 @@ def mask_bins(
     x_min, x_max
         The range.
     indices
-        Workspace indices of the spectra to mask in; all without.
+        Spectra to mask in; all without.
     spectra_list
-        The same under its older name.
+        Workspace indices under their older name.
+    index_type
+        What `indices` are.
     """
     if not x_min < x_max:
         raise ValueError(f"XMin ({x_min:g}) must be below XMax ({x_max:g})")
-    wanted = np.concatenate([np.asarray(indices, np.int64), np.asarray(spectra_list, np.int64)])
+    chosen = np.asarray(indices, np.int64)
+    if index_type == "SpectrumNumber":
+        chosen = _indices_of_numbers(ws, "InputWorkspaceIndexSet", indices)
+    wanted = np.concatenate([chosen, np.asarray(spectra_list, np.int64)])
     check_indices(ws, wanted)
     rows = np.zeros(ws.n_spectra, bool)
     rows[wanted if len(wanted) else slice(None)] = True

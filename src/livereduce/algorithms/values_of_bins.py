@@ -50,6 +50,7 @@ def replace_special_values(
     small_number_value: float = 0.0,
     small_number_error: float = 0.0,
     check_error_axis: bool = False,
+    use_absolute: bool = True,
 ) -> HistogramWorkspace:
     """Put given values and errors where there is NaN, infinity, or a number too big or too small.
 
@@ -60,11 +61,13 @@ def replace_special_values(
     infinity_value, infinity_error
         For infinity of either sign; without a value it counts as a big number.
     big_number_threshold, big_number_value, big_number_error
-        For values whose size is above the threshold.
+        For values above the threshold.
     small_number_threshold, small_number_value, small_number_error
-        For values whose size is below the threshold.
+        For values below the threshold.
     check_error_axis
         Whether an error that is special has value and error replaced too.
+    use_absolute
+        Whether it is the size of values that is compared with the thresholds, whatever their sign.
     """
     if all(v is None for v in (nan_value, infinity_value, big_number_threshold, small_number_threshold)):
         raise ValueError("one of NaNValue, InfinityValue, BigNumberThreshold and SmallNumberThreshold must be given")
@@ -72,14 +75,17 @@ def replace_special_values(
     y, e = histogram.y.copy(), histogram.e.copy()
     checked = [histogram.y, histogram.e] if check_error_axis else [histogram.y]
 
+    def size(values: F64) -> F64:
+        return np.abs(values) if use_absolute else values
+
     def put(special: list[Bool], value: float, error: float) -> None:
         where = np.logical_or.reduce(special)
         y[where], e[where] = value, error
 
     if small_number_threshold is not None:
-        put([np.abs(histogram.y) < small_number_threshold], small_number_value, small_number_error)
+        put([size(histogram.y) < small_number_threshold], small_number_value, small_number_error)
     if big_number_threshold is not None:
-        put([np.abs(a) > big_number_threshold for a in checked], big_number_value, big_number_error)
+        put([size(a) > big_number_threshold for a in checked], big_number_value, big_number_error)
     if infinity_value is not None:
         put([np.isinf(a) for a in checked], infinity_value, infinity_error)
     if nan_value is not None:
