@@ -94,6 +94,22 @@ def test_ties_and_limits_are_named_as_seen_from_where_they_stand() -> None:
     assert function.limits() == {"f0.f0.A0": (0, 5)}
 
 
+def test_text_may_be_laid_out_over_lines_as_the_workbench_writes_it() -> None:
+    function = parse(
+        """(composite=CompositeFunction,NumDeriv=false;
+          name = Gaussian, Height = 4, PeakCentre = 3,
+            constraints=(0<Height<9,penalty=1000, 1 < PeakCentre);
+          (
+            composite=ProductFunction, NumDeriv=false;
+            name=LinearBackground,A1=2; name=FlatBackground,A0=5,ties=(A0=5)
+          )
+        )
+        """
+    )
+    assert function.limits() == {"f0.Height": (0, 9), "f0.PeakCentre": (1, np.inf)}
+    assert function(np.array([3.0]), function.start).tolist() == [4 + 6 * 5]
+
+
 def test_a_user_function_is_its_formula() -> None:
     function = parse("name=UserFunction,Formula=a*exp(-x/tau)+b^2,a=2,tau=4,b=3")
     assert function.names == ["a", "tau", "b"]

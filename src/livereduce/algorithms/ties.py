@@ -76,18 +76,21 @@ def _ordered(ties: dict[str, Tie]) -> list[Tie]:
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _PARAMETER = r"[A-Za-z_][\w.]*"
+_PENALTY = re.compile(r"\s*(?:f\d+\.)*penalty\s*=")
 _CONSTRAINT = re.compile(rf"\s*(?:({_NUMBER})\s*([<>])\s*)?({_PARAMETER})\s*(?:([<>])\s*({_NUMBER})\s*)?")
 
 
 def parse_constraints(items: Sequence[str], known: Sequence[str]) -> list[Bound]:
     """Return the limits that ``lower < parameter < upper`` (or one half of it, or with >) say.
 
+    ``penalty=1000``, what it costs in Mantid to be outside, says nothing here: limits are kept.
+
     Raises
     ------
     ValueError
         A text is no such constraint, or names an unknown parameter.
     """
-    return [_constraint(item, known) for item in items]
+    return [_constraint(item, known) for item in items if not _PENALTY.match(item)]
 
 
 def _constraint(item: str, known: Sequence[str]) -> Bound:
