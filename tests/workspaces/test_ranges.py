@@ -8,6 +8,7 @@ from livereduce.workspaces.ranges import (
     intersection,
     layers,
     merged_intervals,
+    places,
     selected_ranges,
     split,
     total,
@@ -54,6 +55,12 @@ def test_selections_that_share_most_ranges_differ_in_what_they_do_not_share(
     assert inside(intersection(a, b)) == [i for p in sorted(ours & theirs) for i in (3 * p, 3 * p + 1)]
     few = a[:5]
     assert inside(intersection(few, b)) == inside(intersection(b, few)) == sorted(set(inside(few)) & set(inside(b)))
+
+
+@given(st.lists(st.integers(-9, 99)), st.lists(st.integers(-9, 99)))
+def test_places_are_those_of_a_search_one_by_one(values: list[int], wanted: list[int]) -> None:
+    ascending, sought = np.array(sorted(values), np.int64), np.array(sorted(wanted), np.int64)
+    assert places(ascending, sought).tolist() == [sum(v < w for v in values) for w in sorted(wanted)]
 
 
 @given(intervals)

@@ -77,6 +77,7 @@ class Filtered(Deferred):
     def __init__(self, log: TimeSeries, intervals: I64, *, pulses: bool) -> None:
         super().__init__(log.units)
         self._log, self._intervals, self._pulses = log, intervals, pulses
+        self._total: float | None = None
 
     def _make(self) -> TimeSeries:
         kept = self._log.within(self._intervals)
@@ -88,9 +89,11 @@ class Filtered(Deferred):
     @property
     def total(self) -> float:
         """Sum of the values; those of pulses are summed up where they are."""
-        if self._made is None and self._pulses:
-            return self._log.total_within(self._intervals)
-        return self.found().total
+        if self._made is not None or not self._pulses:
+            return self.found().total
+        if self._total is None:
+            self._total = self._log.total_within(self._intervals)
+        return self._total
 
 
 def _overlap(one: TimeSeries, other: TimeSeries) -> bool:

@@ -446,3 +446,53 @@ def count_clusters(spectrum, x, tolerance):
             reach = tolerance if tolerance >= 0.0 else -tolerance * abs(start)
             n += 1
     return n
+
+
+# -- ranges of events, times of pulses: ascending, walked through together ---------------------------------------------
+
+
+@compiled_njit
+def places(values, wanted, out):
+    """Find the first of the ascending values that is not below each of the wanted, which ascend too.
+
+    The search for one goes on from the place of the one before it, in steps that double: what is near costs little.
+    """
+    n, at = U(values.size), U(0)
+    for k in range(U(wanted.size)):
+        low, high, step = at, at, U(1)
+        while high < n and values[high] < wanted[k]:
+            low = high + U(1)
+            high += step
+            step += step
+        high = min(high, n)
+        while low < high:
+            middle = (low + high) >> U(1)
+            if values[middle] < wanted[k]:
+                low = middle + U(1)
+            else:
+                high = middle
+        out[k] = low
+        at = low
+
+
+@compiled_njit
+def subtract_ranges(a, b, out):
+    """Write what of the ranges `a` is in none of `b`, both ascending and disjoint; return how many ranges that is."""
+    n, j, n_b = U(0), U(0), U(b.shape[0])
+    for i in range(U(a.shape[0])):
+        low, high = a[i, U(0)], a[i, U(1)]
+        while j < n_b and b[j, U(1)] <= low:
+            j += U(1)
+        k = j
+        while k < n_b and b[k, U(0)] < high:
+            if low < b[k, U(0)]:
+                out[n, U(0)], out[n, U(1)] = low, b[k, U(0)]
+                n += U(1)
+            low = max(low, b[k, U(1)])
+            k += U(1)
+        if low < high:
+            out[n, U(0)], out[n, U(1)] = low, high
+            n += U(1)
+        if k > j:
+            j = k - U(1)  # it may reach into the next of `a`
+    return n

@@ -8,11 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from livereduce.workspaces.arrays import I64
+from livereduce.workspaces import kernels
+from livereduce.workspaces.arrays import I64, read_only
 
 Interval = tuple[int, int]
-# Ranges that are looked up one by one among many others, sooner than all are sorted together
-_FEW = 8
 
 
 class Pulses(Protocol):
@@ -69,30 +68,18 @@ def stretches(ranges: I64, size: int) -> dict[int, I64]:
 
 def difference(a: I64, b: I64) -> I64:
     """Return what of the sorted disjoint ranges `a` is not in the sorted disjoint ranges `b`."""
-    common = min(len(a), len(b))  # of two updates, most of them; nothing is left of what both begin with
-    unlike = np.flatnonzero((a[:common] != b[:common]).any(axis=1))
-    first = int(unlike[0]) if len(unlike) else common
-    a, b = _unlike(a[first:], b[first:])
-    if not len(a):
-        return a
-    borders = np.concatenate([a[:, 0], a[:, 1], b[:, 0], b[:, 1]])
-    in_a = np.repeat([1, -1, 0, 0], [len(a), len(a), len(b), len(b)])
-    in_b = np.repeat([0, 0, 1, -1], [len(a), len(a), len(b), len(b)])
-    order = np.argsort(borders, kind="stable")
-    borders, in_a, in_b = borders[order], np.cumsum(in_a[order]), np.cumsum(in_b[order])
-    wanted = (in_a[:-1] == 1) & (in_b[:-1] == 0) & (borders[1:] > borders[:-1])
-    return np.stack([borders[:-1][wanted], borders[1:][wanted]], axis=1)
+    a, b = read_only(np.ascontiguousarray(a, np.int64)), read_only(np.ascontiguousarray(b, np.int64))
+    out = np.empty((len(a) + len(b), 2), np.int64)
+    found: I64 = out[: kernels.subtract_ranges(a, b, out)]
+    return found
 
 
-def _unlike(a: I64, b: I64) -> tuple[I64, I64]:
-    """Return both lists without the ranges they share: of two selections of a run's pulses, nearly all."""
-    if not len(a) or not len(b):
-        return a, b
-    at = np.minimum(np.searchsorted(b[:, 0], a[:, 0]), len(b) - 1)
-    same = (b[at] == a).all(axis=1)
-    rest = np.ones(len(b), bool)
-    rest[at[same]] = False
-    return a[~same], b[rest]
+def places(values: I64, wanted: I64) -> I64:
+    """Return the place of the first of the values not below each of the wanted; both ascend."""
+    found = np.empty(wanted.size, np.int64)
+    flat = np.ascontiguousarray(wanted, np.int64).reshape(-1)
+    kernels.places(read_only(np.ascontiguousarray(values, np.int64)), read_only(flat), found)
+    return found.reshape(wanted.shape)
 
 
 def merged_intervals(intervals: Iterable[Interval] | I64) -> I64:
@@ -112,19 +99,12 @@ def merged_intervals(intervals: Iterable[Interval] | I64) -> I64:
 
 def intersection(a: I64, b: I64) -> I64:
     """Return what two sorted lists of disjoint ranges have in common."""
-    few, many = (a, b) if len(a) < len(b) else (b, a)
-    if len(few) > _FEW:
-        return difference(a, difference(a, b))
-    found = [many[:0]]
-    for low, high in few.tolist():
-        first, last = np.searchsorted(many[:, 1], low, side="right"), np.searchsorted(many[:, 0], high)
-        found.append(np.clip(many[first:last], low, high))
-    return np.concatenate(found)
+    return difference(a, difference(a, b))
 
 
 def layers(ranges: I64) -> list[I64]:
     """Return sorted disjoint ranges that together cover each event as often as the given ones do; at least one."""
-    if len(ranges) < 2:
+    if len(ranges) < 2 or (ranges[:-1, 1] < ranges[1:, 0]).all():
         return [ranges]
     order = np.argsort(ranges[:, 0], kind="stable")
     ranges = ranges[order]
@@ -155,7 +135,7 @@ def selected_ranges(pulses: Pulses, a: int, b: int, select: I64) -> I64:
     borders = np.concatenate([[first], inside, [last]]).astype(np.int64)
     found = []
     for p, q in pairwise(borders.tolist()):
-        at = p + np.searchsorted(time[p:q], select.reshape(-1), side="left").reshape(-1, 2)
+        at = p + places(time[p:q], select)
         found.append(np.clip(start[at], a, b))
     ranges = np.concatenate(found) if found else np.empty((0, 2), np.int64)
     return merged_intervals(ranges)

@@ -323,7 +323,7 @@ class Run:
         """
         if logname != CHARGE_SERIES:
             return Run({CHARGE_SERIES: self[logname]}).integrated_proton_charge
-        if isinstance(self._log(CHARGE_SERIES), TimeSeries):
+        if isinstance(self._logs.get(CHARGE_SERIES), Entries):
             self.remove(CHARGE_TOTAL)
         return self.integrated_proton_charge
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livereduce.workspaces.arrays import F64, I64, AnyArray, GrowingArray
+from livereduce.workspaces.ranges import places
 from livereduce.workspaces.times import DateAndTime
 
 Scalar = str | int | float | bool
@@ -211,7 +212,7 @@ class TimeSeries:
 
     def within(self, intervals: I64) -> TimeSeries:
         """Return the entries in sorted disjoint intervals [t0, t1), ns since 1970."""
-        borders = np.searchsorted(self.time_ns, intervals.reshape(-1))
+        borders = places(self.time_ns, intervals.reshape(-1))
         step = np.zeros(self._n + 1, np.int8)
         np.add.at(step, borders, np.tile(np.array([1, -1], np.int8), len(intervals)))  # intervals may meet in an entry
         inside = np.cumsum(step[:-1], dtype=np.int8).view(bool)
@@ -219,7 +220,7 @@ class TimeSeries:
 
     def total_within(self, intervals: I64) -> float:
         """Return the sum of the values in sorted disjoint intervals [t0, t1), ns since 1970."""
-        borders = np.searchsorted(self.time_ns, intervals)
+        borders = places(self.time_ns, intervals)
         borders = borders[borders[:, 0] < borders[:, 1]].reshape(-1)
         if not len(borders):
             return 0.0
