@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livereduce.workspaces import cache as cache_module
 from livereduce.workspaces.cache import CountCache
 
 BINS = 7
@@ -67,6 +68,31 @@ def test_events_that_go_out_are_subtracted_instead_of_counting_all_again() -> No
     cache.counts("plan", array([0, 10_000]), counter)
     cache.counts("plan", array([[0, 300], [400, 10_000]]), counter)
     assert counter.asked[1:] == [(300, 400, True)]
+
+
+@pytest.mark.parametrize(("begin", "of_each_update"), [(300, 300), (3000, 1000)])
+def test_two_selections_of_a_growing_run_each_keep_an_entry(begin: int, of_each_update: int) -> None:
+    """The second takes what is new, or leaves out of the first what it has not, whichever is less."""
+    cache, counter = CountCache(), Modulo()
+    for end in range(4000, 21_000, 1000):
+        for first in (0, begin):
+            expected = np.bincount(np.arange(first, end) % BINS, minlength=BINS)
+            assert cache.counts("plan", array([first, end]), counter)[0].tolist() == expected.tolist()
+    assert cache.offered == 20_000 + 17 * of_each_update
+
+
+def test_as_many_selections_are_remembered_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, counter = CountCache(), Modulo()
+    slices = [array([1000 * i, 1000 * i + 1000]) for i in range(40)]
+    for _ in range(3):
+        for some in slices:
+            cache.counts("plan", some, counter)
+    assert cache.offered == 40_000
+    monkeypatch.setattr(cache_module, "_BYTES_PER_KEY", 10 * 4 * BINS)
+    for _ in range(2):
+        for some in slices[:11]:
+            cache.counts("other", some, counter)
+    assert cache.offered == 40_000 + 22_000
 
 
 def test_a_chunk_and_the_accumulation_each_keep_an_entry() -> None:

@@ -86,9 +86,8 @@ def test_the_extent_of_many_events_is_that_of_the_pieces(
     table: EventTable, monkeypatch: pytest.MonkeyPatch, columns: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr(parallel, "cores", lambda: 3)
-    (term,) = terms_of([Part(table, 0, table.n, Plan(N_PIXELS))])
     tof, _, _ = columns(table)
-    assert extent(term) == (tof.min() * 0.1, tof.max() * 0.1)
+    assert extent(terms_of([Part(table, 0, table.n, Plan(N_PIXELS))])) == (tof.min() * 0.1, tof.max() * 0.1)
 
 
 def test_tasks_run_at_the_same_time_and_return_in_order() -> None:

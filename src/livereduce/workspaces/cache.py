@@ -21,7 +21,10 @@ from livereduce.workspaces.ranges import difference, split, total
 
 # Kernels count in 32 bits; an entry that may hold more events than this is kept in 64 bits.
 _U32_EVENTS = (1 << 32) - 1
-_ENTRIES_PER_KEY = 4
+# One plan in the same bins is asked for of several ranges in turns: the chunk's, the run's, and each slice of it by the
+# value of a log. Where counts are small there is room for many slices.
+_ENTRIES_PER_KEY = 4, 64
+_BYTES_PER_KEY = 1 << 26
 _COUNTERS = 32
 _SUMS = 4
 _CLUSTERS = 1 << 12
@@ -75,6 +78,7 @@ class PixelView(NamedTuple):
 class _Entry:
     counts: AnyArray
     ranges: I64 = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    events: int = 0
     used: int = 0
     lent: weakref.ref[AnyArray] | None = None
 
@@ -96,7 +100,7 @@ class _Entry:
         for subtract, todo in ((False, added), (True, removed)):
             if len(todo):
                 self._count(todo, subtract, count)
-        self.ranges = ranges
+        self.ranges, self.events = ranges, total(ranges)
 
     def _count(self, todo: I64, subtract: bool, count: Counting) -> None:
         if self.counts.dtype == count.dtype:
@@ -231,8 +235,10 @@ class CountCache:
 
     def _best(self, entries: list[_Entry], counter: Counting, ranges: I64) -> tuple[_Entry, I64, I64]:
         best = None
-        cost = total(ranges)
-        for entry in entries:
+        cost = wanted = total(ranges)
+        for entry in sorted(entries, key=lambda e: abs(e.events - wanted)):
+            if abs(entry.events - wanted) > cost:
+                break  # it differs by more than the best does
             added, removed = difference(ranges, entry.ranges), difference(entry.ranges, ranges)
             if counter.dtype != np.uint32 and not _only_appended(added, removed, entry.ranges):
                 continue
@@ -240,11 +246,19 @@ class CountCache:
                 cost = total(added) + total(removed)
                 best = (entry, added, removed)
         if best is not None:
-            return best
-        if len(entries) >= _ENTRIES_PER_KEY:
-            entries.remove(min(entries, key=lambda e: e.used))
-        entries.append(_Entry(np.zeros(counter.shape, counter.dtype)))
+            entry, added, removed = best
+            if not _only_appended(added, removed, entry.ranges):  # another selection: each keeps an entry of its own
+                entry = _Entry(entry.counts.copy(), entry.ranges)
+                self._add(entries, entry)
+            return entry, added, removed
+        self._add(entries, _Entry(np.zeros(counter.shape, counter.dtype)))
         return entries[-1], ranges, np.empty((0, 2), np.int64)
+
+    @staticmethod
+    def _add(entries: list[_Entry], new: _Entry) -> None:
+        if len(entries) >= np.clip(_BYTES_PER_KEY // max(new.counts.nbytes, 1), *_ENTRIES_PER_KEY):
+            entries.remove(min(entries, key=lambda e: e.used))
+        entries.append(new)
 
     def _evict(self) -> None:
         held = self.nbytes

@@ -19,7 +19,7 @@ from livereduce.workspaces.binning import Counter
 from livereduce.workspaces.cache import CountCache, Sums
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.plan import Factors, Part, Plan
-from livereduce.workspaces.ranges import layers
+from livereduce.workspaces.ranges import layers, merged_intervals
 from livereduce.workspaces.weighing import WeightCounter
 
 # Terms whose counts are kept apart, so that each is updated by what is new in it; longer lists are summed up instead.
@@ -40,10 +40,16 @@ class Term:
 
 
 def terms_of(parts: Iterable[Part]) -> list[Term]:
-    """Sort parts into terms; events that occur twice are in two of them."""
+    """Sort parts into terms; events that occur twice are in two of them.
+
+    With many different plans every part is a term, in their order, so that those of the update before come first.
+    """
+    parts = list(parts)
     grouped: dict[tuple[int, Plan], list[Part]] = {}
     for part in parts:
         grouped.setdefault((id(part.table), part.plan), []).append(part)
+    if len(grouped) > _MANY:
+        return [Term(part.table, part.plan, part.ranges) for part in parts]
     return [
         Term(some[0].table, plan, layer)
         for (_, plan), some in grouped.items()
@@ -213,13 +219,17 @@ def event_counter_of(term: Term) -> Counter:
 
 def regardless_of_weight(terms: Iterable[Term]) -> list[Term]:
     """Return the terms as they are if no event weighs anything: fewer, and counted once for all scales."""
+    return [
+        Term(table, plan, layer) for table, plan, ranges in _alike_but_for_weight(terms) for layer in layers(ranges)
+    ]
+
+
+def _alike_but_for_weight(terms: Iterable[Term]) -> list[tuple[EventTable, Plan, I64]]:
     grouped: dict[tuple[int, Plan], list[Term]] = {}
     for term in terms:
         grouped.setdefault((id(term.table), term.plan.event_key), []).append(term)
     return [
-        Term(some[0].table, plan, layer)
-        for (_, plan), some in grouped.items()
-        for layer in layers(np.concatenate([term.ranges for term in some]))
+        (some[0].table, plan, np.concatenate([term.ranges for term in some])) for (_, plan), some in grouped.items()
     ]
 
 
@@ -231,8 +241,14 @@ def events_per_spectrum(term: Term) -> AnyArray:
         return counts[:, 0].copy()  # not lent any more when this returns
 
 
-def extent(term: Term) -> tuple[float, float]:
-    """Return the least and greatest X of the events of a term; (inf, -inf) if it has none."""
+def extent(terms: Iterable[Term]) -> tuple[float, float]:
+    """Return the least and greatest X of the events of all terms; (inf, -inf) if they have none."""
+    alike = _alike_but_for_weight(terms)
+    found = [_extent(Term(table, plan, merged_intervals(ranges))) for table, plan, ranges in alike]
+    return min(lo for lo, _ in found), max(hi for _, hi in found)
+
+
+def _extent(term: Term) -> tuple[float, float]:
     plan = term.plan.event_key
     with CountCache.guard:
         counter = event_counter_of(term)

@@ -211,8 +211,7 @@ class EventWorkspace(MatrixWorkspace):
 
     def tof_range(self) -> tuple[float, float]:
         """Return the least and greatest X of the events, in the present unit; (0, 1) if there are none."""
-        found = [extent(term) for term in regardless_of_weight(self.terms)]
-        lo, hi = min(f[0] for f in found), max(f[1] for f in found)
+        lo, hi = extent(self.terms)
         return (lo, hi) if lo <= hi else (0.0, 1.0)
 
     @property
