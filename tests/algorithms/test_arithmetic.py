@@ -8,11 +8,15 @@ import pytest
 from livereduce.algorithms import (
     create_single_valued_workspace,
     divide,
+    integration,
+    mask_bins,
     minus,
     multiply,
     plus,
     power,
+    rebin,
     scale,
+    scale_x,
     sum_spectra,
 )
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Run, Spectra, TimeSeries
@@ -428,3 +432,27 @@ def test_an_in_place_operator_that_makes_events_a_histogram_gives_the_histogram(
     assert isinstance(events, HistogramWorkspace)
     assert events.y.tolist() == [[3, 3]]
     assert kept.y.tolist() == [[2, 2]]
+
+
+def test_weights_by_bin_stay_with_the_events_whatever_is_done_to_them(
+    make_events: MakeEvents, make_histogram: Make
+) -> None:
+    # weights 2 in [0, 1) and 4 in [1, 2): spectrum 0 has 2, 4, 4, spectrum 1 has 2, 2
+    ws = multiply(make_events([0.5, 1.5, 1.6], [0.1, 0.2], edges=X), make_histogram(X, [[2, 4]], [[0, 0]]))
+    assert isinstance(ws, EventWorkspace)
+    other = make_events([0.5], [1.5], edges=[0, 2])
+    expected: list[tuple[MatrixWorkspace, Any, Any]] = [
+        (integration(ws, 0.2, 1.55), [[6], [2]], [[20], [4]]),
+        (rebin(ws, [0, 0.5, 0.5, 1.5, 2]), [[0, 10], [4, 0]], [[0, 36], [8, 0]]),
+        (sum_spectra(ws), [[6, 8]], [[12, 32]]),
+        (plus(other, ws), [[11], [5]], [[37], [9]]),
+        (minus(ws, other), [[1, 8], [4, -1]], [[5, 32], [8, 1]]),
+        (mask_bins(ws, 1, 1.55), [[2, 4], [4, 0]], [[4, 16], [8, 0]]),
+        (scale_x(ws, 3), [[2, 8], [4, 0]], [[4, 32], [8, 0]]),
+        (scale_x(ws, -1), [[8, 2], [0, 4]], [[32, 4], [0, 8]]),
+        (scale(ws, 0.5), [[1, 4], [2, 0]], [[1, 8], [2, 0]]),
+        (multiply(ws, ws.to_histogram()), [[4, 64], [16, 0]], [[16 + 16, 2 * 32 * 64], [2 * 8 * 16, 0]]),
+    ]
+    for result, y, e2 in expected:
+        assert result.y.tolist() == y
+        assert result.e2.tolist() == e2
