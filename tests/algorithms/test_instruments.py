@@ -141,3 +141,43 @@ def test_the_instrument_a_stream_describes_is_found_by_its_names(
     assert algorithms.load_empty_instrument(instrument_name="Pair of Tubes").n_spectra == 3
     (tmp_path / "STREAMED_Definition.xml").write_text(XML.replace('z="-20"', 'z="-25"'))
     assert algorithms.load_empty_instrument(instrument_name="STREAMED").spectrumInfo().l1() == 25.0
+
+
+PARAMETERS = """<parameter-file instrument="PAIR"><component-link name="tube">
+<parameter name="Efixed"><value val="1.845"/></parameter></component-link></parameter-file>"""
+
+
+@pytest.mark.parametrize(
+    ("definition", "parameters"),
+    [
+        ("PAIR_Definition.xml", "PAIR_Parameters.xml"),
+        ("PAIR_Definition_2010.xml", "PAIR_Parameters_2010.xml"),
+        ("PAIR_Definition_2010.xml", "PAIR_Parameters.xml"),
+    ],
+)
+def test_the_parameter_file_beside_a_definition_is_read_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, definition: str, parameters: str
+) -> None:
+    monkeypatch.setattr("livereduce.algorithms.instruments.definition_folders", [tmp_path])
+    (tmp_path / definition).write_text(XML)
+    (tmp_path / parameters).write_text(PARAMETERS)
+    found = load(two(), instrument_name="PAIR")
+    assert found.detectors.instrument.parameter("EFixed").tolist()[:2] == [1.845, 1.845]
+    # Ef = 1.845 meV takes 2286.27155 / sqrt(1.845) us/m from the sample to detector 10, 4 m away; the source is at 20 m
+    final = 2286.27155 / np.sqrt(1.845) * 4
+    found = found.replaced(x=final + np.array([10_000.0, 20_000.0]))
+    expected = (2286.27155 * 20 / np.array([20_000.0, 10_000.0])) ** 2 - 1.845
+    np.testing.assert_allclose(convert_units(found, "DeltaE", "Indirect").readX(0), expected, rtol=1e-7)
+
+
+def test_a_parameter_file_that_cannot_be_used_leaves_the_instrument_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("livereduce.algorithms.instruments.definition_folders", [tmp_path])
+    instrument = load_idf(XML)
+    (tmp_path / "PAIR_Parameters.xml").write_text("<parameter-file><component-link/></parameter-file>")
+    assert instruments.with_parameter_file(instrument) is instrument
+    assert "<component-link> (line 1): names neither a component" in caplog.text
+    (tmp_path / "PAIR_Parameters.xml").write_text(PARAMETERS)
+    found = instruments.with_parameter_file(instrument, "OTHER")
+    np.testing.assert_array_equal(found.parameter("Efixed"), [1.845, 1.845, np.nan])

@@ -393,6 +393,8 @@ def test_a_component_is_moved_by_a_log(load: Load) -> None:
     same(moving.with_logs({"detz": 7000.0}).positions[0], [1, 0, 7])
     with pytest.raises(GeometryError, match="BENCH: there is no component 'no' to move"):
         found.moved_by_log("no", "z", "1")
+    with pytest.raises(GeometryError, match="BENCH: a parameter file does not go with NeXus geometry"):
+        found.with_parameters("<parameter-file/>")
 
 
 def test_what_is_no_nexus_is_explained(tmp_path: Path) -> None:

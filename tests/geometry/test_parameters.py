@@ -253,6 +253,22 @@ def test_a_separate_parameter_file_links_to_components_and_detectors(idf: Make) 
     found = idf(body, parameters=parameters)
     assert found.parameter("Efixed").tolist() == [3, 1, 2, 2]
     assert found.parameter_text("deltaE-mode") == "indirect"
+    # the same with a file that comes later, beating what is there, and names in any case
+    later = idf(body.replace('<location name="b"/>', f'<location name="b">{number("Efixed", 9)}</location>'))
+    assert np.isnan(later.parameter("EFIXED")).tolist() == [True, True, False, False]
+    assert later.with_parameters(parameters).parameter("efixed").tolist() == [3, 1, 2, 2]
+    assert later.with_parameters(parameters).parameter_text("DELTAE-mode") == "indirect"
+    with pytest.raises(GeometryError, match="the root element is <x>, expected <parameter-file>"):
+        later.with_parameters("<x/>")
+
+
+def test_a_parameter_file_may_move_things_and_leaves_the_logs_that_have_come(idf: Make, ids: Ids) -> None:
+    body = f"""<component type="arm" idlist="ids"><location name="a"><parameter name="x"><logfile id="s"/></parameter>
+    </location></component><type name="arm"><component type="pixel"><location/></component></type>{ids(1)}"""
+    file = f'<parameter-file><component-link name="a">{number("z", 5)}</component-link></parameter-file>'
+    found = idf(body, logs={"s": 2.0}).with_parameters(file)
+    same(found.positions[0], [2, 0, 5])
+    same(found.with_logs({"s": 3.0}).positions[0], [3, 0, 5])
 
 
 def test_kept_parameters_may_come_from_logs(idf: Make) -> None:

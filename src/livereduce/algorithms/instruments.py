@@ -61,13 +61,32 @@ def instrument_named(name: str, when: datetime | None = None) -> Instrument:
 
 
 def _from_file(path: Path) -> Instrument:
-    """Load a definition; the last few are kept until their files change: scripts ask again at every chunk."""
-    return _loaded(path, path.stat().st_mtime_ns)
+    """Load a definition with its parameters; the last few are kept, since scripts ask again at every chunk."""
+    name, _, version = path.name.partition("_Definition")
+    candidates = [path.with_name(f"{name}_Parameters{version}"), path.with_name(f"{name}_Parameters.xml")]
+    parameters = next((each for each in candidates if each.is_file()), None)
+    return _loaded(path, parameters, *(each.stat().st_mtime_ns for each in (path, parameters) if each is not None))
 
 
 @lru_cache(maxsize=4)
-def _loaded(path: Path, _changed_ns: int) -> Instrument:
-    return load_idf(path, name=path.name.partition("_Definition")[0])
+def _loaded(path: Path, parameters: Path | None, *_changed_ns: int) -> Instrument:
+    return load_idf(path, name=path.name.partition("_Definition")[0], parameters=parameters)
+
+
+def with_parameter_file(instrument: Instrument, *names: str) -> Instrument:
+    """Return an instrument with the parameters of the first ``<NAME>_Parameters.xml`` in the `definition_folders`.
+
+    A stream sends the definition alone. A file that cannot be used is left out with an error in the log.
+    """
+    for folder in definition_folders:
+        for name in dict.fromkeys(name for name in (*names, instrument.name) if name):
+            path = folder.expanduser() / f"{Path(name).name}_Parameters.xml"
+            if path.is_file():
+                try:
+                    return instrument.with_parameters(path)
+                except GeometryError as error:
+                    log.error("the parameters of %s are not used: %s", instrument.name, error)
+    return instrument
 
 
 def loaded_instrument(filename: Path | None, name: str, xml: str = "", when: datetime | None = None) -> Instrument:

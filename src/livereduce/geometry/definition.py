@@ -124,6 +124,8 @@ class Definition:
     facing: Facing | None
     indirect: bool
     warnings: tuple[str, ...]
+    degrees: float
+    """The file's unit of angle in degrees."""
 
 
 @dataclass(slots=True)
@@ -160,9 +162,9 @@ class _Reading:
         root = self.root
         known = {"type", "component", "idlist", "component-link", "parameter", "defaults"}
         self._unknown(root, known | _DISPLAY)
-        links = self._links(root)
+        links = _links(root, self.defaults.degrees)
         if parameter_file is not None:
-            links += self._links(parameter_file)
+            links += _links(parameter_file, self.defaults.degrees)
         return Definition(
             name=root.text_of("name"),
             valid_from=root.text_of("valid-from"),
@@ -177,6 +179,7 @@ class _Reading:
             facing=self.defaults.facing,
             indirect=self.defaults.indirect,
             warnings=tuple(self.warnings),
+            degrees=self.defaults.degrees,
         )
 
     def _unknown(self, element: Element, known: set[str]) -> None:
@@ -263,16 +266,6 @@ class _Reading:
             label=str(element),
         )
 
-    def _links(self, parent: Element) -> tuple[Link, ...]:
-        links = []
-        for element in parent.all("component-link"):
-            detector_id = element.integer("id") if element.text_of("id") else None
-            if detector_id is None and not element.text_of("name"):
-                element.fail("names neither a component (name) nor a detector (id)")
-            parameters = read_parameters(element, self.defaults.degrees)
-            links.append(Link(element.text_of("name"), detector_id, parameters))
-        return tuple(links)
-
     def _idlists(self) -> dict[str, NDArray[np.int64]]:
         lists: dict[str, NDArray[np.int64]] = {}
         room = MAX_IDS
@@ -289,6 +282,16 @@ class _Reading:
             runs = [start + step * np.arange((end - start) // step + 1) for start, end, step in ranges]
             lists[name] = np.concatenate([np.empty(0, np.int64), *runs])
         return lists
+
+
+def _links(parent: Element, degrees: float) -> tuple[Link, ...]:
+    links = []
+    for element in parent.all("component-link"):
+        detector_id = element.integer("id") if element.text_of("id") else None
+        if detector_id is None and not element.text_of("name"):
+            element.fail("names neither a component (name) nor a detector (id)")
+        links.append(Link(element.text_of("name"), detector_id, read_parameters(element, degrees)))
+    return tuple(links)
 
 
 def _angle_unit(element: Element) -> float:
@@ -342,6 +345,17 @@ def _id_range(element: Element) -> tuple[int, int, int]:
     return start, end, step
 
 
-def with_link(definition: Definition, link: Link) -> Definition:
-    """Return the definition with one more component link, which beats all that are there."""
-    return replace(definition, links=(*definition.links, link))
+def with_links(definition: Definition, *links: Link) -> Definition:
+    """Return the definition with more component links, which beat all that are there."""
+    return replace(definition, links=(*definition.links, *links))
+
+
+def with_parameter_file(definition: Definition, source: Source) -> Definition:
+    """Return the definition with the component links of a separate parameter file.
+
+    Raises
+    ------
+    GeometryError
+        The file cannot be read or used.
+    """
+    return with_links(definition, *_links(parse(source, "parameter-file"), definition.degrees))

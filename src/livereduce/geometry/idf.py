@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from livereduce.geometry.components import Components
-from livereduce.geometry.definition import Link, read_definition, with_link
+from livereduce.geometry.definition import Definition, Link, read_definition, with_links, with_parameter_file
 from livereduce.geometry.document import GeometryError, Source, root_of_file, source_text
 from livereduce.geometry.instrument import Instrument
 from livereduce.geometry.parameters import Logs, Parameter, evaluate, moving
@@ -115,8 +115,7 @@ class _IdfModel:
         return self.with_logs(logs, self._instrument())
 
     def with_logs(self, logs: Logs, present: Instrument) -> Instrument:
-        driven = {r.parameter for r in self.tree.records if r.parameter.log} | self.tree.users.keys()
-        values, problems = evaluate(driven, logs, self.values)
+        values, problems = evaluate(self.tree.driven, logs, self.values)
         changed = {p for p in values if values[p] != self.values.get(p)}
         if not changed and problems == self.problems:
             return present
@@ -129,7 +128,12 @@ class _IdfModel:
         parameter = moving(component, axis, expression, log)
         if component not in self._instrument().components:
             raise GeometryError(f"{self.tree.name}: there is no component {component!r} to move")
-        definition = with_link(self.tree.definition, Link(component, None, (parameter,)))
+        return self._laid_out_anew(with_links(self.tree.definition, Link(component, None, (parameter,))))
+
+    def with_parameters(self, source: Source) -> Instrument:
+        return self._laid_out_anew(with_parameter_file(self.tree.definition, source))
+
+    def _laid_out_anew(self, definition: Definition) -> Instrument:
         tree = lay_out(definition, neutronic=self.tree.neutronic, name=self.tree.name)
         placement = place_again(tree, self.values, [0], place_all(tree)) if self.values else place_all(tree)
         return _IdfModel(tree, self.values, placement, self.problems, self.text)._instrument()
@@ -139,7 +143,7 @@ class _IdfModel:
         texts = []
         for record in self.tree.records:
             parameter = record.parameter
-            if parameter.name != name or (parameter.log and parameter not in self.values):
+            if parameter.name.lower() != name.lower() or (parameter.log and parameter not in self.values):
                 continue
             entry = self.tree.entries[record.entry]
             rows = slice(entry.first, entry.last)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from livereduce.geometry.components import Components, DetectorNames, Entry
 from livereduce.geometry.definition import ReferenceFrame
-from livereduce.geometry.document import GeometryError
+from livereduce.geometry.document import GeometryError, Source
 from livereduce.geometry.parameters import Logs
 from livereduce.geometry.space import IDENTITY, Floats, cartesian
 
@@ -32,6 +32,10 @@ class Model(Protocol):
 
     def with_moved(self, component: str, axis: str, expression: str, log: str) -> Instrument:
         """Return the instrument with one more parameter."""
+        ...
+
+    def with_parameters(self, source: Source) -> Instrument:
+        """Return the instrument with the parameters of a separate file."""
         ...
 
     def parameter_texts(self, name: str) -> list[tuple[str, slice, str]]:
@@ -222,8 +226,22 @@ class Instrument:
             raise GeometryError(f"{self.name}: this geometry is a plain list of positions; nothing in it can be moved")
         return self.model.with_moved(component, axis, expression, log)
 
+    def with_parameters(self, source: Source) -> Instrument:
+        """Return the instrument with the parameters of a separate file (``<NAME>_Parameters.xml``), path or text.
+
+        They beat those of the definition. Final energies of analysers (``Efixed``) mostly stand in such a file.
+
+        Raises
+        ------
+        GeometryError
+            The file cannot be read or used.
+        """
+        if self.model is None:
+            raise GeometryError(f"{self.name}: this geometry is a plain list of positions; it has no parameters")
+        return self.model.with_parameters(source)
+
     def parameter(self, name: str) -> Floats:
-        """float64[n] of a numeric parameter by detector, inherited from the components above; nan where unset.
+        """float64[n] of a numeric parameter (in any case) by detector, inherited from above; nan where unset.
 
         Raises
         ------

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livereduce.geometry.components import Components, Entry, PixelNames
-from livereduce.geometry.document import GeometryError
+from livereduce.geometry.document import GeometryError, Source
 from livereduce.geometry.idf import load_idf
 from livereduce.geometry.instrument import Instrument, frozen
 from livereduce.geometry.nexus_pixels import face_centres, lengths, pixel_ids, pixel_offsets, polar_places
@@ -202,6 +202,10 @@ class NexusModel:
             for body in self.bodies
         )
         return replace(self, bodies=bodies).instrument()
+
+    def with_parameters(self, source: Source) -> Instrument:
+        """Refuse: parameter files speak of the components of instrument definitions."""
+        raise GeometryError(f"{self.name}: a parameter file does not go with NeXus geometry")
 
     def parameter_texts(self, name: str) -> list[tuple[str, slice, str]]:
         """Return nothing: NeXus geometry has no named parameters."""

@@ -73,6 +73,8 @@ class Tree:
         Rows in order of rising id, to find ids.
     users
         Parameter of a log to the entries it moves.
+    driven
+        All parameters of logs, those that move nothing too.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Tree:
     source: int | None
     sample: int | None
     users: dict[Parameter, list[int]]
+    driven: frozenset[Parameter]
     records: tuple[Record, ...]
     warnings: tuple[str, ...]
 
@@ -146,7 +149,8 @@ class _Builder:
             order,
             self.special.get("source"),
             self.special.get("samplepos"),
-            self._users(),
+            users := self._users(),
+            frozenset(users) | {r.parameter for r in self.records if r.parameter.log},
             tuple(self.records),
             (*self.definition.warnings, *self.warnings),
         )

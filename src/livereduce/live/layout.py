@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livereduce.algorithms.instruments import instrument_named, remember
+from livereduce.algorithms.instruments import instrument_named, remember, with_parameter_file
 from livereduce.geometry import GeometryError, Instrument, Move
 from livereduce.listeners.base import DetectorIds, Events, GeometryUpdate, MonitorEvents, SpectrumMap
 from livereduce.live.tables import ChunkTables, Rows
@@ -89,7 +89,7 @@ class DetectorBook:
             self._detectors, self._by_spectrum = _of_spectra(said)
             self._monitors = self._instrument = None
         else:
-            self._instrument = instrument = _moved(said.instrument, self._moves)
+            self._instrument = instrument = _moved(with_parameter_file(said.instrument), self._moves)
             self._detectors, self._by_spectrum = Detectors.from_instrument(instrument), None
             self._set_monitors(_monitors_of(instrument))
         return True
