@@ -467,9 +467,9 @@ LIES: dict[str, tuple[Callable[[h5py.Group], object], str]] = {
         lambda e: e[EVENTS]["event_time_zero"].attrs.__setitem__("offset", "yesterday"),
         r"event_time_zero: its origin 'yesterday' is not a time; expected ISO-8601",
     ),
-    "weights": (
-        lambda e: put(e[EVENTS], "event_weight", [1.0, 0.5, 1.0, 1.0]),
-        r"/entry/bank1_events/event_weight: the events have weights of their own",
+    "fewer weights": (
+        lambda e: put(e[EVENTS], "event_weight", [1.0, 0.5]),
+        r"/entry/bank1_events/event_weight: 2 weights for 4 events",
     ),
     "data that were never written": (
         lambda e: never_written(e[EVENTS]),
@@ -490,9 +490,22 @@ def test_a_file_that_lies_is_refused_with_what_was_found_and_expected(raw: Path,
         load_event_nexus(raw)
 
 
-def test_weights_that_are_all_one_are_none(raw: Path) -> None:
-    change(raw, lambda entry: put(entry[EVENTS], "event_weight", np.ones(4)))
-    assert load_event_nexus(raw).getNumberEvents() == 6
+def test_events_of_a_simulated_instrument_have_their_weights(raw: Path) -> None:
+    change(raw, lambda entry: put(entry[EVENTS], "event_weight", [0.5, 2.0, 0.25, 1.0]))
+    ws = load_event_nexus(raw)
+    events = ws.getSpectrum(0).events()
+    assert (events.weight.tolist(), events.variance.tolist()) == ([0.5, 0.25, 1], [0.25, 0.0625, 1])
+    # the event of detector 99, in the other bank, is left out; those of that bank count one
+    assert rebin(ws, [0, 2000, 2000]).y.tolist() == [[1.75], [2], [1], [1]]
+    assert load_event_nexus(raw, filter_by_tof_max=250).getSpectrum(0).getWeights().tolist() == [0.5]
+
+    def monitor(entry: h5py.Group) -> None:
+        put(bank(entry, "monitor1", [], [5.0, 6.5], [0, 1, 1], "NXmonitor"), "event_weight", [3.0, 4.0])
+
+    change(raw, monitor)
+    monitors = load_nexus_monitors(raw)
+    assert isinstance(monitors, EventWorkspace)
+    assert (monitors.y.tolist(), monitors.e2.tolist()) == ([[7]], [[25]])
 
 
 def test_a_file_cut_short_or_of_another_kind_is_named(raw: Path, tmp_path: Path) -> None:

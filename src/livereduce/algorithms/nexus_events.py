@@ -2,7 +2,8 @@
 
 Reads the fields as SNS, ISIS and ESS write them, and their older names. Times of flight are kept in ticks of 100 ns
 where all are whole tenths of µs, as SNS measures them, and of 1 ns otherwise. A bank's pulses without events are not
-kept. A bank that contradicts itself is an error.
+kept. Weights (``event_weight`` of simulated instruments) have their square as variance. A bank that contradicts itself
+is an error.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import numpy as np
 from livereduce.algorithms.hdf5 import NUMBERS, WHOLE, address, below, class_of, dataset, times_ns
 from livereduce.geometry.nexus_histogram import UnfitError, unit_factor
 from livereduce.workspaces import Detectors, EventTable
-from livereduce.workspaces.arrays import F64, I64, U32, AnyArray, Bool
+from livereduce.workspaces.arrays import F32, F64, I32, I64, U32, AnyArray, Bool
 from livereduce.workspaces.event_list import spans
+from livereduce.workspaces.events import Weights
 
 _IDS = ("event_id", "event_pixel_id")
 _OFFSETS = ("event_time_offset", "event_time_of_flight")
@@ -33,16 +35,16 @@ _BLOCK_EVENTS = 1 << 22
 class Bank:
     """One NXevent_data: its name, pulses (ns since 1970) and first event of each, and where the events are read from.
 
-    `us` is the unit of the times of flight in µs; `ids` is None for a monitor.
+    `us` is the unit of the times of flight in µs; `ids` is None for a monitor, `weights` where each event counts one.
     """
 
     name: str
-    group: str
     pulse_time: I64
     start: I64
     tof: h5py.Dataset
     us: float
     ids: h5py.Dataset | None
+    weights: h5py.Dataset | None
 
 
 class Window(NamedTuple):
@@ -92,22 +94,24 @@ def read_bank(name: str, group: h5py.Group, *, monitor: bool = False) -> Bank:
     n = int(tof.shape[0])
     if ids is not None and ids.shape[0] != n:
         raise UnfitError(f"{group.name}: {ids.shape[0]} entries of {ids.name} for {n} of {tof.name}; expected as many")
-    _check_weights(group)
     time = times_ns(dataset(group, *_ZEROS, kind=NUMBERS, ndim=1))
     index = dataset(group, "event_index", kind=WHOLE, ndim=1)
     if "total_counts" in group and int(np.ravel(dataset(group, "total_counts")[()])[0]) == 0:
         start = np.zeros(len(time) + 1, np.int64)  # a bank without events has one made-up event
     else:
         start = _starts(index, len(time), n)
-    return Bank(name.removesuffix("_events"), str(group.name), time, start, tof, unit_factor(tof, "time"), ids)
+    weights = _weights(group, n)
+    return Bank(name.removesuffix("_events"), time, start, tof, unit_factor(tof, "time"), ids, weights)
 
 
-def _check_weights(group: h5py.Group) -> None:
-    if "event_weight" in group and not np.all(dataset(group, "event_weight")[()] == 1):
-        raise UnfitError(
-            f"{group.name}/event_weight: the events have weights of their own, which event workspaces here cannot"
-            " hold; make a histogram of them where they come from"
-        )
+def _weights(group: h5py.Group, n: int) -> h5py.Dataset | None:
+    """Weights of events, as simulations of instruments write them; None if there are none."""
+    if "event_weight" not in group:
+        return None
+    found = dataset(group, "event_weight", kind=NUMBERS, ndim=1)
+    if found.shape[0] != n:
+        raise UnfitError(f"{found.name}: {found.shape[0]} weights for {n} events")
+    return found
 
 
 def _starts(index: h5py.Dataset, n_pulses: int, n_events: int) -> I64:
@@ -143,19 +147,18 @@ def ids_in(banks: Sequence[Bank], window: Window) -> I64:
 def load_banks(banks: Sequence[Bank], detectors: Detectors, window: Window) -> Loaded:
     """Read the events in a window into a table of these detectors; bank k without IDs (a monitor) is detector k."""
     scale = _scale(banks, window)
-    table = EventTable(len(detectors), tick_ns=scale.tick_ns, zero_ticks=scale.zero)
+    weighted = any(bank.weights is not None for bank in banks)
+    table = EventTable(len(detectors), tick_ns=scale.tick_ns, zero_ticks=scale.zero, weighted=weighted)
     least, greatest, unknown = (1 << 32) - 1, 0, 0
     for number, bank in enumerate(banks):
         for first, last in _blocks(bank, window):
-            tof, ids, start, time = _block(bank, first, last, scale, window)
-            if ids is None:
-                pix, lost = np.full(len(tof), number, np.int32), 0
-            else:
-                tof, pix, start, lost = detectors.map_events(tof, ids, start)
+            block = _block(bank, first, last, scale, window)
+            tof, pix, start, own = _mapped(block, detectors, number, weighted)
             some = start[1:] > start[:-1]
-            table.append(tof, pix, time[some], np.append(start[:-1][some], start[-1]), np.zeros(int(some.sum())))
+            pulses = block.time[some], np.append(start[:-1][some], start[-1]), np.zeros(int(some.sum()))
+            table.append(tof, pix, *pulses, weights=own)
             least, greatest = int(tof.min(initial=least)), int(tof.max(initial=greatest))
-            unknown += lost
+            unknown += len(block.tof) - len(tof)
     if not table.n:
         return Loaded(table, 0.0, 0.0, unknown)
     low, high = ((float(tick) - scale.zero) * table.tick_us for tick in (least, greatest))
@@ -213,21 +216,49 @@ def _are_tenths(values: AnyArray, us: F64, unit_us: float) -> bool:
     return bool(np.all((np.rint(tenths) if values.dtype.kind in WHOLE else tenths).astype(values.dtype) == values))
 
 
-def _block(bank: Bank, first: int, last: int, scale: _Scale, window: Window) -> tuple[U32, U32 | None, I64, I64]:
-    """Time of flight (ticks) and ID of the wanted events of pulses [first, last), their starts and times."""
+class _Block(NamedTuple):
+    """Wanted events of some pulses; without IDs those of a monitor, without weights each counts one."""
+
+    tof: U32
+    ids: U32 | None
+    weight: F32 | None
+    start: I64
+    time: I64
+
+
+def _block(bank: Bank, first: int, last: int, scale: _Scale, window: Window) -> _Block:
+    """Read the wanted events of pulses [first, last)."""
     begin, end = int(bank.start[first]), int(bank.start[last])
     time, start = bank.pulse_time[first:last], bank.start[first : last + 1] - begin
     ticks = scale.ticks(bank.tof[begin:end], bank.us)
     ids = None if bank.ids is None else _as_u32(bank.ids[begin:end])
+    weight = None if bank.weights is None else bank.weights[begin:end].astype(np.float32)
     kept = _in_window(ticks, scale, window)
     pulses = (time >= window.first) & (time < window.last)
     if not pulses.all():
         kept &= np.repeat(pulses, np.diff(start))
     ticks += scale.zero
     if not kept.all():
-        start = np.concatenate([[0], np.cumsum(kept)])[start]
-        ticks, ids = ticks[kept], None if ids is None else ids[kept]
-    return ticks.astype(np.uint32), ids, start, time
+        start = _starts_of(start, kept)
+        ticks, ids, weight = ticks[kept], None if ids is None else ids[kept], None if weight is None else weight[kept]
+    return _Block(ticks.astype(np.uint32), ids, weight, start, time)
+
+
+def _starts_of(start: I64, kept: Bool) -> I64:
+    """First event of each pulse when only those kept are left."""
+    result: I64 = np.concatenate([[0], np.cumsum(kept)])[start]
+    return result
+
+
+def _mapped(block: _Block, detectors: Detectors, number: int, weighted: bool) -> tuple[U32, I32, I64, Weights | None]:
+    """Give the events of known detectors (of a monitor: detector `number`): ticks, pixels, starts, weights if wanted."""
+    if not weighted and block.ids is not None:
+        return *detectors.map_events(block.tof, block.ids, block.start)[:3], None
+    index = np.full(len(block.tof), number, np.int32) if block.ids is None else detectors.index_of(block.ids)
+    known = index >= 0
+    weight = np.ones(len(index), np.float32) if block.weight is None else block.weight
+    own = Weights(weight[known], weight[known] ** 2) if weighted else None
+    return block.tof[known], index[known], _starts_of(block.start, known), own
 
 
 def _in_window(ticks: I64, scale: _Scale, window: Window) -> Bool:

@@ -132,7 +132,9 @@ def _events(data: h5py.Group, edges: F64, unit: str, described: dict[str, Any]) 
     weights = _weights(columns, data)
     n = len(start) - 1
     order = np.argsort(pulse, kind="stable")
-    times, first = np.unique(pulse[order], return_index=True)
+    pulse = pulse[order]
+    first = np.flatnonzero(np.diff(pulse, prepend=pulse[:1] - 1))
+    times = pulse[first]
     spectrum = np.repeat(np.arange(n), np.diff(start))[order]
     tick_ns, zero, factor, ticks = _as_ticks(x[order], unit)
     table = EventTable(n, tick_ns=tick_ns, zero_ticks=zero, weighted=weights is not None)
