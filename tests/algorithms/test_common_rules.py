@@ -98,7 +98,8 @@ IN_PLACE: dict[str, Properties] = {
 ELSEWHERE = {
     "ConjoinWorkspaces", "ConvertFromDistribution", "DeleteWorkspace", "DeleteWorkspaces", "FindPeaks", "Fit",
     "FitPeak", "GetEi", "GroupWorkspaces", "LoadInstrument", "MergeRuns", "PDDetermineCharacterizations",
-    "RenameWorkspace", "SaveAscii", "SaveFocusedXYE", "SaveGSS", "SaveNexus", "SavePlot1D", "SortEvents", "UnGroupWorkspace",
+    "RenameWorkspace", "SaveAscii", "SaveFocusedXYE", "SaveGSS", "SaveNexus", "SavePlot1D", "SortEvents",
+    "UnGroupWorkspace",
 }  # fmt: skip
 
 

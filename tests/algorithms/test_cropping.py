@@ -1,9 +1,10 @@
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from livereduce.algorithms import crop_workspace, extract_spectra, integration, multiply
+from livereduce.algorithms import crop_workspace, extract_spectra, filter_by_x_value, integration, multiply, transpose
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, Run, Spectra
 
 Make = Callable[..., HistogramWorkspace]
@@ -80,12 +81,87 @@ def test_events_and_their_histogram_crop_alike(random_events: EventWorkspace) ->
     assert by_events.y.tolist() == by_histogram.y.tolist()
 
 
-def test_spectra_are_extracted_by_index_or_detector(make_histogram: Make) -> None:
+def test_equal_bins_are_cut_even_if_every_spectrum_has_its_own(make_histogram: Make) -> None:
+    result = crop_workspace(make_histogram([X, X], ROWS, dx=np.ones((2, 4))), 1, 3)
+    assert result.x.tolist() == [1, 2, 3]
+    assert result.y.tolist() == [[2, 3], [6, 7]]
+    assert isinstance(result, HistogramWorkspace)
+    assert result.dx is not None
+    assert result.dx.shape == (2, 2)
+
+
+def test_masked_bins_stay_masked(make_histogram: Make) -> None:
+    mask = np.array([[True, False, True, False], [False, False, False, True]])
+    result = crop_workspace(make_histogram(X, ROWS, bin_mask=mask), 2, 4, 1, 1)
+    assert isinstance(result, HistogramWorkspace)
+    assert result.bin_mask is not None
+    assert result.bin_mask.tolist() == [[False, True]]
+
+
+def test_an_event_at_the_upper_limit_a_script_writes_is_kept(make_events: MakeEvents) -> None:
+    # 199 * 0.1 is 19.900000000000002 in floating point
+    ws = make_events([19.8, 19.9, 20.0], edges=[0, 100])
+    assert crop_workspace(ws, 19.9, 19.9000001).getNumberEvents() == 1
+    assert filter_by_x_value(ws, 19.9, 19.9).getNumberEvents() == 1
+    for tick in range(1, 3000, 7):
+        tof = tick / 10
+        one = make_events([tof], edges=[0, 1000])
+        assert filter_by_x_value(one, tof, tof).number_events() == 1
+
+
+def test_spectra_are_extracted_by_index_or_detector_in_the_order_of_the_list(make_histogram: Make) -> None:
     ws = make_histogram(X, [*ROWS, [9, 9, 9, 9]])
-    assert extract_spectra(ws, workspace_index_list=[2, 0]).y[:, 0].tolist() == [1, 9]
+    assert extract_spectra(ws, workspace_index_list=[2, 0, 2]).y[:, 0].tolist() == [9, 1]
+    assert extract_spectra(ws, workspace_index_list=[2, 0]).getSpectrumNumbers() == [3, 1]
     assert extract_spectra(ws, detector_list=[11]).y[:, 0].tolist() == [5]
+    assert extract_spectra(ws, detector_list=[12, 10]).y[:, 0].tolist() == [9, 1]
+    both = {"workspace_index_list": [1], "start_workspace_index": 0, "end_workspace_index": 2}
+    assert extract_spectra(ws, **both).y[:, 0].tolist() == [5]  # type: ignore[arg-type]
+    assert extract_spectra(ws, **both | {"detector_list": [12]}).y[:, 0].tolist() == [9]  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no spectrum has detector 99"):
         extract_spectra(ws, detector_list=[99])
+
+
+def test_extracted_events_are_in_the_order_of_the_list(make_events: MakeEvents) -> None:
+    ws = make_events([0.5], [0.5, 1.5], [0.5, 1.5, 2.5], edges=X)
+    result = extract_spectra(ws, 1, 3, workspace_index_list=[2, 1])
+    assert isinstance(result, EventWorkspace)
+    assert result.y.tolist() == [[1, 1], [1, 0]]
+    assert result.getSpectrumNumbers() == [3, 2]
+
+
+def test_a_detector_of_a_sum_stands_for_the_whole_spectrum(make_histogram: Make) -> None:
+    grouped = Spectra.from_groups([5, 6], [[10, 11], [12]])
+    ws = make_histogram(X, ROWS, spectra=grouped)
+    assert extract_spectra(ws, detector_list=[11, 10]).getSpectrumNumbers() == [5]
+    assert extract_spectra(ws, detector_list=[12, 11]).getSpectrumNumbers() == [6, 5]
+
+
+@pytest.mark.parametrize(("indices", "axis"), [([1, 2], [2, 3, 4]), ([0, 2], [1.5, 3.5]), ([1], [2, 3])])
+def test_the_vertical_axis_is_extracted_with_the_spectra(
+    make_histogram: Make, indices: list[int], axis: list[float]
+) -> None:
+    edges = transpose(make_histogram([1.0, 2.0, 3.0, 4.0], [[7, 8, 9]], unit="Wavelength"))
+    result = extract_spectra(edges, workspace_index_list=indices)
+    assert result.getAxis(1).extractValues().tolist() == axis
+    points = transpose(make_histogram([1.0, 2.0, 3.0], [[7, 8, 9]], unit="Wavelength"))
+    expected = [float(i + 1) for i in indices]
+    assert extract_spectra(points, workspace_index_list=indices).getAxis(1).extractValues().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"workspace_index_list": [3]}, "workspace index 3 is not in 0 to 1"),
+        ({"workspace_index_list": [-1]}, "workspace index -1 is not in 0 to 1"),
+        ({"start_workspace_index": 2}, "workspace index 2 is not in 0 to 1"),
+        ({"detector_list": [10, 99]}, "DetectorList: no spectrum has detector 99"),
+        ({"x_min": 3, "x_max": 1}, r"XMin \(3\) is greater than XMax \(1\)"),
+    ],
+)
+def test_what_cannot_be_extracted_is_named(make_histogram: Make, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"ExtractSpectra: {message}"):
+        extract_spectra(make_histogram(X, ROWS), **given)
 
 
 def test_everything_is_integrated_without_a_range(make_histogram: Make) -> None:

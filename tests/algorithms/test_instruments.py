@@ -54,6 +54,10 @@ def test_lists_that_do_not_fit_are_refused() -> None:
         edit(two(), spectrum_ids=[7], l2=[1.0])
     with pytest.raises(ValueError, match="must be positive, found -1"):
         edit(two(), l2=[1.0, -1.0])
+    with pytest.raises(ValueError, match="PrimaryFlightPath: must be positive, found 0"):
+        edit(two(), 0.0)
+    with pytest.raises(ValueError, match="Polar: 3 values for 2 spectra"):
+        edit(two(), polar="1,2,3")
     with pytest.raises(ValueError, match="DetectorIDs: 1 values for 2 spectra"):
         edit(two(), detector_ids=[1])
 

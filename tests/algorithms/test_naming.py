@@ -82,6 +82,25 @@ def test_several_are_deleted_at_once(ws: HistogramWorkspace, call: Call, store: 
     assert store.names() == []
 
 
+@pytest.mark.parametrize("listed", ["pair,pair_1", "pair_2,pair", "ws,ws,pair", ["ws", "pair"]])
+def test_what_is_listed_twice_is_deleted_once(
+    ws: HistogramWorkspace, pair: WorkspaceGroup, call: Call, store: WorkspaceStore, listed: Any
+) -> None:
+    call("DeleteWorkspaces", listed)
+    assert store.names() == ([] if "ws" in listed else ["ws"])
+
+
+def test_nothing_is_deleted_if_one_of_the_names_is_unknown(ws: HistogramWorkspace, call: Call) -> None:
+    with pytest.raises(ValueError, match="DeleteWorkspaces: WorkspaceList: there is no workspace named 'nope'"):
+        call("DeleteWorkspaces", "ws,nope")
+    assert ws.name() == "ws"
+
+
+def test_a_deleted_member_leaves_its_group(pair: WorkspaceGroup, call: Call) -> None:
+    call("DeleteWorkspace", "pair_1")
+    assert pair.getNames() == ["pair_2"]
+
+
 def test_a_renamed_workspace_is_the_same_object(ws: HistogramWorkspace, call: Call, store: WorkspaceStore) -> None:
     assert call("RenameWorkspace", "ws", "new") is ws
     assert (ws.name(), store.names()) == ("new", ["new"])

@@ -439,3 +439,9 @@ def test_the_same_unit_is_a_copy() -> None:
     result = convert_units(ws, "TOF")
     assert result is not ws
     np.testing.assert_array_equal(result.y, ws.y)
+
+
+@pytest.mark.parametrize("unit", ["", "Label", "Degrees"])
+def test_what_has_no_time_of_flight_cannot_be_converted(unit: str) -> None:
+    with pytest.raises(ValueError, match=f"ConvertUnits: InputWorkspace: X is in '{unit}', which is no unit"):
+        convert_units(histogram(unit=unit), "Wavelength")

@@ -10,9 +10,9 @@ import numpy as np
 from livereduce.algorithms.binning import point_edges
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.operands import as_histogram
-from livereduce.algorithms.spectra import distinct, selected, taken
+from livereduce.algorithms.spectra import check_indices, selected, taken
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
-from livereduce.workspaces.arrays import F64, Bool
+from livereduce.workspaces.arrays import F64, I64, Bool
 
 _TOLERANCE = 1e-9
 
@@ -37,7 +37,7 @@ def crop_workspace(
     start_workspace_index, end_workspace_index
         First and last spectrum kept.
     """
-    return _extracted(ws, x_min, x_max, start_workspace_index, end_workspace_index, ())
+    return _extracted(ws, x_min, x_max, selected(ws, start_workspace_index, end_workspace_index))
 
 
 @algorithm("ExtractSpectra")
@@ -59,33 +59,43 @@ def extract_spectra(
     start_workspace_index, end_workspace_index
         First and last spectrum.
     workspace_index_list
-        Spectra by workspace index.
+        Spectra by workspace index, in this order; goes before a range of them.
     detector_list
-        Spectra by the ID of one of their detectors; goes before the other ways to choose.
+        Spectra by the ID of one of their detectors, in this order; goes before the other ways to choose.
     """
-    indices = np.asarray(workspace_index_list, np.int64)
+    listed = np.asarray(workspace_index_list, np.int64)
+    check_indices(ws, listed)
     if len(detector_list):
-        owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
-        wanted = np.asarray(detector_list, np.int64)
-        if len(missing := np.setdiff1d(wanted, ws.spectra.ids)):
-            raise ValueError(f"DetectorList: no spectrum has detector {missing[0]}")
-        indices = distinct(owner[np.isin(ws.spectra.ids, wanted)])
-        start_workspace_index = end_workspace_index = None
-    return _extracted(ws, x_min, x_max, start_workspace_index, end_workspace_index, indices)
+        chosen = _spectra_of(ws, np.asarray(detector_list, np.int64))
+    elif len(listed):
+        chosen = _each_once(listed)
+    else:
+        chosen = selected(ws, start_workspace_index, end_workspace_index)
+    return _extracted(ws, x_min, x_max, chosen)
+
+
+def _each_once(indices: I64) -> I64:
+    return np.array(list(dict.fromkeys(indices.tolist())), np.int64)
+
+
+def _spectra_of(ws: MatrixWorkspace, detectors: I64) -> I64:
+    """Return the spectrum of each of these detectors, in their order."""
+    ids, owner = ws.spectra.ids, np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
+    if len(missing := np.setdiff1d(detectors, ids)):
+        raise ValueError(f"DetectorList: no spectrum has detector {missing[0]}")
+    order = np.argsort(ids, kind="stable")
+    return _each_once(owner[order[np.searchsorted(ids[order], detectors)]])
 
 
 def _extracted(
     ws: MatrixWorkspace,
     x_min: float | None,
     x_max: float | None,
-    start: int | None,
-    end: int | None,
-    indices: Integers,
+    chosen: I64,
 ) -> MatrixWorkspace:
     if x_min is not None and x_max is not None and x_min > x_max:
         raise ValueError(f"XMin ({x_min:g}) is greater than XMax ({x_max:g})")
-    chosen = selected(ws, start, end, indices)
-    result = ws if len(chosen) == ws.n_spectra else taken(ws, chosen)
+    result = ws if np.array_equal(chosen, np.arange(ws.n_spectra)) else taken(ws, chosen)
     if x_min is None and x_max is None:
         return result.clone() if result is ws else result
     low, high = -np.inf if x_min is None else x_min, np.inf if x_max is None else x_max
@@ -108,6 +118,8 @@ def _cropped_events(ws: EventWorkspace, low: float, high: float) -> EventWorkspa
 
 
 def _cropped_rows(ws: HistogramWorkspace, low: float, high: float) -> HistogramWorkspace:
+    if ws.x.ndim == 2 and ws.common_bins and ws.n_spectra:
+        ws = ws.replaced(x=ws.x[0].copy())
     inside = bins_inside(ws.x, ws.is_histogram, low, high)
     if not inside.any():
         raise ValueError(

@@ -221,6 +221,8 @@ def edit_instrument_geometry(
     if np.any(paths[indices] <= 0):
         raise ValueError(f"L2: must be positive, found {paths[indices].min():g}")
     l1 = old.l1 if primary_flight_path is None else primary_flight_path
+    if l1 <= 0:
+        raise ValueError(f"PrimaryFlightPath: must be positive, found {l1:g}")
     spectra = workspace.spectra
     if len(np.atleast_1d(detector_ids)):
         spectra = _with_detectors(spectra, indices, np.asarray(detector_ids, np.int64))

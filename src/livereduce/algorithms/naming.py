@@ -41,7 +41,11 @@ def delete_workspaces(store: WorkspaceStore, workspace_list: Sequence[Workspace]
     workspace_list
         The workspaces or their names.
     """
+    gone: list[Workspace] = []
     for workspace in workspace_list:
+        if any(workspace is other for other in gone):
+            continue  # listed twice, or with the group that it is a member of
+        gone += [workspace, *(workspace if isinstance(workspace, WorkspaceGroup) else ())]
         delete_workspace(store, workspace)
 
 

@@ -154,16 +154,39 @@ def taken(ws: MatrixWorkspace, indices: I64) -> MatrixWorkspace:
 
         edges = ws.edges[indices] if ws.x.ndim == 2 else None if ws.default_binning else ws.edges
         return ws.planned(
-            lambda plan: remembered(spectra, ("taken", plan), lambda: only(plan)), spectra=spectra, edges=edges
+            lambda plan: remembered(spectra, ("taken", plan), lambda: only(plan)),
+            spectra=spectra,
+            edges=edges,
+            vertical=_vertical_of(ws, indices),
         )
     histogram = as_histogram(ws)
     x = histogram.x if histogram.x.ndim == 1 else histogram.x[indices]
     dx = None if histogram.dx is None else histogram.dx[indices]
     mask = None if histogram.bin_mask is None else histogram.bin_mask[indices]
     result: HistogramWorkspace = histogram.replaced(
-        x=x, y=histogram.y[indices], e2=histogram.e2[indices], e=None, dx=dx, bin_mask=mask, spectra=spectra
+        x=x,
+        y=histogram.y[indices],
+        e2=histogram.e2[indices],
+        e=None,
+        dx=dx,
+        bin_mask=mask,
+        spectra=spectra,
+        vertical=_vertical_of(ws, indices),
     )
     return result
+
+
+def _vertical_of(ws: MatrixWorkspace, indices: I64) -> NumericAxis | None:
+    """Return the numbers on the vertical axis of these spectra; edges stay edges where the spectra are neighbours."""
+    axis = ws.vertical
+    if axis is None or not len(indices):
+        return None
+    values = axis.values
+    if len(values) == ws.n_spectra:
+        return NumericAxis.of(values[indices], axis.unit)
+    if np.all(np.diff(indices) == 1):
+        return NumericAxis.of(values[indices[0] : indices[-1] + 2], axis.unit)
+    return NumericAxis.of((values[indices] + values[indices + 1]) / 2, axis.unit)
 
 
 @algorithm("ExtractSingleSpectrum", names={"index": "WorkspaceIndex"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -65,6 +65,8 @@ def convert_units(
     """
     if target == ws.unit:
         return ws.clone()
+    if ws.unit not in get_args(Target):
+        raise ValueError(f"InputWorkspace: X is in {ws.unit!r}, which is no unit that times of flight have")
     if ws.unit in _TRANSFER and target in _TRANSFER:
         result = scaled_x(ws, _TRANSFER[target] / _TRANSFER[ws.unit], unit=target)
     else:

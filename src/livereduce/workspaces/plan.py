@@ -179,7 +179,8 @@ class Plan:
 
     def _time_window(self, x_min: float, x_max: float, include_max: bool) -> tuple[F64, F64]:
         """Return times of flight [lo, hi) of each pixel (or one pair for all) at which X is in the window."""
-        top = np.nextafter(x_max, np.inf) if include_max else x_max
+        # a time of 199 ticks of 0.1 µs comes out one rounding above the 19.9 that a script writes
+        top = np.nextafter(np.nextafter(x_max, np.inf), np.inf) if include_max else x_max
         y_lo, y_hi = y_edges(self.curve, np.array([x_min, max(top, x_min)]))
         factor, offset = self.y_map()
         return self._first_time(y_lo, factor, offset), self._first_time(y_hi, factor, offset)
