@@ -57,3 +57,16 @@ def test_a_result_is_a_group_under_the_variables_name(script: Script) -> None:
 def test_groups_of_different_sizes_have_no_sum() -> None:
     with pytest.raises(ValueError, match="the groups must have as many members"):
         WorkspaceGroup([_row(1)]) + WorkspaceGroup([_row(1), _row(2)])
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_members_that_become_another_kind_in_place_are_exchanged(script: Script, stored: bool) -> None:
+    events = script("events = CreateSampleWorkspace('Event', NumBanks=1, BankPixelWidth=1, NumEvents=10)")["events"]
+    group = WorkspaceGroup([events if stored else events.clone()])
+    before = events.y.sum()
+    left = script("group -= 1", group=group)
+    assert left["group"] is group
+    (member,) = group
+    assert isinstance(member, HistogramWorkspace)
+    assert member.y.sum() == before - events.blocksize()
+    assert (member is mtd["events"]) == stored

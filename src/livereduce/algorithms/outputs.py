@@ -33,8 +33,8 @@ def replace_input(store: WorkspaceStore, original: Workspace, result: Workspace)
     That is the same object unless the result is of another kind (events of which a number was subtracted).
     """
     if isinstance(original, WorkspaceGroup) and isinstance(result, WorkspaceGroup):
-        for member, new in zip(original.members, result.members, strict=True):
-            replace_input(store, member, new)
+        pairs = zip(original.members, result.members, strict=True)
+        original.members = [replace_input(store, member, new) for member, new in pairs]
         return original
     name = original.name()
     if result is original or (name in store and store[name] is original):
