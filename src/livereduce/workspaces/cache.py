@@ -25,6 +25,7 @@ _U32_EVENTS = (1 << 32) - 1
 # value of a log. Where counts are small there is room for many slices.
 _ENTRIES_PER_KEY = 4, 64
 _BYTES_PER_KEY = 1 << 26
+_COPIED_WHILE_COUNTED = 10  # values that are copied in the time it takes to count an event
 _COUNTERS = 32
 _SUMS = 4
 _CLUSTERS = 1 << 12
@@ -247,7 +248,9 @@ class CountCache:
                 best = (entry, added, removed)
         if best is not None:
             entry, added, removed = best
-            if not _only_appended(added, removed, entry.ranges):  # another selection: each keeps an entry of its own
+            # another selection: each keeps an entry of its own, unless it takes longer to copy it than to go from one
+            # to the other, as where a few pulses of a run are judged anew at every update
+            if not _only_appended(added, removed, entry.ranges) and cost * _COPIED_WHILE_COUNTED > entry.counts.size:
                 entry = _Entry(entry.counts.copy(), entry.ranges)
                 self._add(entries, entry)
             return entry, added, removed
