@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from livereduce.algorithms import declaration, mask_bins, mask_detectors, sum_spectra
+from livereduce.algorithms import create_sample_workspace, declaration, mask_bins, mask_detectors, sum_spectra
 from livereduce.algorithms.calling import execute
 from livereduce.workspaces import (
     Curve,
@@ -234,3 +234,22 @@ def test_spectra_whose_bins_to_mask_may_be_numbers(make_histogram: Make) -> None
     assert mask_bins(ws, 0, 1, [1], spectra_list=[2]).y.tolist() == [[1, 2], [0, 4], [0, 6]]
     with pytest.raises(ValueError, match="MaskBins: InputWorkspaceIndexSet: there is no spectrum number 0"):
         mask_bins(ws, 0, 1, [0], index_type="SpectrumNumber")
+
+
+def test_all_detectors_of_a_part_of_the_instrument_are_masked() -> None:
+    for kind in ("Event", "Histogram"):
+        ws = create_sample_workspace(kind, num_banks=2, bank_pixel_width=2)  # detectors 4 to 7 and 8 to 11
+        first = ws.spectra.ids[:4].tolist()
+        by_name = mask_detectors(ws, component_list=["bank2"])
+        assert by_name.spectra.masked.tolist() == [False] * 4 + [True] * 4
+        assert by_name.y[:4].tolist() == ws.y[:4].tolist()
+        assert not by_name.y[4:].any()
+        both = mask_detectors(ws, detector_list=first[:1], component_list=["bank2"], end_workspace_index=5)
+        assert both.spectra.masked.tolist() == [True, *[False] * 3, True, True, False, False]
+        with pytest.raises(ValueError, match="ComponentList: the instrument has no component 'bank3'; did you mean"):
+            mask_detectors(ws, component_list=["bank3"])
+
+
+def test_parts_of_an_instrument_that_is_not_known_cannot_be_masked(ws: HistogramWorkspace) -> None:
+    with pytest.raises(ValueError, match="MaskDetectors: ComponentList: 'bank1' cannot be found: the workspace has no"):
+        mask_detectors(ws, component_list=["bank1"])

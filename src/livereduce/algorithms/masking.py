@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
-from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.declaration import Integers, algorithm, nearest
 from livereduce.algorithms.operands import as_histogram, masked_spectra
 from livereduce.algorithms.spectra import check_indices, selected
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part
@@ -22,6 +23,7 @@ def mask_detectors(
     masked_workspace: MatrixWorkspace | None = None,
     start_workspace_index: int | None = None,
     end_workspace_index: int | None = None,
+    component_list: Sequence[str] = (),
 ) -> MatrixWorkspace:
     """Mask spectra: their data become zero, and sums leave them out.
 
@@ -40,20 +42,24 @@ def mask_detectors(
         detectors known, of the same index.
     start_workspace_index, end_workspace_index
         Range of workspace indices outside which nothing is masked; if nothing else is given, these are.
+    component_list
+        Parts of the instrument, by name or path (``bank1/tube3``), of which all detectors are masked.
     """
     spectra, n = workspace.spectra, workspace.n_spectra
     masked = np.zeros(n, bool)
     indices = np.asarray(workspace_index_list, np.int64)
     if start_workspace_index is not None or end_workspace_index is not None:
         allowed = selected(workspace, start_workspace_index, end_workspace_index)
-        if masked_workspace is None and not any(map(len, (spectra_list, detector_list, indices))):
+        if masked_workspace is None and not any(map(len, (spectra_list, detector_list, indices, component_list))):
             indices = allowed
     else:
         allowed = np.arange(n)
     check_indices(workspace, indices)
     masked[indices] = True
     masked[_indices_of_numbers(workspace, "SpectraList", spectra_list)] = True
-    ids = np.asarray(detector_list, np.int64)
+    ids = np.concatenate(
+        [np.asarray(detector_list, np.int64), *(_detectors_below(workspace, name) for name in component_list)]
+    )
     if masked_workspace is not None:
         theirs = masked_workspace.spectra
         if len(theirs.ids):
@@ -65,6 +71,20 @@ def mask_detectors(
     owner = np.repeat(np.arange(n), np.diff(spectra.start))
     masked[owner[np.isin(spectra.ids, ids)]] = True
     return masked_spectra(workspace, spectra.masked | (masked & np.isin(np.arange(n), allowed)))
+
+
+def _detectors_below(ws: MatrixWorkspace, name: str) -> I64:
+    instrument = ws.detectors.instrument
+    if instrument is None:
+        raise ValueError(
+            f"ComponentList: {name!r} cannot be found: the workspace has no instrument (use LoadInstrument)"
+        )
+    try:
+        return instrument.components[name].ids
+    except KeyError:
+        close = nearest(name, instrument.components, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"ComponentList: the instrument has no component {name!r}{hint}") from None
 
 
 def _indices_of_numbers(ws: MatrixWorkspace, name: str, numbers: Integers) -> I64:
