@@ -21,6 +21,7 @@ def mask_detectors(
     detector_list: Integers = (),
     workspace_index_list: Integers = (),
     masked_workspace: MatrixWorkspace | None = None,
+    force_instrument_masking: bool = False,
     start_workspace_index: int | None = None,
     end_workspace_index: int | None = None,
     component_list: Sequence[str] = (),
@@ -40,6 +41,8 @@ def mask_detectors(
     masked_workspace
         A workspace of which the masked spectra are masked here too: those of the same detectors, or without any
         detectors known, of the same index.
+    force_instrument_masking
+        Accepted for scripts that give it; detectors that are known always decide.
     start_workspace_index, end_workspace_index
         Range of workspace indices outside which nothing is masked; if nothing else is given, these are.
     component_list
