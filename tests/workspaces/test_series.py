@@ -146,3 +146,22 @@ def test_the_sum_within_intervals_is_that_of_the_entries_in_them(
         [[a, m] for a, b in merged.tolist() for a, m in ((a, (a + b) // 2), ((a + b) // 2, b)) if a < m]
     )
     assert series(pairs).total_within(touching.reshape(-1, 2)) == expected
+
+
+def test_whole_numbers_join_a_series_of_real_ones_without_copying_it() -> None:
+    log = TimeSeries("x", np.arange(100), np.arange(100.0)).extended([100], [7])
+    again = log.extended([101], [8])
+    assert again.value.dtype == np.float64
+    assert again.value[-2:].tolist() == [7.0, 8.0]
+    assert np.shares_memory(log.value, again.value)
+    assert TimeSeries("x", [1], [1]).extended([2], [2.5]).value.tolist() == [1.0, 2.5]
+    assert TimeSeries("x", [1], [1]).extended([2], ["off"]).value.tolist() == [1, "off"]
+
+
+def test_what_is_new_behind_the_repeated_entry_is_added_with_its_total() -> None:
+    log = TimeSeries("x", [1, 2, 3], [1.0, 2.0, 3.0])
+    assert log.total == 6.0
+    merged = log.merged(TimeSeries("x", [3, 4, 5], [3.0, 4.0, 5.0], "K"))
+    assert (pairs_of(merged), merged.total, merged.units) == ([(i, float(i)) for i in range(1, 6)], 15.0, "K")
+    other = log.merged(TimeSeries("x", [3, 4], [3.5, 4.0]))
+    assert pairs_of(other) == [(1, 1.0), (2, 2.0), (3, 3.0), (3, 3.5), (4, 4.0)]

@@ -170,6 +170,8 @@ class TimeSeries:
         overlap = int(np.searchsorted(time, self.time_ns[-1], side="right"))
         if not overlap:
             return self._with(other)
+        if overlap == 1 and time[0] == self.time_ns[-1] and self._ends_with(values[:1]):
+            return self._grown(time[1:], values[1:], other.units)
         first = int(np.searchsorted(self.time_ns, time[0]))
         ours = set(zip(self.time_ns[first:].tolist(), _comparable(self.value[first:]), strict=True))
         theirs = zip(time[:overlap].tolist(), _comparable(values[:overlap]), strict=True)
@@ -183,12 +185,17 @@ class TimeSeries:
             return other._n <= self._n
         if other._n != 1 or not self._n or other.time_ns[0] != self.time_ns[-1]:
             return False
-        return _comparable(other.value) == _comparable(self.value[-1:])
+        return self._ends_with(other.value)
+
+    def _ends_with(self, values: AnyArray) -> bool:
+        return _comparable(values) == _comparable(self.value[-1:])
 
     def _with(self, other: TimeSeries) -> TimeSeries:
-        if not len(other):
+        return self._grown(other.time_ns, other.value, other.units)
+
+    def _grown(self, time: I64, values: AnyArray, units: str) -> TimeSeries:
+        if not len(time):
             return self
-        time, values = other.time_ns, other.value
         result = TimeSeries.__new__(TimeSeries)
         if self._n and (time[0] < self.time_ns[-1] or not self._holds(values)):  # rare: everything is sorted again
             both = np.concatenate([self.value, values]) if self._holds(values) else [*self.value, *values]
@@ -202,13 +209,13 @@ class TimeSeries:
             entries = _Entries(self.value.dtype)
             entries.append(self.time_ns, self.value)
         entries.append(time, values)
-        total = None if self._total is None else self._total + other.total
-        result._set(self.name, self.units or other.units, entries, self._n + len(other), total)
+        total = None if self._total is None else self._total + float(values.sum())
+        result._set(self.name, self.units or units, entries, self._n + len(time), total)
         return result
 
     def _holds(self, values: AnyArray) -> bool:
-        """Tell whether values of that type go into our entries without change."""
-        return values.dtype == self.value.dtype
+        """Tell whether values of that type go into our entries as they are, but that 1 may become 1.0."""
+        return np.can_cast(values.dtype, self.value.dtype)
 
     def within(self, intervals: I64) -> TimeSeries:
         """Return the entries in sorted disjoint intervals [t0, t1), ns since 1970."""
