@@ -155,3 +155,23 @@ def test_without_output_a_fit_gives_status_and_chi2(script: Script) -> None:
     left = script("status, chi2 = Fit('name=FlatBackground', 'ws')\n")
     # as in tests/algorithms/test_fitting.py: weighted mean 10/3, chi² 13 in all, two degrees of freedom
     assert (left["status"], left["chi2"]) == ("success", pytest.approx(6.5))
+
+
+def test_function_objects_are_taken_by_every_algorithm_that_takes_a_function(script: Script) -> None:
+    mtd["ws"] = HistogramWorkspace([1.0, 2.0, 3.0], [[5, 7, 9]], [[1, 1, 1]])
+    left = script(
+        "from mantid.api import AlgorithmManager\n"
+        "line = LinearBackground(A0=3, A1=2) * FlatBackground(A0=2)\n"
+        "evaluated = EvaluateFunction(Function=line, InputWorkspace='ws')\n"
+        "algorithm = AlgorithmManager.create('Fit')\n"
+        "algorithm.setProperty('Function', LinearBackground())\n"
+        "algorithm.setProperty('InputWorkspace', 'ws')\n"
+        "algorithm.setProperty('Output', 'found')\n"
+        "algorithm.execute()\n"
+        "status = algorithm.getPropertyValue('OutputStatus')\n"
+    )
+    assert left["evaluated"].readY(1).tolist() == [10, 14, 18]
+    assert left["status"] == "success"
+    table = mtd["found_Parameters"]
+    assert isinstance(table, TableWorkspace)
+    assert table.column("Value")[:2] == pytest.approx([3, 2])
