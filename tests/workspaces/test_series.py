@@ -155,7 +155,6 @@ def test_whole_numbers_join_a_series_of_real_ones_without_copying_it() -> None:
     assert again.value[-2:].tolist() == [7.0, 8.0]
     assert np.shares_memory(again.value, again.extended([102], [9]).value)  # there is room since it has grown
     assert TimeSeries("x", [1], [1]).extended([2], [2.5]).value.tolist() == [1.0, 2.5]
-    assert TimeSeries("x", [1], [1]).extended([2], ["off"]).value.tolist() == [1, "off"]
 
 
 def test_what_is_new_behind_the_repeated_entry_is_added_with_its_total() -> None:
