@@ -10,6 +10,7 @@ from livereduce.algorithms import (
     divide,
     integration,
     mask_bins,
+    mask_detectors,
     minus,
     multiply,
     plus,
@@ -456,3 +457,41 @@ def test_weights_by_bin_stay_with_the_events_whatever_is_done_to_them(
     for result, y, e2 in expected:
         assert result.y.tolist() == y
         assert result.e2.tolist() == e2
+
+
+def test_zeros_in_masked_spectra_are_nothing_to_warn_of(
+    make_events: MakeEvents, make_histogram: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = make_events([0.5, 1.5], [0.5], edges=X)
+    masked = make_histogram(X, [[2, 4], [0, 0]], spectra=Spectra([1, 2], [10, 11], masked=[False, True]))
+    for lhs in (events, events.to_histogram()):
+        assert divide(lhs, masked).y.tolist() == [[0.5, 0.25], [0, 0]]
+        # the same for a spectrum without a partner
+        matched = divide(lhs, make_histogram(X, [[2, 4]]), allow_different_number_spectra=True)
+        assert matched.y.tolist() == [[0.5, 0.25], [0, 0]]
+    assert divide(mask_detectors(events, [2]), make_histogram(X, [[2, 4], [0, 0]])).y.tolist() == [[0.5, 0.25], [0, 0]]
+    assert caplog.text == ""
+    divide(events, make_histogram(X, [[0, 4], [0, 0]], spectra=masked.spectra))
+    assert "Divide: 1 values of the denominator are zero" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["events", "histogram"])
+def test_spectra_are_matched_by_their_detectors_in_all_operations(
+    make_events: MakeEvents, make_histogram: Make, kind: str
+) -> None:
+    events = make_events([0.5, 1.5], [0.5], [1.5], edges=X)  # detectors 10, 11, 12
+    lhs = events if kind == "events" else events.to_histogram()
+    rhs = make_histogram(X, [[2, 4], [8, 16]], [[0, 0], [1, 1]], spectra=Spectra([7, 8], [12, 10]))
+    expected = {
+        plus: [[9, 17], [0, 0], [2, 5]],
+        minus: [[-7, -15], [0, 0], [-2, -3]],
+        multiply: [[8, 16], [0, 0], [0, 4]],
+        divide: [[1 / 8, 1 / 16], [0, 0], [0, 1 / 4]],
+    }
+    for operation, y in expected.items():
+        result = operation(lhs, rhs, allow_different_number_spectra=True)
+        assert result.y.tolist() == y
+        assert result.spectra.masked.tolist() == [False, True, False]
+    # 1 * 8**2 + 1**2 * 1 and the like; 1/64 + 1/8**4
+    assert multiply(lhs, rhs, allow_different_number_spectra=True).e2.tolist() == [[65, 257], [0, 0], [0, 16]]
+    assert divide(lhs, rhs, allow_different_number_spectra=True).e2[0, 0] == pytest.approx(1 / 64 + 1 / 4096)

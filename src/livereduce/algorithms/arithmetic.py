@@ -27,6 +27,7 @@ from livereduce.algorithms.operands import (
     weighted,
 )
 from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Workspace, install_operator
+from livereduce.workspaces.arrays import Bool
 
 log = logging.getLogger(__name__)
 
@@ -145,8 +146,9 @@ def divide(
     """
     lhs, rhs = checked("divided", lhs, rhs, allow_different_number_spectra)
     denominator = values_of(rhs)
-    if warn_on_zero_divide and (zeros := int(np.count_nonzero(denominator.y == 0))):
-        log.warning("Divide: %d values of the denominator are zero; the result is infinite or NaN there", zeros)
+    zeros = np.count_nonzero(denominator.y == 0, axis=1) if warn_on_zero_divide else np.zeros(1)
+    if zeros.any() and (unmasked := int(zeros[~_masked_rows(lhs, rhs)].sum())):
+        log.warning("Divide: %d values of the denominator are zero; the result is infinite or NaN there", unmasked)
     if isinstance(lhs, EventWorkspace) and not isinstance(rhs, EventWorkspace):
         with np.errstate(divide="ignore", invalid="ignore"):
             variance = np.where(denominator.e2 == 0, 0.0, denominator.e2 / denominator.y**4)
@@ -192,6 +194,16 @@ def scale(
 def _quotient(a: Values, b: Values) -> Values:
     y = a.y / b.y
     return Values(y, (a.e2 + np.where(b.e2 == 0, 0.0, y**2 * b.e2)) / b.y**2)
+
+
+def _masked_rows(lhs: MatrixWorkspace | float, rhs: MatrixWorkspace | float) -> Bool:
+    """Which spectra of the right are masked there or on the left, and so will be in the result."""
+    n = shape_of(rhs)[0]
+    masked = np.zeros(n, bool)
+    for operand in (lhs, rhs):
+        if isinstance(operand, MatrixWorkspace) and n == shape_of(lhs)[0] == operand.n_spectra:
+            masked |= operand.spectra.masked
+    return masked
 
 
 def _set_quotient_unit(result: MatrixWorkspace, lhs: MatrixWorkspace | float, rhs: MatrixWorkspace | float) -> None:
