@@ -79,6 +79,37 @@ def test_times_that_make_no_sense_are_refused(ws: EventWorkspace) -> None:
         filter_by_time(ws, absolute_start_time="yesterday")
 
 
+@pytest.mark.parametrize("much", [1e12, 1e300, float("inf")])
+def test_times_longer_than_any_run_are_no_limit(ws: EventWorkspace, much: float) -> None:
+    assert kept(filter_by_time(ws, 4, much)) == [4, 5, 6, 7, 8, 9]
+    assert kept(filter_by_time(ws, -much, 3)) == [0, 1, 2]
+    with_log(ws, [0, 4.5, 8], [9.0, 1.0, 9.0])
+    assert kept(filter_by_log_value(ws, "T", 0, 5, time_tolerance=much)) == list(range(10))
+    assert kept(filter_by_log_value(ws, "T", 0, 5, time_tolerance=much, pulse_filter=True)) == []
+
+
+def test_a_stop_before_the_first_pulse_is_refused(ws: EventWorkspace) -> None:
+    with pytest.raises(ValueError, match="FilterByTime: the start must be before the stop"):
+        filter_by_time(ws, stop_time=-1)
+    assert kept(filter_by_time(ws, -5, -1)) == []
+
+
+def test_filtering_nothing_leaves_a_workspace_without_events(make_events: MakeEvents) -> None:
+    empty = make_events([], [], edges=[0.0, 1.0])
+    for result in (
+        filter_by_x_value(empty, 1, 2),
+        filter_by_time(empty, absolute_start_time="1970-01-01T00:00:03"),
+        filter_by_log_value(with_log(empty, [1], [1.0]), "T", 0, 5),
+    ):
+        assert result.number_events() == 0
+        assert result.y.tolist() == [[0], [0]]
+
+
+def test_entries_that_are_not_numbers_are_not_good(ws: EventWorkspace) -> None:
+    with_log(ws, [0, 2, 5, 8], [1.0, np.nan, 1.0, np.inf])
+    assert kept(filter_by_log_value(ws, "T", 0, 5, log_boundary="Left")) == [0, 1, 5, 6, 7]
+
+
 def test_logs_and_charge_are_filtered_with_the_events(ws: EventWorkspace) -> None:
     with_log(ws, [0, 4, 8], [1.0, 2.0, 3.0])
     result = filter_by_time(ws, 3, 6)

@@ -122,6 +122,18 @@ def test_events_in_different_bins_keep_their_own(make_events: Make) -> None:
     assert result.y.tolist() == [[1, 1], [1, 1]]
 
 
+def test_events_that_were_never_put_into_bins_are_stacked_so(make_events: Make) -> None:
+    first, second = make_events([5.0, 15.0]), make_events([1.0], [400.0, 2.0], spectra=Spectra([8, 9], [20, 21]))
+    for result in (append_spectra(first, second), conjoin_workspaces(first, second)):
+        assert isinstance(result, EventWorkspace)
+        assert result.default_binning
+        assert result.y.tolist() == [[2], [1], [2]]
+        assert result.x == pytest.approx([1.0, 400.0])
+        assert result.getSpectrumNumbers() == [1, 8, 9]
+    with pytest.raises(ValueError, match="different bins"):
+        append_spectra(first, make_events([1.0], edges=X))
+
+
 @pytest.mark.parametrize(("unit", "y_unit"), [("dSpacing", "Counts"), ("TOF", "Yield")])
 def test_units_must_agree_unless_told_otherwise(make_histogram: Make, unit: str, y_unit: str) -> None:
     first, other = make_histogram(X, [[1, 2]]), make_histogram(X, [[3, 4]], unit=unit, y_unit=y_unit)

@@ -15,6 +15,7 @@ from livereduce.workspaces.run import CHARGE_SERIES, to_ns
 # further than any pulse, and far enough from the ends of int64 to be moved by a tolerance
 _BEGINNING, _END = -(1 << 62), 1 << 62
 _SECOND = 1_000_000_000
+_LONGEST = 1e9  # s
 
 
 @algorithm("FilterByXValue")
@@ -55,8 +56,8 @@ def filter_by_time(
     start, stop = _BEGINNING, _END
     if relative:
         zero = _first_pulse(ws)
-        start = zero + round((start_time or 0.0) * _SECOND)
-        stop = zero + round(stop_time * _SECOND) if stop_time else _END
+        start = zero + _nanoseconds(start_time or 0.0)
+        stop = zero + _nanoseconds(stop_time) if stop_time else _END
     start = to_ns(absolute_start_time) if absolute_start_time else start
     stop = to_ns(absolute_stop_time) if absolute_stop_time else stop
     if start >= stop:
@@ -107,7 +108,7 @@ def filter_by_log_value(
     except (TypeError, ValueError):
         raise ValueError(f"LogName: {log_name!r} does not hold numbers") from None
     good = (values >= low) & (values <= high)
-    tolerance = round(time_tolerance * _SECOND)
+    tolerance = _nanoseconds(time_tolerance)
     if not isinstance(log, TimeSeries):
         intervals = np.array([[_BEGINNING, _END]] if good.all() else np.empty((0, 2)), np.int64)
     elif pulse_filter:
@@ -139,6 +140,11 @@ def filter_bad_pulses(ws: EventWorkspace, lower_cutoff: float = 95.0) -> EventWo
     if not mean > 0:
         raise RuntimeError(f"the mean of {CHARGE_SERIES} is {mean:g}: no pulse brought any charge")
     return filter_by_log_value(ws, CHARGE_SERIES, lower_cutoff / 100 * mean)
+
+
+def _nanoseconds(seconds: float) -> int:
+    """Seconds as ns; more than any run lasts is cut off to what times can be moved by."""
+    return round(min(max(seconds, -_LONGEST), _LONGEST) * _SECOND)
 
 
 def selected_pulses(ws: EventWorkspace, intervals: I64) -> EventWorkspace:

@@ -145,9 +145,15 @@ def _vertical(first: MatrixWorkspace, second: MatrixWorkspace) -> NumericAxis | 
 
 
 def _same_bins(first: MatrixWorkspace, second: MatrixWorkspace) -> bool:
+    if _without_bins(first) and _without_bins(second):
+        return True
     if first.common_bins and second.common_bins and first.n_spectra and second.n_spectra:
         return np.array_equal(first.readX(0), second.readX(0))
     return np.array_equal(_rows(first), _rows(second))
+
+
+def _without_bins(ws: MatrixWorkspace) -> bool:
+    return isinstance(ws, EventWorkspace) and ws.default_binning
 
 
 def _stacked_events(
@@ -157,8 +163,13 @@ def _stacked_events(
     above = first.planned(lambda plan: plan.grouped(np.arange(first.n_spectra), n), spectra=spectra, edges=None)
     below = second.changed_parts(lambda plan: plan.grouped(np.arange(first.n_spectra, n), n))
     same_x = first.x.ndim == second.x.ndim == 1 and np.array_equal(first.x, second.x)
-    default = first.default_binning and second.default_binning
-    edges = None if default else first.x if same_x else np.concatenate([_rows(first), _rows(second)])
+    edges = (
+        None
+        if _without_bins(first) and _without_bins(second)
+        else first.x
+        if same_x
+        else np.concatenate([_rows(first), _rows(second)])
+    )
     return above.replaced(parts=[*above.parts, *below], edges=edges, vertical=vertical)
 
 
