@@ -321,18 +321,84 @@ def test_binned_events_keep_their_bins_and_masks() -> None:
     assert from_scipp(data["tof", 0]).number_events() == 3  # one bin of each, gaps in the buffer
 
 
-def test_weighted_events_are_summed_in_the_bins_they_have() -> None:
+def weighted_events() -> Any:
+    """Three events in two bins of wavelength."""
     table = sc.DataArray(
         sc.array(dims=["event"], values=[2.0, 3.0, 4.0], variances=[1.0, 1.0, 2.0], unit="counts"),
         coords={"wavelength": sc.array(dims=["event"], values=[0.5, 1.5, 1.75], unit="angstrom")},
     )
-    data = table.bin(wavelength=sc.array(dims=["wavelength"], values=[0.0, 1.0, 2.0], unit="angstrom"))
-    found = from_scipp(data)
-    assert (found.kind, found.unit) == ("Workspace2D", "Wavelength")
+    return table.bin(wavelength=sc.array(dims=["wavelength"], values=[0.0, 1.0, 2.0], unit="angstrom"))
+
+
+def test_weighted_events_of_any_unit_stay_events() -> None:
+    found = from_scipp(weighted_events())
+    assert isinstance(found, EventWorkspace)
+    assert found.unit == "Wavelength"
     assert (found.y.tolist(), found.e2.tolist()) == ([[2.0, 7.0]], [[1.0, 3.0]])
-    flat = data.bins.concat("wavelength")
-    with pytest.raises(ValueError, match=r"da\.hist\(wavelength=100\)"):
-        from_scipp(sc.concat([flat], "spectrum"))
+    other = found.replaced(edges=[0.0, 1.6, 2.0])
+    assert (other.y.tolist(), other.e2.tolist()) == ([[5.0, 4.0]], [[2.0, 2.0]])
+    assert found.getSpectrum(0).getTofs() == pytest.approx([0.5, 1.5, 1.75], abs=1e-9)
+    assert found.getSpectrum(0).getWeights().tolist() == [2.0, 3.0, 4.0]
+
+
+def test_events_on_an_edge_of_a_bin_stay_in_it() -> None:
+    values = np.linspace(-3.0, 7.0, 101)
+    table = sc.DataArray(
+        sc.ones(dims=["event"], shape=[101], unit="counts"),
+        coords={"energy_transfer": sc.array(dims=["event"], values=values, unit="meV")},
+    )
+    edges = np.append(values, 8.0)
+    found = from_scipp(table.bin(energy_transfer=sc.array(dims=["energy_transfer"], values=edges, unit="meV")))
+    assert isinstance(found, EventWorkspace)
+    assert found.y.tolist() == [[1.0] * 101]
+
+
+def test_weights_units_and_times_of_events_come_back() -> None:
+    pulses = np.array([7, 5, 5, 7, 9], "datetime64[us]")
+    table = sc.DataArray(
+        sc.array(dims=["event"], values=[0.5, -2.0, 1.0, 4.0, 1.0], variances=[0.25, 4.0, 1.0, 0.0, 9.0], unit="1/s"),
+        coords={
+            "dspacing": sc.array(dims=["event"], values=[1.0, 2.5, 1.25, 3.5, 0.75], unit="angstrom"),
+            "spectrum": sc.array(dims=["event"], values=[4, 4, 9, 9, 9]),
+            "pulse_time": sc.array(dims=["event"], values=pulses.astype("datetime64[ns]")),
+        },
+    )
+    data = table.group("spectrum").bin(dspacing=sc.array(dims=["dspacing"], values=[0.5, 2.0, 4.0], unit="angstrom"))
+    found = from_scipp(data)
+    assert isinstance(found, EventWorkspace)
+    back = found.to_scipp(events=True)
+    assert (found.unit, back.bins.unit, back.bins.coords["dspacing"].unit) == ("dSpacing", sc.Unit("1/s"), sc.Unit("Å"))
+    assert back.coords["spectrum"].values.tolist() == [4, 9]
+    both = back, data.bins.concat("dspacing")
+    for spectrum in range(2):
+        found_, expected = (sc.sort(events_of["spectrum", spectrum].value, "dspacing") for events_of in both)
+        assert sc.allclose(found_.coords["dspacing"], expected.coords["dspacing"])
+        assert sc.identical(found_.coords["pulse_time"], expected.coords["pulse_time"])
+        assert found_.values.tolist() == expected.values.tolist()
+        assert found_.variances.tolist() == expected.variances.tolist()
+
+
+def test_masked_events_are_left_out_and_masked_bins_make_a_histogram() -> None:
+    data = weighted_events()
+    data.bins.masks["bad"] = data.bins.coords["wavelength"] > sc.scalar(1.6, unit="angstrom")
+    assert from_scipp(data).y.tolist() == [[2.0, 3.0]]
+    data = weighted_events()
+    data.masks["gap"] = sc.array(dims=["wavelength"], values=[True, False])
+    found = from_scipp(data)
+    assert isinstance(found, HistogramWorkspace)
+    assert (found.y.tolist(), found.e2.tolist()) == ([[0.0, 7.0]], [[0.0, 3.0]])
+    assert found.bin_mask is not None
+    assert found.bin_mask.tolist() == [[True, False]]
+
+
+def test_weights_without_variances_have_no_errors_but_plain_events_are_counts() -> None:
+    data = weighted_events()
+    data.bins.constituents["data"].variances = None
+    assert from_scipp(data).e2.tolist() == [[0.0, 0.0]]
+    data.bins.constituents["data"].values = np.ones(3)
+    found = from_scipp(data)
+    assert isinstance(found, EventWorkspace)
+    assert (found.e2.tolist(), found.tables[0].weighted) == ([[1.0, 2.0]], False)
 
 
 @pytest.mark.parametrize(

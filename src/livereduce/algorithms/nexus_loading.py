@@ -31,6 +31,7 @@ from livereduce.workspaces import (
 )
 from livereduce.workspaces.arrays import F64, I64, Bool
 from livereduce.workspaces.events import Weights
+from livereduce.workspaces.ticks import in_ticks
 
 
 @algorithm("LoadNexusProcessed", outputs_after="filename")
@@ -136,11 +137,11 @@ def _events(data: h5py.Group, edges: F64, unit: str, described: dict[str, Any]) 
     first = np.flatnonzero(np.diff(pulse, prepend=pulse[:1] - 1))
     times = pulse[first]
     spectrum = np.repeat(np.arange(n), np.diff(start))[order]
-    tick_ns, zero, factor, ticks = _as_ticks(x[order], unit)
-    table = EventTable(n, tick_ns=tick_ns, zero_ticks=zero, weighted=weights is not None)
+    found = in_ticks(x[order], unit)
+    table = EventTable(n, found.tick_ns, found.zero_ticks, weighted=weights is not None)
     own = None if weights is None else Weights(weights.weight[order], weights.variance[order])
-    table.append(ticks, spectrum, times, np.append(first, len(order)), np.zeros(len(times)), weights=own)
-    plan = Plan(n) if unit == "TOF" else Plan(n).in_unit(unit, [factor])
+    table.append(found.tick, spectrum, times, np.append(first, len(order)), np.zeros(len(times)), weights=own)
+    plan = Plan(n) if unit == "TOF" else Plan(n).in_unit(unit, [found.factor])
     return EventWorkspace([Part(table, 0, table.n, plan)], edges=edges, **described)
 
 
@@ -167,23 +168,3 @@ def _weights(columns: dict[str, Any], data: h5py.Group) -> Weights | None:
         raise UnfitError(f"{data.name}: the events have a weight but no error_squared")
     weight, variance = columns["weight"].astype(np.float32), columns["error_squared"].astype(np.float32)
     return None if np.all(weight == 1) and np.all(variance == 1) else Weights(weight, variance)
-
-
-def _as_ticks(x: F64, unit: str) -> tuple[int, int, float, I64]:
-    """Tick length (ns), tick of zero, X per µs, and ticks: of times of flight whole tenths of µs, or ns; else fine."""
-    if not np.isfinite(x).all():
-        raise UnfitError(f"{np.count_nonzero(~np.isfinite(x))} events have an X that is not finite")
-    low, high = float(x.min(initial=0.0)), float(x.max(initial=0.0))
-    if unit == "TOF":
-        tenths = x * 10
-        tick_ns = 100 if np.all(np.abs(tenths - np.rint(tenths)) < 1e-6) else 1
-        per_tick, factor = tick_ns / 1000, 1.0
-    else:  # the whole range over 2**32 ticks of 1 ns: X is exact to some 1e-10 of its range
-        span = max(high - low, np.finfo(np.float64).tiny) * (1 + 1e-9)
-        tick_ns, per_tick = 1, span / (2**32 - 2)
-        factor = per_tick * 1000
-    zero = max(0, int(np.ceil(-low / per_tick)))
-    ticks = np.rint(x / per_tick).astype(np.int64) + zero
-    if len(ticks) and ticks.max() >= 1 << 32:
-        raise UnfitError(f"the events' X, {low:g} to {high:g} {unit}, does not fit into 32 bits of {tick_ns} ns")
-    return tick_ns, zero, factor, ticks

@@ -40,8 +40,12 @@ def from_scipp(data: sc.DataArray) -> HistogramWorkspace | EventWorkspace:
     Masked values become zero, as MaskDetectors and MaskBins make them. Without variances errors are zero. Counts per X,
     and values in bins that are dimensionless, are a distribution: rebinning averages them. Scalar coordinates become
     logs, the name the title; ``spectrum``, ``detector_id`` (or ``detector_number``), ``L1``, ``L2`` and ``two_theta``
-    say what the spectra are. Events have their times to the nanosecond; without ``pulse_time`` (or
-    ``event_time_zero``) they all belong to one pulse, in 1970.
+    say what the spectra are.
+
+    Events stay events. They have their times of flight to the nanosecond, another X to 3e-10 of its range; without
+    ``pulse_time`` (or ``event_time_zero``) they all belong to one pulse, in 1970. Weights are kept in float32, with
+    their variances: without, events of weight 1 are counts, and others have no errors. Where masks cover bins, events
+    are summed up.
 
     Raises
     ------

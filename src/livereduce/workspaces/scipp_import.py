@@ -1,8 +1,8 @@
 """scipp DataArrays as workspaces: what scripts that work in scipp give back.
 
-Histograms and points become histogram workspaces. Events stay events where a workspace can hold them: times of flight,
-each of weight one; other binned data are summed up in the bins they have. What a workspace has no place for (positions,
-a second X) is left out.
+Histograms and points become histogram workspaces. Events stay events, with their weights, and without those that are
+masked; only where masks cover bins are they summed up in these. What a workspace has no place for (positions, a second
+X) is left out.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ import scipp as sc
 from livereduce.workspaces.arrays import F64, AnyArray, Bool
 from livereduce.workspaces.detectors import Detectors, Spectra
 from livereduce.workspaces.event_workspace import EventWorkspace
-from livereduce.workspaces.events import EventTable
+from livereduce.workspaces.events import EventTable, Weights
 from livereduce.workspaces.histogram import HistogramWorkspace
 from livereduce.workspaces.plan import Part, Plan
 from livereduce.workspaces.scipp_layout import Layout, layout_of, run_of, spectra_of, vertical_of
 from livereduce.workspaces.scipp_names import unit_text, x_in_our_unit
-
-_TICKS_NS = (100, 1)  # of ADARA and of ev44: the first that all times are multiples of
-_TICKS = 1 << 32
+from livereduce.workspaces.ticks import in_ticks
 
 
 def imported(data: sc.DataArray) -> HistogramWorkspace | EventWorkspace:
@@ -34,8 +32,8 @@ def imported(data: sc.DataArray) -> HistogramWorkspace | EventWorkspace:
         return _events(layout)
     if not layout.dim or not data.coords.is_edges(layout.name, layout.dim):
         raise ValueError(
-            "binned data can stay events if these have times of flight (coordinate tof), weight 1 and no masks; others"
-            f" need bins along X: make a histogram first, as in da.hist({layout.name}=100)"
+            f"these binned data have no events with a coordinate {layout.name!r}, and no bins along it to sum them up"
+            f" in: make a histogram first, as in da.hist({layout.name}=100)"
         )
     # in float64: scipp adds up single weights in their own type, and float32 counts no further than 2**24
     return _histogram(Layout(data.astype("float64", copy=False).bins.sum(), layout.name, layout.dim))
@@ -46,7 +44,8 @@ def imported(data: sc.DataArray) -> HistogramWorkspace | EventWorkspace:
 
 def _histogram(layout: Layout) -> HistogramWorkspace:
     x, rising = _x(layout)
-    data, y_unit, distribution = _values(layout)
+    data = layout.table(layout.data.data).astype("float64", copy=False)
+    data, y_unit, distribution = _values(layout, data)
     y = layout.by_row(data.values)
     e2 = np.zeros_like(y) if data.variances is None else layout.by_row(data.variances)
     masked, bin_mask = _masks(layout)
@@ -83,12 +82,11 @@ def _x(layout: Layout) -> tuple[F64, bool]:
     return np.ascontiguousarray(x[..., ::-1]), False
 
 
-def _values(layout: Layout) -> tuple[sc.Variable, str, bool]:
-    """The data as a table, the unit of Y, and whether they are a distribution."""
-    data = layout.table(layout.data.data).astype("float64", copy=False)
+def _values(layout: Layout, data: sc.Variable) -> tuple[sc.Variable, str, bool]:
+    """Return values in our unit of Y, that unit, and whether they are a distribution."""
     if data.unit is None or data.unit == sc.units.one:
         return data, "", layout.in_bins and data.unit is not None
-    x_unit = layout.x[1].unit
+    x_unit = layout.x[1].unit if layout.name in layout.data.coords else None
     for unit, distribution in ((sc.units.counts, False), (x_unit and sc.units.counts / x_unit, True)):
         try:
             return data.to(unit=unit, copy=False), "Counts", distribution
@@ -114,14 +112,13 @@ def _masks(layout: Layout) -> tuple[Bool, Bool | None]:
 
 
 def _can_stay_events(layout: Layout) -> bool:
-    """Tell whether all events have a time of flight and weight 1, and none is masked on its own account."""
+    """Tell whether the events have an X, and masks that go with spectra or single events."""
     events = layout.data.bins.constituents["data"]
-    if layout.name != "tof" or not isinstance(events, sc.DataArray) or "tof" not in events.coords:
+    if not isinstance(events, sc.DataArray) or layout.name not in events.coords:
         return False
-    hidden = len(events.masks) or any(layout.per_row(mask) is None for mask in layout.data.masks.values())
-    in_bins = not layout.dim or (layout.in_bins and layout.data.coords["tof"].ndim == 1)
-    ones = np.all(events.values == 1) and (events.variances is None or np.all(events.variances == 1))
-    return bool(not hidden and in_bins and ones and events.unit == sc.units.counts)
+    masked_bins = any(layout.per_row(mask) is None for mask in layout.data.masks.values())
+    in_bins = not layout.dim or (layout.in_bins and layout.data.coords[layout.name].ndim == 1)
+    return bool(not masked_bins and in_bins)
 
 
 def _events(layout: Layout) -> EventWorkspace:
@@ -129,23 +126,39 @@ def _events(layout: Layout) -> EventWorkspace:
     at, row = _in_rows(data, layout)
     events = data.bins.constituents["data"]
     assert isinstance(events, sc.DataArray)
+    for mask in events.masks.values():
+        shown = ~np.broadcast_to(mask.values, events.shape)[at]
+        at, row = at[shown], row[shown]
     pulse = _pulse_times(events)[at]
     order = np.argsort(pulse, kind="stable")
     at, row, pulse = at[order], row[order], pulse[order]
-    tof = x_in_our_unit("tof", events.coords["tof"])[1].values
-    table = _table(tof[at], row, pulse, layout.n)
+    unit, x = x_in_our_unit(layout.name, events.coords[layout.name])
+    values, y_unit, distribution = _values(layout, events.data.astype("float64", copy=False))
+    table, factor = _table(x.values[at], unit, row, pulse, layout.n, _weights(values, at))
     masked, _ = _masks(layout)
     spectra = spectra_of(layout, masked)
     group = np.where(masked, -1, np.arange(layout.n)).astype(np.int32)
-    plan = Plan(layout.n).grouped(group, layout.n) if masked.any() else Plan(layout.n)
+    plan = Plan(layout.n) if unit == "TOF" else Plan(layout.n).in_unit(unit, [factor])
     return EventWorkspace(
-        [Part(table, 0, table.n, plan)],
+        [Part(table, 0, table.n, plan.grouped(group, layout.n) if masked.any() else plan)],
         _pixels(spectra),
         run_of(layout.data),
         spectra=spectra,
         edges=None if not layout.dim else _x(layout)[0],
         title=layout.data.name,
+        y_unit=y_unit,
+        distribution=distribution,
     )
+
+
+def _weights(data: sc.Variable, at: AnyArray) -> Weights | None:
+    """Return the weights of these events and their variances; None if they are counts, each with its own error."""
+    weight = data.values[at]
+    variance = data.variances[at] if data.variances is not None else np.ones_like(weight)
+    if np.all(weight == 1) and np.all(variance == 1):
+        return None
+    variance = np.zeros_like(weight) if data.variances is None else variance
+    return Weights(weight.astype(np.float32), variance.astype(np.float32))
 
 
 def _in_rows(data: sc.DataArray, layout: Layout) -> tuple[AnyArray, AnyArray]:
@@ -167,21 +180,15 @@ def _pulse_times(events: sc.DataArray) -> AnyArray:
     return np.zeros(events.sizes[events.dim], np.int64)
 
 
-def _table(tof_us: F64, row: AnyArray, pulse_time: AnyArray, n: int) -> EventTable:
-    """A table of events that are sorted by pulse, in the coarsest ticks that say their times."""
-    ns = np.rint(tof_us * 1000.0)
-    tick = next(tick for tick in _TICKS_NS if tick == 1 or np.all(ns % tick == 0))
-    ticks = ns / tick
-    zero = max(0, -int(ticks.min(initial=0)))
-    ticks += zero
-    if not np.all(ticks < _TICKS):
-        raise ValueError(
-            f"times of flight from {tof_us.min():g} to {tof_us.max():g} us: expected less than 4.29 s between"
-        )
+def _table(
+    x: F64, unit: str, row: AnyArray, pulse_time: AnyArray, n: int, weights: Weights | None
+) -> tuple[EventTable, float]:
+    """A table of events that are sorted by pulse, and X per µs of its times."""
+    found = in_ticks(x, unit)
     time, start = np.unique(pulse_time, return_index=True)
-    table = EventTable(n, tick, zero)
-    table.append(ticks.astype(np.uint32), row, time, np.append(start, len(row)), np.zeros(len(time)))
-    return table
+    table = EventTable(n, found.tick_ns, found.zero_ticks, weighted=weights is not None)
+    table.append(found.tick, row, time, np.append(start, len(row)), np.zeros(len(time)), weights)
+    return table, found.factor
 
 
 def _pixels(spectra: Spectra) -> Detectors:
