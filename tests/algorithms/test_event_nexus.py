@@ -321,6 +321,49 @@ def test_events_are_compressed_if_asked_for(raw: Path) -> None:
     assert ws.getSpectrum(0).events().weight.tolist() == [2, 1]
 
 
+@pytest.fixture
+def isis(tmp_path: Path) -> Path:
+    """Spectrum 1 is a monitor, 2 is made of detectors 20 and 21, 3 of 30; one row is in no spectrum."""
+    with h5py.File(tmp_path / "isis.nxs", "w") as file:
+        entry = group(file, "raw_data_1", "NXentry")
+        group(entry, "instrument", "NXinstrument")["name"] = "NOWHERE"
+        put(group(entry["instrument"], "moderator", "NXmoderator"), "distance", [-17.0], units="metre")
+        tables = group(entry, "isis_vms_compat", "IXvms")
+        tables["SPEC"] = np.array([1, 2, 3, 2, 0], np.int32)
+        tables["UDET"] = np.array([1, 20, 30, 21, 99], np.int32)
+        tables["LEN2"] = np.array([-1, 2, 3, 4, 1], np.float32)
+        tables["TTHE"] = np.array([0, 90, 45, 60, 10], np.float32)
+        tables["MDET"] = np.array([1], np.int32)
+        bank(entry, "detector_1_events", [2, 3, 2, 1, 7], [10.0, 20.0, 30.0, 40.0, 50.0], [0, 1, 2])
+    return tmp_path / "isis.nxs"
+
+
+def test_events_of_isis_are_told_by_spectrum_number(isis: Path) -> None:
+    ws = load_event_nexus(isis)
+    assert ws.getSpectrumNumbers() == [1, 2, 3]
+    assert [ws.getSpectrum(i).getDetectorIDs() for i in range(3)] == [[1], [20, 21], [30]]
+    assert [ws.getSpectrum(i).getTofs().tolist() for i in range(3)] == [[40], [10, 30], [20]]
+    info = ws.spectrumInfo()
+    assert [info.isMonitor(i) for i in range(3)] == [True, False, False]
+    assert (info.l1(), info.l2(1), info.l2(2)) == (17, 3, 3)
+    assert info.twoTheta(1) == pytest.approx(np.radians(75), rel=1e-6)
+    assert ws.getInstrument().getName() == "NOWHERE"
+
+
+def test_spectra_of_isis_are_chosen_by_number_and_bank(isis: Path) -> None:
+    ws = load_event_nexus(isis, spectrum_list=[3])
+    assert (ws.getSpectrumNumbers(), ws.getSpectrum(0).getTofs().tolist()) == ([3], [20])
+    assert ws.spectrumInfo().l2(0) == 3
+    assert load_event_nexus(isis, bank_name=["detector_1"]).getSpectrumNumbers() == [1, 2, 3]
+
+
+def test_tables_of_isis_that_contradict_themselves_are_named(isis: Path) -> None:
+    with h5py.File(isis, "a") as file:
+        replace(file["raw_data_1/isis_vms_compat"], "SPEC", [1, 2])
+    with pytest.raises(RuntimeError, match="/raw_data_1/isis_vms_compat: 2 entries of SPEC for 5 of UDET"):
+        load_event_nexus(isis)
+
+
 # -- monitors -----------------------------------------------------------------------------------------------------
 
 

@@ -6,19 +6,17 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from livereduce.algorithms.choosing import wanted
 from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.event_layout import Layout, layout_of
 from livereduce.algorithms.hdf5 import entry_of, listed, opened
-from livereduce.algorithms.instruments import instrument_named
 from livereduce.algorithms.nexus_events import Bank, Loaded, Window, banks_of, ids_in, load_banks
 from livereduce.algorithms.nexus_monitors import Which, attached_monitors
 from livereduce.algorithms.nexus_run import read_run
-from livereduce.geometry import GeometryError, Instrument, load_nexus
 from livereduce.geometry.nexus_histogram import UnfitError, text_of
-from livereduce.workspaces import Detectors, EventWorkspace, Part, Plan, Run, TimeSeries
+from livereduce.workspaces import EventWorkspace, Part, Plan, Run, TimeSeries
 from livereduce.workspaces.arrays import F64, I64
 from livereduce.workspaces.compression import Compression
 from livereduce.workspaces.run import CHARGE_SERIES
@@ -103,29 +101,27 @@ def load_event_nexus(
         run = read_run(entry, logs=load_logs)
         run.set("Filename", str(filename))
         window = Window(*tof, *_times(time, run, banks))
-        instrument = _instrument(file, entry, load_nexus_instrument_xml)
-        detectors = Detectors.from_instrument(instrument) if instrument else Detectors(ids_in(banks, Window()))
-        spectra = detectors.default_spectra
-        chosen = wanted(spectra, spectrum_min, spectrum_max, spectrum_list)
+        layout = layout_of(file, entry, banks, from_file=load_nexus_instrument_xml)
+        chosen = wanted(layout.spectra, spectrum_min, spectrum_max, spectrum_list)
         if bank_name and single_bank_pixels_only:
-            chosen &= np.isin(spectra.ids, _pixels(named, instrument))
+            chosen &= np.isin(layout.ids, _pixels(named, layout))
         if not chosen.all():
-            spectra = spectra.take(np.flatnonzero(chosen))
-            detectors = Detectors(spectra.ids).placed(instrument) if instrument else Detectors(spectra.ids)
-        loaded = load_banks([] if meta_data_only else named, detectors, window)
+            layout = layout.taken(np.flatnonzero(chosen))
+        loaded = load_banks([] if meta_data_only else named, layout.known, window, len(layout.detectors))
         if chosen.all():
-            _check_known(loaded, detectors, instrument)
+            _check_known(loaded, layout)
         if time != (-np.inf, np.inf):
             run = run.filtered(np.array([[window.first, window.last]]))
-        monitors = attached_monitors(entry, run.clone(), instrument, monitors_load_only) if load_monitors else None
+        monitors = (
+            attached_monitors(entry, run.clone(), layout.instrument, monitors_load_only) if load_monitors else None
+        )
         title = text_of(entry.get("title"))
-    plan = Plan(len(spectra), detectors.default_group)
     return EventWorkspace(
-        [Part(loaded.table, 0, loaded.table.n, plan)],
-        detectors,
+        [Part(loaded.table, 0, loaded.table.n, Plan(len(layout.spectra), layout.group))],
+        layout.detectors,
         run,
         edges=_edges(loaded, number_of_bins),
-        spectra=spectra,
+        spectra=layout.spectra,
         title=title,
         monitors=monitors,
         compression=None if compress_tolerance is None else Compression(compress_tolerance, "TOF"),
@@ -161,38 +157,23 @@ def _times(seconds: tuple[float, float], run: Run, banks: list[Bank]) -> tuple[i
     return Window().first if first is None else first, Window().last if last is None else last
 
 
-def _instrument(file: h5py.File, entry: h5py.Group, from_file: bool) -> Instrument | None:
-    """Return where the detectors are, as the file or the instrument's name says; None where that leads to nothing."""
-    try:
-        if from_file:
-            found = load_nexus(file)
-        else:
-            named = entry.get("instrument/name")
-            found = instrument_named(text_of(named) if isinstance(named, h5py.Dataset) else "")
-    except (GeometryError, ValueError) as error:
-        log.warning("LoadEventNexus: detectors are known by their IDs alone: %s", error)
-        return None
-    if found.monitor.all():
-        log.warning("LoadEventNexus: detectors are known by their IDs alone: the file says of none where it is")
-        return None
-    return found
-
-
-def _pixels(banks: Sequence[Bank], instrument: Instrument | None) -> I64:
-    """IDs of the detectors of banks: those of the component of that name, else those their events have."""
+def _pixels(banks: Sequence[Bank], layout: Layout) -> I64:
+    """IDs that events of banks can have: of the component of that name, else those that they do have."""
     found = []
     for bank in banks:
-        component = None if instrument is None else instrument.components.get(bank.name)
-        found.append(ids_in([bank], Window()) if component is None else component.ids)
+        named = None if layout.instrument is None or layout.by_spectrum else layout.instrument.components.get(bank.name)
+        found.append(ids_in([bank], Window()) if named is None else named.ids)
     return np.concatenate(found)
 
 
-def _check_known(loaded: Loaded, detectors: Detectors, instrument: Instrument | None) -> None:
+def _check_known(loaded: Loaded, layout: Layout) -> None:
     """Say how many events are of no known detector; if that is all of them, the instrument is another one."""
     if not loaded.unknown:
         return
-    name = "" if instrument is None else f" of {instrument.name}"
-    what = f"events have an ID that is of no detector{name} (IDs {detectors.ids.min()} to {detectors.ids.max()})"
+    kind = "spectrum" if layout.by_spectrum else "detector"
+    name = "" if layout.instrument is None else f" of {layout.instrument.name}"
+    ids = layout.known.ids
+    what = f"events have an ID that is of no {kind}{name} (IDs {ids.min()} to {ids.max()})"
     if not loaded.table.n:
         raise UnfitError(f"all {loaded.unknown} {what}; try LoadNexusInstrumentXML=False")
     log.warning("LoadEventNexus: %d of %d %s; left out", loaded.unknown, loaded.unknown + loaded.table.n, what)

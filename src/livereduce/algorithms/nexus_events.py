@@ -144,16 +144,16 @@ def ids_in(banks: Sequence[Bank], window: Window) -> I64:
     return seen
 
 
-def load_banks(banks: Sequence[Bank], detectors: Detectors, window: Window) -> Loaded:
-    """Read the events in a window into a table of these detectors; bank k without IDs (a monitor) is detector k."""
+def load_banks(banks: Sequence[Bank], index: Detectors, window: Window, n_pixels: int) -> Loaded:
+    """Read the events in a window into a table; `index` has the ID of each pixel, bank k without IDs is pixel k."""
     scale = _scale(banks, window)
     weighted = any(bank.weights is not None for bank in banks)
-    table = EventTable(len(detectors), tick_ns=scale.tick_ns, zero_ticks=scale.zero, weighted=weighted)
+    table = EventTable(n_pixels, tick_ns=scale.tick_ns, zero_ticks=scale.zero, weighted=weighted)
     least, greatest, unknown = (1 << 32) - 1, 0, 0
     for number, bank in enumerate(banks):
         for first, last in _blocks(bank, window):
             block = _block(bank, first, last, scale, window)
-            tof, pix, start, own = _mapped(block, detectors, number, weighted)
+            tof, pix, start, own = _mapped(block, index, number, weighted)
             some = start[1:] > start[:-1]
             pulses = block.time[some], np.append(start[:-1][some], start[-1]), np.zeros(int(some.sum()))
             table.append(tof, pix, *pulses, weights=own)
@@ -250,11 +250,11 @@ def _starts_of(start: I64, kept: Bool) -> I64:
     return result
 
 
-def _mapped(block: _Block, detectors: Detectors, number: int, weighted: bool) -> tuple[U32, I32, I64, Weights | None]:
-    """Give the events of known detectors (of a monitor: detector `number`): ticks, pixels, starts, weights if wanted."""
+def _mapped(block: _Block, known_ids: Detectors, number: int, weighted: bool) -> tuple[U32, I32, I64, Weights | None]:
+    """Give the events of known IDs (those of a monitor are of pixel `number`): ticks, pixels, starts, weights."""
     if not weighted and block.ids is not None:
-        return *detectors.map_events(block.tof, block.ids, block.start)[:3], None
-    index = np.full(len(block.tof), number, np.int32) if block.ids is None else detectors.index_of(block.ids)
+        return *known_ids.map_events(block.tof, block.ids, block.start)[:3], None
+    index = np.full(len(block.tof), number, np.int32) if block.ids is None else known_ids.index_of(block.ids)
     known = index >= 0
     weight = np.ones(len(index), np.float32) if block.weight is None else block.weight
     own = Weights(weight[known], weight[known] ** 2) if weighted else None

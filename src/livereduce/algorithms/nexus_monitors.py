@@ -163,7 +163,7 @@ def _histogram(monitors: list[_Monitor], detectors: Detectors, run: Run) -> Hist
 
 def _events(monitors: list[_Monitor], detectors: Detectors, run: Run) -> EventWorkspace:
     banks = [m.events for m in monitors if m.events is not None]
-    table = load_banks(banks, detectors, Window()).table
+    table = load_banks(banks, detectors, Window(), len(detectors)).table
     return EventWorkspace([Part(table, 0, table.n, Plan(len(banks)))], detectors, run, spectra=_spectra(detectors))
 
 
