@@ -3,7 +3,7 @@ from mantid.simpleapi import *
 
 run = input.getRun()
 charge = run.getProtonCharge()  # uA h of the pulses that are in
-seconds = run.getProperty("duration").value  # from the start of the run to its newest pulse
+seconds = run.getProperty("duration").value  # time in which data were taken: from the first pulse on, without pauses
 if charge == 0 or seconds == 0:
     output = input
     return

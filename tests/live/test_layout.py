@@ -114,6 +114,19 @@ def test_a_log_that_has_not_come_is_told_once_and_where_it_arrives_the_whole_run
     np.testing.assert_allclose(in_wavelength.getSpectrum(0).getTofs(), [expected] * 3, rtol=1e-7)
 
 
+def test_what_is_doubtful_in_a_definition_or_its_logs_is_said_once(
+    events_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = IDF.replace('<component type="mon"', "<odd/>" + '<component type="mon"')
+    stream = Stream(events_of, *opening(geometry(odd), log("arm", 90, np.nan), log("msd", 90, 0.0)))
+    for _ in range(3):
+        stream.chunk()
+    said = [r.message for r in caplog.records]
+    assert said.count("WRONG: element <odd> in <instrument> is not known and was ignored") == 1
+    assert sum("gives 'z' = nan" in each for each in said) == 1
+    assert "WRONG is not where it should be: the logs arm, which move parts of it, have no value yet" in said
+
+
 def test_a_motor_that_moves_on_moves_the_next_chunk_and_not_what_has_been_accumulated(events_of: Any) -> None:
     stream = Stream(events_of, *opening(geometry(), log("arm", 90, 3000.0), log("msd", 90, -2000.0)))
     stream.chunk()

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 ENOUGH_KNOWN = 0.9
 """A definition found by the instrument's name is used if it has at least this part of the stream's detectors."""
 
+WARNINGS_TOLD = 20
+
 Description = GeometryUpdate | SpectrumMap
 
 
@@ -51,6 +53,7 @@ class DetectorBook:
         self._instrument: Instrument | None = None
         self._sought: tuple[str, int] | None = None  # instrument and time a definition was last looked up for
         self._missing: tuple[str, ...] = ()  # logs whose absence was told
+        self._warned: set[str] = set()
         self._said: Description | None = None
         self._used: Description | None = None
         self._pixel_map: NDArray[np.int64] = np.empty(0, np.int64)
@@ -84,7 +87,7 @@ class DetectorBook:
         if self._said is None or (self._used is not None and _same(self._used, self._said)):
             return False
         self._used = said = self._said
-        self._sought, self._missing = None, ()
+        self._sought, self._missing, self._warned = None, (), set()
         if isinstance(said, SpectrumMap):
             self._detectors, self._by_spectrum = _of_spectra(said)
             self._monitors = self._instrument = None
@@ -164,11 +167,13 @@ class DetectorBook:
             return
         if self._used is not None:
             remember(instrument, name)
+        self._warn(instrument)
         if instrument.needed_logs:
             # all numbers, because a definition may spell a log's name in another case; text moves nothing
             numbers = {n: float(v) for n, (_, v, _) in latest.items() if isinstance(v, int | float)}
             placed = instrument.with_logs(numbers)
             self._tell_missing(placed)
+            self._warn(placed)
             if placed is not instrument:
                 self._instrument = placed
                 self._put_in(placed)
@@ -203,6 +208,13 @@ class DetectorBook:
             log.warning("the definition of %s has only %.0f %% of the detectors; it is not used", name, 100 * known)
             return None
         return _moved(found, self._moves)
+
+    def _warn(self, instrument: Instrument) -> None:
+        """Pass on what is doubtful in a definition or in the logs that move it; each once, and not without end."""
+        for warning in instrument.warnings:
+            if warning not in self._warned and len(self._warned) < WARNINGS_TOLD:
+                self._warned.add(warning)
+                log.warning("%s: %s", instrument.name, warning)
 
     def _tell_missing(self, instrument: Instrument) -> None:
         if instrument.missing_logs != self._missing:
