@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import compress_events, filter_by_x_value, sort_events
-from livereduce.workspaces import EventWorkspace
+from livereduce.workspaces import EventWorkspace, Run
 
 MakeEvents = Callable[..., EventWorkspace]
 SECOND = 1_000_000_000
@@ -31,8 +31,8 @@ def test_values_in_bins_are_those_of_the_events_as_they_came(make_events: MakeEv
 def test_a_negative_tolerance_is_a_fraction(make_events: MakeEvents) -> None:
     ws = make_events([1.0, 1.2, 10.0, 11.5, 13.0])
     assert compress_events(ws, -0.25).getNumberEvents() == 3
-    assert compress_events(ws, 0.25, "Logarithmic").getNumberEvents() == 3
-    assert compress_events(ws, -0.3, "Linear").getNumberEvents() == 4
+    assert compress_events(ws, 0.25, binning_mode="Logarithmic").getNumberEvents() == 3
+    assert compress_events(ws, -0.3, binning_mode="Linear").getNumberEvents() == 4
 
 
 def test_compression_stays_with_what_is_made_of_the_workspace(make_events: MakeEvents) -> None:
@@ -58,6 +58,30 @@ def test_no_events_compress_to_none(make_events: MakeEvents) -> None:
     result = compress_events(make_events([], []))
     assert result.getNumberEvents() == 0
     assert result.getSpectrum(1).getTofs().tolist() == []
+
+
+def test_with_slots_of_time_only_events_of_pulses_in_one_are_put_together(make_events: MakeEvents) -> None:
+    # pulses 0 to 5 s; slots of 2 s from 0: {0, 1}, {2, 3}, {4, 5}
+    ws = make_events([1.0, 1.2, 1.0, 5.0, 1.2, 1.1], [2.0, 2.0], edges=[0, 9])
+    result = compress_events(ws, 0.25, wall_clock_tolerance=2.0)
+    events = result.getSpectrum(0)
+    found = zip(events.getTofs().round(3).tolist(), events.getPulseTimes().astype(np.int64).tolist(), strict=True)
+    assert list(found) == [(1.0, 2 * SECOND), (1.1, SECOND // 2), (1.15, 4 * SECOND + SECOND // 2), (5.0, 3 * SECOND)]
+    assert events.getWeights().tolist() == [1, 2, 2, 1]
+    assert result.getNumberEvents() == 5
+    assert result.y.tolist() == [[6], [2]]
+
+
+def test_slots_begin_at_the_start_of_the_run_or_where_one_says(make_events: MakeEvents) -> None:
+    run = Run({"run_start": "1970-01-01T00:00:01"})
+    ws = make_events([1.0, 1.0, 1.0, 1.0], edges=[0, 9], run=run)  # slots {-1, 0}, {1, 2}, {3, 4}
+    assert compress_events(ws, 0.1, 2.0).getSpectrum(0).getWeights().tolist() == [1, 2, 1]
+    later = compress_events(ws, 0.1, 2.0, "1970-01-01T00:00:02")
+    assert later.getSpectrum(0).getWeights().tolist() == [2]
+    assert later.y.tolist() == [[2]]
+    assert compress_events(ws, 0.1, start_time="1970-01-01T00:00:02").y.tolist() == [[4]]  # means nothing by itself
+    with pytest.raises(ValueError, match="WallClockTolerance: expected 0 or more seconds, found -1"):
+        compress_events(ws, 0.1, -1.0)
 
 
 def test_events_come_sorted_as_asked(make_events: MakeEvents) -> None:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from livereduce.algorithms.declaration import algorithm
+from livereduce.algorithms.filtering import selected_pulses
 from livereduce.workspaces import EventWorkspace
 from livereduce.workspaces.compression import Compression
 from livereduce.workspaces.event_list import EventOrder
+from livereduce.workspaces.run import to_ns
+
+_SECOND = 1_000_000_000
+_END = 1 << 62  # ns since 1970, after any pulse
 
 _ORDERS = {
     "X Value": EventOrder.X,
@@ -18,7 +25,12 @@ _ORDERS = {
 
 @algorithm("CompressEvents")
 def compress_events(
-    ws: EventWorkspace, tolerance: float = 1e-5, binning_mode: Literal["Default", "Linear", "Logarithmic"] = "Default"
+    ws: EventWorkspace,
+    tolerance: float = 1e-5,
+    wall_clock_tolerance: float | None = None,
+    start_time: str = "",
+    binning_mode: Literal["Default", "Linear", "Logarithmic"] = "Default",
+    sort_first: bool = True,
 ) -> EventWorkspace:
     """Put events together that lie within a tolerance of each other, when events are asked for one by one.
 
@@ -31,12 +43,28 @@ def compress_events(
     ----------
     tolerance
         Distance in X; a negative one is a fraction of the first event's X.
+    wall_clock_tolerance
+        Length of slots of time, s: only events whose pulses are in the same slot are put together, and get the mean of
+        their pulse times. Without, pulses do not matter.
+    start_time
+        Where the first slot begins, ISO-8601, UTC: events before are dropped. By default the start of the run, and no
+        events are dropped.
     binning_mode
         Linear and Logarithmic take the tolerance so, whatever its sign.
+    sort_first
+        Accepted for scripts that give it; events are always put together as they are sorted by X.
     """
+    slot = round((wall_clock_tolerance or 0.0) * _SECOND)
+    if slot < 0:
+        raise ValueError(f"WallClockTolerance: expected 0 or more seconds, found {wall_clock_tolerance:g}")
     if binning_mode != "Default":
         tolerance = abs(tolerance) if binning_mode == "Linear" else -abs(tolerance)
-    return ws.replaced(compression=Compression(tolerance, ws.unit))
+    if not slot:
+        return ws.replaced(compression=Compression(tolerance, ws.unit))
+    run = ws.getRun()
+    start = to_ns(start_time) if start_time else run.start_ns if run.has_start else 0
+    result = ws.replaced(compression=Compression(tolerance, ws.unit, slot, start))
+    return selected_pulses(result, np.array([[start, _END]])) if start_time else result
 
 
 @algorithm("SortEvents", in_place=["ws"])

@@ -30,10 +30,21 @@ class Compression:
         In `unit`; negative: a fraction of the first event's X.
     unit
         Unit of X when it was recorded; in another unit events are given as they are.
+    slot_ns, start_ns
+        Length of slots of time, and where one begins (ns since 1970 UTC): only events whose pulses are in the same are
+        put together, and get the mean of the times of these. 0 for no slots.
     """
 
     tolerance: float
     unit: str
+    slot_ns: int = 0
+    start_ns: int = 0
+
+    def _slots(self, events: SpectrumEvents) -> I64:
+        if not self.slot_ns:
+            return np.zeros(len(events.x), np.int64)
+        slots: I64 = (events.pulse_time - self.start_ns) // self.slot_ns
+        return slots
 
     def count(self, terms: list[Term]) -> int:
         """Return the number of clusters in all spectra.
@@ -54,8 +65,11 @@ class Compression:
     def _count_stretch(self, lists: list[TermEvents], stretch: int, n_spectra: int) -> int:
         found = [events.of_stretch(stretch, 0, n_spectra) for events in lists if stretch in events.stretches]
         spectrum, x = np.concatenate([s for s, _ in found]), np.concatenate([events.x for _, events in found])
-        order = np.lexsort((x, spectrum))
-        return int(kernels.count_clusters(spectrum[order], x[order], self.tolerance))
+        slot = np.concatenate([self._slots(events) for _, events in found])
+        _, slot = np.unique(slot, return_inverse=True)
+        key = spectrum * (slot.max(initial=0) + 1) + slot
+        order = np.lexsort((x, key))
+        return int(kernels.count_clusters(key[order], x[order], self.tolerance))
 
     def of_spectrum(self, terms: list[Term], index: int) -> SpectrumEvents:
         """Return the clusters of a spectrum, ascending in X."""
@@ -67,19 +81,26 @@ class Compression:
         return EventOrder.X.applied(together(clusters))
 
     def applied(self, events: SpectrumEvents) -> SpectrumEvents:
-        """Return the clusters of events of a spectrum, ascending in X: mean X by weight, sums of weight and variance.
+        """Return the clusters of events of a spectrum: mean X by weight, sums of weight and variance.
 
-        A cluster has no pulse time of its own; it gets that of its first event.
+        They are ascending in X, of each slot. Without slots a cluster has no pulse time of its own; it gets that of its
+        first event.
         """
-        order = np.argsort(events.x, kind="stable")
+        slot = self._slots(events)
+        order = np.lexsort((events.x, slot))
         x, weight, variance = (column[order] for column in (events.x, events.weight, events.variance))
         first: I64 = np.empty(len(x), np.int64)
-        n = int(kernels.find_clusters(x, self.tolerance, first))
+        n = int(kernels.find_clusters(slot[order], x, self.tolerance, first))
         first = first[:n]
         if not n:
             return events
         total: F64 = np.add.reduceat(weight, first)
-        plain = np.add.reduceat(x, first) / np.diff(np.append(first, len(x)))
+        size = np.diff(np.append(first, len(x)))
+        plain = np.add.reduceat(x, first) / size
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(total != 0, np.add.reduceat(weight * x, first) / total, plain)
-        return SpectrumEvents(mean, events.pulse_time[order][first], total, np.add.reduceat(variance, first))
+        time = events.pulse_time[order]
+        begin = time[first]
+        if self.slot_ns:  # of differences, since a sum of times since 1970 is more than 64 bits hold
+            begin = begin + np.add.reduceat(time - np.repeat(begin, size), first) // size
+        return SpectrumEvents(mean, begin, total, np.add.reduceat(variance, first))

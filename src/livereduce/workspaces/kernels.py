@@ -418,13 +418,13 @@ def bucket_sort(bucketed, bucket_start, bits, n_pixels, begin, out_tof, out_puls
 
 
 @compiled_njit
-def find_clusters(x, tolerance, first):
-    """Write the first event of each cluster in ascending `x` and return how many there are."""
+def find_clusters(slot, x, tolerance, first):
+    """Write the first event of each cluster in events sorted by slot and x, and return how many there are."""
     n = 0
     start = 0.0
     reach = 0.0
     for i in range(U(x.size)):
-        if n == 0 or x[i] - start > reach:
+        if n == 0 or slot[i] != slot[i - U(1)] or x[i] - start > reach:
             start = x[i]
             reach = tolerance if tolerance >= 0.0 else -tolerance * abs(start)
             first[U(n)] = i
