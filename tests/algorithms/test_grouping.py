@@ -163,6 +163,8 @@ def test_exactly_one_way_of_grouping_must_be_given(ws: HistogramWorkspace) -> No
         ({"workspace_index_list": [5]}, "workspace index 5 is not in 0 to 4"),
         ({"grouping_pattern": "0-9"}, "workspace index 5 is not in 0 to 4"),
         ({"grouping_pattern": "a"}, "GroupingPattern: cannot read 'a'"),
+        ({"grouping_pattern": "3-1"}, "GroupingPattern: expected a rising range such as 4-7, found '3-1'"),
+        ({"grouping_pattern": "3:1"}, "the grouping has no groups"),
     ],
 )
 def test_spectra_that_are_not_there_cannot_be_grouped(

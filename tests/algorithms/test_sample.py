@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -89,3 +91,40 @@ def test_bins_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="XUnit: events are made in TOF"):
         create_sample_workspace("Event", x_unit="dSpacing")
     assert create_sample_workspace(x_max=100, bin_width=1000).readX(0).tolist() == [0, 100]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"num_events": -1}, "NumEvents: expected 0 or more, found -1"),
+        ({"num_banks": 0}, "NumBanks: expected 1 or more, found 0"),
+        ({"num_monitors": -1}, "NumMonitors: expected 0 or more"),
+        ({"bank_pixel_width": 0}, "BankPixelWidth: expected 1 or more"),
+        ({"x_max": float("inf")}, "XMin, XMax and BinWidth must be finite, found 0, inf and 200"),
+        ({"bin_width": 0}, "BinWidth .0. above 0"),
+        ({"workspace_type": "Table"}, "WorkspaceType: expected one of Histogram, Event, found 'Table'"),
+    ],
+)
+def test_numbers_that_make_no_instrument_are_named(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"CreateSampleWorkspace: .*{message}"):
+        create_sample_workspace(**given)
+
+
+def test_events_of_a_function_that_is_zero_or_of_none_are_none() -> None:
+    for given in ({"function": "User Defined", "user_defined_function": "name=FlatBackground,A0=0"}, {"num_events": 0}):
+        ws = create_sample_workspace("Event", num_banks=1, bank_pixel_width=1, **given)
+        assert isinstance(ws, EventWorkspace)
+        assert ws.number_events() == 0
+        assert ws.y.shape == (1, 100)
+
+
+def test_events_and_histogram_have_the_same_bins_logs_and_detectors() -> None:
+    events, histogram = (
+        create_sample_workspace(kind, num_monitors=1, x_min=-50, x_max=75, bin_width=25)
+        for kind in ("Event", "Histogram")
+    )
+    assert events.x.tolist() == histogram.x.tolist() == [-50, -25, 0, 25, 50, 75]
+    assert events.spectra.ids.tolist() == histogram.spectra.ids.tolist()
+    assert events.getRun().keys() == histogram.getRun().keys()
+    shape = histogram.readY(1) / histogram.readY(1).sum() * 1000
+    assert events.readY(1).tolist() == np.floor(shape).tolist()

@@ -138,3 +138,10 @@ def test_bins_of_moved_and_converted_events_do_not_change_with_what_they_were_ma
     again = convert_units(made[2], "TOF")
     made[2].adopt(again)
     assert made[2].readX(0) == pytest.approx([0, 150, 300])
+
+
+def test_the_resolution_of_x_is_stretched_with_it_and_turned_round_with_the_bins(make_histogram: Make) -> None:
+    ws = make_histogram(X, ROWS, dx=[[0.1, 0.2, 0.3], [1, 2, 3]])
+    assert change_bin_offset(ws, 5).dx.tolist() == [[0.1, 0.2, 0.3], [1, 2, 3]]
+    assert scale_x(ws, 2, index_max=0).dx.tolist() == [[0.2, 0.4, 0.6], [1, 2, 3]]
+    assert scale_x(ws, -2, index_min=1).dx.tolist() == [[0.1, 0.2, 0.3], [6, 4, 2]]

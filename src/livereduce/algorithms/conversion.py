@@ -67,7 +67,10 @@ def _times_width(ws: MatrixWorkspace, power: int, *, distribution: bool) -> Hist
     histogram = as_histogram(ws)
     if not histogram.is_histogram:
         raise ValueError("Workspace: its X holds points, and points have no width; ConvertToHistogram first")
-    factor: F64 = np.diff(histogram.x) ** power
+    width = np.diff(histogram.x)
+    if not np.all(width > 0):
+        raise ValueError("Workspace: some bins have no width, or X falls; Rebin it first")
+    factor: F64 = width**power
     result: HistogramWorkspace = histogram.replaced(
         y=histogram.y * factor, e2=histogram.e2 * factor**2, e=None, distribution=distribution
     )

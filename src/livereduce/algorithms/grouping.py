@@ -232,12 +232,19 @@ def _from_pattern(ws: MatrixWorkspace, pattern: str) -> list[Group]:
         if single := re.fullmatch(r"(\d+)\s*:\s*(\d+)", item):
             lists += [np.array([i]) for i in range(int(single[1]), int(single[2]) + 1)]
         elif re.fullmatch(r"[\d\s+-]+", item):
-            lists.append(values.to_integers(item.replace("+", ",")))
+            lists.append(_joined(item))
         else:
             raise ValueError(f"GroupingPattern: cannot read {item!r}; expected such as 0-3,5+7,9:11")
     for indices in lists:
         check_indices(ws, indices)
     return [Group(i, indices) for i, indices in enumerate(lists, start=1)]
+
+
+def _joined(item: str) -> I64:
+    try:
+        return values.to_integers(item.replace("+", ","))
+    except ValueError as problem:
+        raise ValueError(f"GroupingPattern: {problem}") from None
 
 
 def _from_workspace(ws: MatrixWorkspace, grouping: MatrixWorkspace) -> list[Group]:

@@ -110,6 +110,16 @@ def create_sample_workspace(
     """
     if x_max <= x_min or bin_width <= 0:
         raise ValueError(f"XMax ({x_max:g}) must be above XMin ({x_min:g}), and BinWidth ({bin_width:g}) above 0")
+    if not np.isfinite([x_min, x_max, bin_width]).all():
+        raise ValueError(f"XMin, XMax and BinWidth must be finite, found {x_min:g}, {x_max:g} and {bin_width:g}")
+    for name, number, least in (
+        ("NumEvents", num_events, 0),
+        ("NumBanks", num_banks, 1),
+        ("NumMonitors", num_monitors, 0),
+        ("BankPixelWidth", bank_pixel_width, 1),
+    ):
+        if number < least:
+            raise ValueError(f"{name}: expected {least} or more, found {number}")
     if workspace_type == "Event" and x_unit != "TOF":
         raise ValueError(f"XUnit: events are made in TOF, not {x_unit!r}; use ConvertUnits after")
     width = min(bin_width, x_max - x_min)
@@ -131,7 +141,8 @@ def create_sample_workspace(
     spectra = Spectra(np.arange(1, len(detectors) + 1), detectors.ids)
     run = Run({"run_start": "2010-01-01T00:00:00", "run_end": "2010-01-01T01:00:00"})
     if workspace_type == "Event":
-        table = _event_table(len(detectors), edges, y * num_events / y.sum(), noise)
+        share = y / y.sum() if y.any() else y
+        table = _event_table(len(detectors), edges, num_events * share, noise)
         parts = [Part(table, 0, table.n, Plan(len(detectors)))]
         return EventWorkspace(parts, detectors, run, edges=edges, spectra=spectra, title="Test Workspace")
     rows = np.tile(y, (len(detectors), 1))

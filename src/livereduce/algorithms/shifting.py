@@ -83,8 +83,22 @@ def moved_x(
         x, y, e2 = (_turned(rows, chosen) for rows in (x, y, e2))
         mask = None if mask is None else _turned(mask, chosen)
     result: HistogramWorkspace = histogram.replaced(
-        x=x, y=y, e2=e2, e=None, dx=None, bin_mask=mask, unit=unit or histogram.unit
+        x=x,
+        y=y,
+        e2=e2,
+        e=None,
+        dx=_moved_resolution(histogram.dx, factor, chosen),
+        bin_mask=mask,
+        unit=unit or histogram.unit,
     )
+    return result
+
+
+def _moved_resolution(dx: F64 | None, factor: float, chosen: Bool) -> F64 | None:
+    if dx is None:
+        return None
+    turned = dx if factor > 0 else _turned(dx, chosen)
+    result: F64 = np.where(chosen[:, None], turned * abs(factor), turned)
     return result
 
 
