@@ -317,6 +317,35 @@ def test_the_instrument_comes_back_with_parameters_and_where_logs_had_moved_it(
     assert back.spectra.geometry is None  # follows the detectors, as before
 
 
+def test_a_file_of_mantids_has_its_detectors_from_the_definition_alone(tmp_path: Path) -> None:
+    """Its instrument group knows spectra and definition; strings are fixed in length, values may be one only."""
+    with h5py.File(tmp_path / "m.nxs", "w") as file:
+        entry = file.create_group("mantid_workspace_1")
+        entry["title"] = np.array([b"focused"], "S7")
+        data = entry.create_group("workspace")
+        data["values"], data["errors"] = [[1.0], [2.0]], [[1.0], [1.0]]
+        data["axis1"], data["axis2"] = [0.0, 1.0], np.array([1, 2], np.int32)
+        data["axis1"].attrs["units"], data["axis2"].attrs["units"] = b"TOF", b"spectraNumber"
+        instrument = entry.create_group("instrument")
+        instrument["name"] = np.array([b"SLIDE"], "S5")
+        instrument["instrument_xml/data"] = np.array([DEFINITION.encode()])
+        detector = instrument.create_group("detector")
+        for name, values in (("count", [1, 2]), ("index", [0, 1]), ("list", [11, 10, 11])):
+            detector[f"detector_{name}"] = np.array(values, np.int32)
+        detector["spectra"] = np.array([1, 2], np.int32)
+        log = entry.create_group("logs/slide")
+        log["value"], log["time"] = [3000.0, 4000.0], [0.0, 1.5]
+        log["time"].attrs["start"] = b"2026-11-23T06:00:00"
+    back = load_nexus_processed(tmp_path / "m.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    assert (back.getTitle(), back.getInstrument().getName()) == ("focused", "SLIDE")
+    assert [back.getSpectrum(i).getDetectorIDs() for i in (0, 1)] == [[11], [10, 11]]
+    # the bank stands where the log's last value puts it
+    assert list(back.getDetector(0).getPos()) == [0.5, 0, 4]
+    assert back.spectrumInfo().l2(0) == pytest.approx(np.hypot(0.5, 4))
+    assert back.spectrumInfo().l2(1) == pytest.approx((4 + np.hypot(0.5, 4)) / 2)
+
+
 def test_an_instrument_without_a_definition_comes_back_as_a_list_of_places(tmp_path: Path) -> None:
     instrument = instrument_from_flight_paths(
         "LIST", [3, 5, 9], [1.0, 2.0, 3.0], np.radians([90, 45, 0]), [False, False, True], l1=17.0

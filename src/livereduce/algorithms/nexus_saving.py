@@ -39,7 +39,7 @@ from livereduce.workspaces.event_list import SpectrumEvents, blocks
 ENTRY = "mantid_workspace_"
 # Pulse times in these files count from here, everything else in this program from 1970.
 GPS_EPOCH_NS = int(np.datetime64("1990-01-01", "ns").astype(np.int64))
-_CHUNK = 1 << 16
+_LARGEST_CHUNK = 1 << 16
 
 
 @algorithm("SaveNexus", aliases=["SaveNexusProcessed"])
@@ -144,8 +144,9 @@ def _write_events(data: h5py.Group, ws: EventWorkspace, compression: str | None)
     columns: dict[str, Any] = {"tof": np.float64, "pulsetime": np.int64}
     if weighted:
         columns |= {"weight": np.float32, "error_squared": np.float32}
+    chunk = min(max(ws.number_events(), 1), _LARGEST_CHUNK)
     datasets = [
-        data.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(_CHUNK,), compression=compression)
+        data.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(chunk,), compression=compression)
         for name, dtype in columns.items()
     ]
     count, written = np.zeros(ws.n_spectra, np.int64), 0
