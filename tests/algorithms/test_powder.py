@@ -319,6 +319,21 @@ def test_a_table_masks_ranges_of_time_in_some_spectra(some: EventWorkspace, inst
     assert everything - masked == counts[:, 0].sum() + counts[:1000, 5].sum() > 1000
 
 
+def test_events_are_compressed_as_asked(some: EventWorkspace, instrument: Instrument) -> None:
+    one = {"grouping_workspace": all_in_one(instrument), "dspacing": False}
+    ws = algorithms.extract_spectra(some, workspace_index_list=[700])
+    events = ws.getNumberEvents()
+    ways: dict[str, dict[str, Any]] = {
+        "not": {"compress_tolerance": 0},
+        "by 1 %": {"compress_tolerance": -0.01},
+        "by the mode": {"compress_tolerance": 0.01, "compress_binning_mode": "Logarithmic"},
+        "in slots": {"compress_tolerance": -0.01, "compress_wall_clock_tolerance": 1.0},
+    }
+    kept = {name: align_and_focus_powder(ws, **one, **options).getNumberEvents() for name, options in ways.items()}
+    assert kept["not"] == events > kept["by 1 %"] == kept["by the mode"] > 10
+    assert kept["in slots"] == kept["by 1 %"]  # all of these events are of one pulse
+
+
 def test_sorted_events_come_out(some: EventWorkspace, instrument: Instrument) -> None:
     result = align_and_focus_powder(some, grouping_workspace=all_in_one(instrument))
     assert np.all(np.diff(result.getSpectrum(0).getTofs()) >= 0)

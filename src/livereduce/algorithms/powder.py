@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -56,6 +56,8 @@ def align_and_focus_powder(
     preserve_events: bool = True,
     remove_prompt_pulse_width: float = 0.0,
     compress_tolerance: float = 1e-5,
+    compress_wall_clock_tolerance: float = 0.0,
+    compress_binning_mode: Literal["Default", "Linear", "Logarithmic"] = "Default",
     unwrap_ref: float | None = None,
     low_res_ref: float | None = None,
     crop_wavelength_min: float | None = None,
@@ -112,6 +114,8 @@ def align_and_focus_powder(
         Time after every pulse that is cut out, µs.
     compress_tolerance
         Distance within which events are put together when they are asked for one by one, µs; 0 for never.
+    compress_wall_clock_tolerance, compress_binning_mode
+        More of the same, as CompressEvents has it: slots of time, s, and how the tolerance is meant.
     unwrap_ref
         Flight path (m) to which the fastest neutron takes TMin: events that come too early for it over their own path
         are moved to later times by TMax - TMin, which must both be known.
@@ -144,7 +148,11 @@ def align_and_focus_powder(
         )
     if unfocussed_workspace and store is None:
         raise ValueError("UnfocussedWorkspace: there is no store to put it into; give one")
-    ws = _prepared(ws, remove_prompt_pulse_width, compress_tolerance, t_limits)
+    ws = _without_prompt_pulses(ws, remove_prompt_pulse_width)
+    if compress_tolerance and isinstance(ws, EventWorkspace):
+        mode = compress_binning_mode
+        ws = compress_events(ws, compress_tolerance, compress_wall_clock_tolerance, binning_mode=mode)
+    ws = _cropped_in(ws, "TOF", t_limits)
     if mask_bin_table is not None:
         ws = mask_bins_from_table(ws, mask_bin_table)
     if mask_workspace is not None:
@@ -185,20 +193,10 @@ class _Managed:
         return np.atleast_1d(np.asarray(self._manager[name].value, np.float64))
 
 
-def _prepared(
-    ws: MatrixWorkspace,
-    prompt_width: float,
-    tolerance: float,
-    limits: tuple[float | None, float | None],
-) -> MatrixWorkspace:
-    """Return the workspace in time of flight without what is not wanted."""
+def _without_prompt_pulses(ws: MatrixWorkspace, width: float) -> MatrixWorkspace:
     if ws.unit != "TOF":
         raise ValueError(f"InputWorkspace: X must be TOF, found {ws.unit!r}")
-    if prompt_width > 0:
-        ws = remove_prompt_pulse(ws, prompt_width)
-    if tolerance and isinstance(ws, EventWorkspace):
-        ws = compress_events(ws, tolerance)
-    return _cropped_in(ws, "TOF", limits)
+    return remove_prompt_pulse(ws, width) if width > 0 else ws
 
 
 class _Frame(NamedTuple):
