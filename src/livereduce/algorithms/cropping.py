@@ -165,8 +165,9 @@ def integration(
 ) -> HistogramWorkspace:
     """Sum every spectrum over a range of X to one bin; of events, count those in [lower, upper).
 
-    The result is a histogram whose X is the range that was summed. A distribution is multiplied by its bin widths; so
-    are points, as values per X of bins whose edges are midway between them.
+    The result is a histogram whose X is the range that was summed. A distribution (events too, if they were divided by
+    a histogram of their unit) is multiplied by its bin widths; so are points, as values per X of bins whose edges are
+    midway between them.
 
     Parameters
     ----------
@@ -183,7 +184,7 @@ def integration(
         raise ValueError(f"RangeLower ({low:g}) is greater than RangeUpper ({high:g})")
     chosen = selected(ws, start_workspace_index, end_workspace_index)
     part = ws if len(chosen) == ws.n_spectra else taken(ws, chosen)
-    if isinstance(part, EventWorkspace):
+    if isinstance(part, EventWorkspace) and not part.distribution:
         return _counted(part, range_lower, range_upper)
     histogram = as_histogram(part)
     if not histogram.is_histogram:
