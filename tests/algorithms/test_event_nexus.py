@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from livereduce.algorithms import load_event_nexus, load_nexus_monitors, rebin
+from livereduce.algorithms import filter_by_log_value, load_event_nexus, load_nexus_monitors, rebin
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, TimeSeries
 
 SECOND = 1_000_000_000
@@ -355,6 +355,21 @@ def test_spectra_of_isis_are_chosen_by_number_and_bank(isis: Path) -> None:
     assert (ws.getSpectrumNumbers(), ws.getSpectrum(0).getTofs().tolist()) == ([3], [20])
     assert ws.spectrumInfo().l2(0) == 3
     assert load_event_nexus(isis, bank_name=["detector_1"]).getSpectrumNumbers() == [1, 2, 3]
+
+
+def test_periods_come_together_with_a_warning_and_can_be_parted(isis: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with h5py.File(isis, "a") as file:
+        entry = file["raw_data_1"]
+        group(entry, "periods", "IXperiods")["number"] = [2]
+        periods = group(group(entry, "framelog", "NXcollection"), "period_log", "NXlog")
+        put(periods, "value", np.array([1, 2, 1], np.int32))
+        put(periods, "time", [0.0, 0.016, 0.033], units="second", start="2026-11-23T06:00:00")
+    ws = load_event_nexus(isis)
+    assert "/raw_data_1 has 2 periods, which are loaded as one" in caplog.text
+    second = filter_by_log_value(ws, "period_log", 2, 2, log_boundary="Left")
+    # the second pulse has the event at 20 us alone
+    assert second.getNumberEvents() == 1
+    assert second.getSpectrum(2).getTofs().tolist() == [20]
 
 
 def test_tables_of_isis_that_contradict_themselves_are_named(isis: Path) -> None:

@@ -97,6 +97,13 @@ def test_images_are_written_where_matplotlib_is_installed(ws: HistogramWorkspace
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_an_image_of_an_unknown_kind_is_refused_and_leaves_nothing(ws: HistogramWorkspace, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(ValueError, match=r"SavePlot1D: Format 'xyz' is not supported"):
+        save_plot_1d(ws, str(tmp_path / "plot.xyz"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_image_has_the_curves_asked_for(ws: HistogramWorkspace, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "plot.svg"
@@ -122,5 +129,7 @@ def test_wrong_properties_are_named(ws: HistogramWorkspace, tmp_path: Path) -> N
         save_plot_1d(ws)
     with pytest.raises(ValueError, match="SavePlot1D: InputWorkspace: expected spectra"):
         save_plot_1d(WorkspaceGroup([TableWorkspace()]), output_type="plotly")
+    with pytest.raises(ValueError, match="SavePlot1D: SpectraList: there is no spectrum number 7"):
+        save_plot_1d(WorkspaceGroup([ws, ws]), output_type="plotly", spectra_list=[2, 7])
     with pytest.raises(ValueError, match="SavePlot1D: Filename: there is no folder"):
         save_plot_1d(ws, str(tmp_path / "missing" / "a.html"), output_type="plotly-full")

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from livereduce.algorithms.choosing import wanted
@@ -98,6 +99,7 @@ def load_event_nexus(
         if not banks:
             raise UnfitError(f"{entry.name} has no events (NXevent_data); it has {listed(entry)}")
         named = _named(banks, bank_name)
+        _warn_of_periods(entry)
         run = read_run(entry, logs=load_logs)
         run.set("Filename", str(filename))
         window = Window(*tof, *_times(time, run, banks))
@@ -126,6 +128,17 @@ def load_event_nexus(
         monitors=monitors,
         compression=None if compress_tolerance is None else Compression(compress_tolerance, "TOF"),
     )
+
+
+def _warn_of_periods(entry: h5py.Group) -> None:
+    """Say that events of several periods (ISIS) come as one workspace."""
+    number = entry.get("periods/number")
+    if isinstance(number, h5py.Dataset) and number.size == 1 and int(np.ravel(number[()])[0]) > 1:
+        log.warning(
+            "LoadEventNexus: %s has %d periods, which are loaded as one; FilterByLogValue by period_log parts them",
+            entry.name,
+            int(np.ravel(number[()])[0]),
+        )
 
 
 def _interval(low: float | None, high: float | None, name: str, first: str, last: str) -> tuple[float, float]:

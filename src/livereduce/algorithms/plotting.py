@@ -72,8 +72,11 @@ def save_plot_1d(
     pop_canvas
         Accepted for scripts that give it; no window is opened.
     """
-    panels, names = [], list(spectra_names)
-    for member in members_of(ws):
+    members, panels, names = members_of(ws), [], list(spectra_names)
+    missing = np.setdiff1d(spectra_list, np.concatenate([member.spectra.numbers for member in members]))
+    if len(missing):
+        raise ValueError(f"SpectraList: there is no spectrum number {int(missing[0])}")
+    for member in members:
         panels.append(_panel(member, names, np.asarray(spectra_list, np.int64), x_label, y_label))
         names = names[member.n_spectra :]
     if output_type == "plotly":
