@@ -4,7 +4,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livereduce.algorithms import crop_workspace, extract_spectra, filter_by_x_value, integration, multiply, transpose
+from livereduce.algorithms import (
+    crop_workspace,
+    divide,
+    extract_spectra,
+    filter_by_x_value,
+    integration,
+    multiply,
+    transpose,
+)
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, Run, Spectra
 
 Make = Callable[..., HistogramWorkspace]
@@ -319,3 +327,15 @@ def test_masks_and_logs_go_with_the_integral(make_histogram: Make) -> None:
 def test_spectra_that_are_not_there_cannot_be_integrated(make_histogram: Make, chosen: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"Integration: workspace index -?\d is not in 0 to 1"):
         integration(make_histogram(X, ROWS), **chosen)  # type: ignore[arg-type]
+
+
+def test_events_that_are_a_distribution_are_integrated_as_one(make_events: MakeEvents, make_histogram: Make) -> None:
+    events = make_events([0.5, 1.5, 2.5], [0.5, 0.6], edges=[0, 1, 3])
+    row = make_histogram([0, 1, 3], [[2, 4]], [[0, 0]])
+    for ws in (divide(events, row), divide(events.to_histogram(), row)):
+        assert ws.isDistribution()
+        result = integration(ws)
+        # 1/2 and 2/4 in bins 1 and 2 wide, 2/2 and nothing
+        assert result.y.tolist() == [[0.5 * 1 + 0.5 * 2], [1]]
+        assert result.e2.tolist() == [[1 / 4 + 4 * 2 / 16], [2 / 4]]
+        assert not result.isDistribution()
