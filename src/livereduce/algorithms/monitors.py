@@ -78,7 +78,10 @@ def normalise_to_monitor(
     monitor = _monitor(ws, monitor_spectrum, monitor_id, monitor_workspace, monitor_workspace_index)
     if integration_range_min is None and integration_range_max is None and ws.is_histogram:
         factor = _bin_by_bin(ws, monitor)
-        return NormalisedToMonitor(divide(ws, factor), factor)
+        if zeros := int(np.count_nonzero(factor.y == 0)):
+            message = "NormaliseToMonitor: the monitor has no counts in %d of %d bins; values there are infinite or NaN"
+            log.warning(message, zeros, factor.y.size)
+        return NormalisedToMonitor(divide(ws, factor, warn_on_zero_divide=False), factor)
     factor = _total(monitor, integration_range_min, integration_range_max, include_partial_bins)
     result = divide(ws, factor)
     result.y_unit = result.y_label = ""
