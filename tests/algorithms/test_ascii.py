@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livereduce.algorithms import load_ascii, save_ascii
+from livereduce.algorithms import load_ascii, save_ascii, save_focused_xye
 from livereduce.workspaces import Detectors, EventWorkspace, HistogramWorkspace, Run, Spectra, TableWorkspace
 
 Make = Callable[..., HistogramWorkspace]
@@ -156,6 +156,22 @@ def test_files_that_cannot_be_read_are_named_with_the_line(tmp_path: Path, text:
     with pytest.raises(RuntimeError, match=r"LoadAscii: .*bad\.txt") as caught:
         load_ascii(tmp_path / "bad.txt")
     assert message in str(caught.value)
+
+
+def test_spectra_of_an_xye_file_are_told_apart(ws: HistogramWorkspace, tmp_path: Path) -> None:
+    save_focused_xye(ws, tmp_path / "all.xye", split_files=False)
+    back = load_ascii(tmp_path / "all.xye")
+    assert isinstance(back, HistogramWorkspace)
+    assert back.getSpectrumNumbers() == [1, 2]
+    np.testing.assert_allclose(back.x, [0.5, 4 / 3], atol=1e-5)
+    np.testing.assert_allclose(back.y, ws.y, atol=1e-8)
+
+
+def test_comments_and_blank_lines_within_a_spectrum_change_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1,5\n# here the beam came back\n2,6\n\n3,7\n")
+    back = load_ascii(tmp_path / "a.txt")
+    assert isinstance(back, HistogramWorkspace)
+    assert (back.x.tolist(), back.y.tolist()) == ([1, 2, 3], [[5, 6, 7]])
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:

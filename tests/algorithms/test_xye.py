@@ -118,3 +118,12 @@ def test_a_transposed_workspace_names_its_spectra_by_their_axis(ws: HistogramWor
 def test_what_is_no_spectra_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="SaveFocusedXYE: InputWorkspace: expected spectra"):
         save_focused_xye(WorkspaceGroup([]), tmp_path / "a.xye")
+
+
+def test_large_counts_do_not_run_into_the_column_before(make_histogram: Make, tmp_path: Path) -> None:
+    save_focused_xye(make_histogram([1, 2], [[1e12, 2]], [[0, 0]]), tmp_path / "a.xye", include_header=False)
+    assert (tmp_path / "a-0.xye").read_text().splitlines()[0].split() == [
+        "1.00000",
+        "1000000000000.00000000",
+        "0.00000000",
+    ]

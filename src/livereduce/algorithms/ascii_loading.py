@@ -77,11 +77,16 @@ def _lines(path: Path) -> list[str]:
 
 
 def _read_blocks(path: Path, lines: list[str], between: re.Pattern[str], comment: str) -> tuple[list[int], list[F64]]:
-    """Spectrum numbers and rows of every spectrum; text lines before the first row are a header."""
+    """Spectrum numbers and rows of every spectrum; text lines before the first row are a header.
+
+    In files of several spectra without their numbers (XYE) the next one begins where after a comment X falls back.
+    """
     numbers: list[int] = []
     rows: list[list[list[float]]] = []
+    after_comment = False
     for i, line in enumerate(lines, start=1):
         if not line.strip() or (comment and line.lstrip().startswith(comment)):
+            after_comment = True
             continue
         try:
             values = [float(item) for item in between.split(line.strip()) if item]
@@ -93,9 +98,10 @@ def _read_blocks(path: Path, lines: list[str], between: re.Pattern[str], comment
             numbers.append(_spectrum_number(path, i, values[0]))
             rows.append([])
             continue
-        if not rows:
-            numbers.append(1)
+        if not rows or (after_comment and rows[-1] and values[0] <= rows[-1][-1][0]):
+            numbers.append(numbers[-1] + 1 if numbers else 1)
             rows.append([])
+        after_comment = False
         if rows[-1] and len(rows[-1][0]) != len(values):
             raise RuntimeError(f"{path}:{i}: expected {len(rows[-1][0])} columns, found {len(values)}")
         rows[-1].append(values)

@@ -91,4 +91,4 @@ def _rows(ws: MatrixWorkspace, index: int) -> str:
     x = ws.readX(index)
     points = (x[1:] + x[:-1]) / 2 if ws.is_histogram else x
     columns = (points.tolist(), ws.readY(index).tolist(), ws.readE(index).tolist())
-    return "".join(f"{x:15.5f}{y:18.8f}{e:18.8f}\n" for x, y, e in zip(*columns, strict=True))
+    return "".join(f"{x:15.5f} {y:17.8f} {e:17.8f}\n" for x, y, e in zip(*columns, strict=True))
