@@ -122,3 +122,14 @@ def test_points_of_their_own_stay_points(make_histogram: Make) -> None:
     # edges 0.5 to 3.5 and 1 to 7
     assert result.x.tolist() == [[2], [4]]
     assert result.y.tolist() == [[6], [15]]
+
+
+def test_logarithmic_bins_of_events_binned_from_zero_begin_at_the_first_event(make_events: Make) -> None:
+    ws = make_events([5.0, 15.0], [12.0], edges=[0, 10, 20])
+    result = resample_x(ws, -2)
+    assert result.x == pytest.approx([5, 10, 20])
+    assert result.y.tolist() == [[1, 1], [0, 1]]
+    with pytest.raises(ValueError, match="must start above 0, found 0"):
+        resample_x(ws.to_histogram(), -2)
+    with pytest.raises(ValueError, match="must start above 0, found 0"):
+        resample_x(ws, -2, x_min=0)

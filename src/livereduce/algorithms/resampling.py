@@ -28,7 +28,7 @@ def resample_x(
         How many; negative for logarithmic bins.
     x_min, x_max
         Least and greatest edge of all spectra, or one of each; by default the ends of the bins each spectrum has (of
-        events that were never binned: the least and greatest X of all).
+        events that were never binned, or for logarithmic bins below 0: the least and greatest X of all).
     log_binning
         Whether the bins are logarithmic.
     preserve_events
@@ -69,7 +69,10 @@ def resampled(
 
 def edges_between(ws: MatrixWorkspace, x_min: F64, x_max: F64, bins: int, *, logarithmic: bool) -> F64:
     """Edges of so many bins between these limits, else those of the data: a row for all spectra, or one for each."""
-    rows = _edges(_limits(ws, x_min, "XMin", 0), _limits(ws, x_max, "XMax", -1), bins, logarithmic)
+    low, high = _limits(ws, x_min, "XMin", 0), _limits(ws, x_max, "XMax", -1)
+    if logarithmic and not len(x_min) and isinstance(ws, EventWorkspace):
+        low = np.where(low > 0, low, ws.tof_range()[0])  # bins that begin at 0 say nothing of where events begin
+    rows = _edges(low, high, bins, logarithmic)
     return rows[0].copy() if len(rows) == 1 or np.all(rows == rows[:1]) else rows
 
 
