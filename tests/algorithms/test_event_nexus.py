@@ -623,6 +623,17 @@ def test_logs_of_isis_are_found_by_the_name_of_their_block(raw: Path) -> None:
     assert (series.time_ns - START).tolist() == [0, 10 * SECOND]
 
 
+def test_charges_and_titles_that_are_none_are_not_taken_for_some(raw: Path) -> None:
+    def spoil(entry: h5py.Group) -> None:
+        replace(entry["DASlogs/proton_charge"], "value", ["a", "b", "c"])
+        del entry["title"]
+        group(entry, "title", "NXcollection")
+
+    change(raw, spoil)
+    ws = load_event_nexus(raw)
+    assert (ws.getTitle(), "gd_prtn_chrg" in ws.getRun()) == ("", False)
+
+
 def test_without_charges_of_pulses_the_files_total_is_the_charge(raw: Path) -> None:
     def total(entry: h5py.Group) -> None:
         del entry["DASlogs/proton_charge"]

@@ -15,8 +15,8 @@ from livereduce.algorithms.event_layout import Layout, layout_of
 from livereduce.algorithms.hdf5 import entry_of, listed, opened
 from livereduce.algorithms.nexus_events import Bank, Loaded, Window, banks_of, ids_in, load_banks
 from livereduce.algorithms.nexus_monitors import Which, attached_monitors
-from livereduce.algorithms.nexus_run import read_run
-from livereduce.geometry.nexus_histogram import UnfitError, text_of
+from livereduce.algorithms.nexus_run import read_run, said
+from livereduce.geometry.nexus_histogram import UnfitError
 from livereduce.workspaces import EventWorkspace, Part, Plan, Run, TimeSeries
 from livereduce.workspaces.arrays import F64, I64
 from livereduce.workspaces.compression import Compression
@@ -117,7 +117,7 @@ def load_event_nexus(
         monitors = (
             attached_monitors(entry, run.clone(), layout.instrument, monitors_load_only) if load_monitors else None
         )
-        title = text_of(entry.get("title"))
+        title = said(entry, "title")
     return EventWorkspace(
         [Part(loaded.table, 0, loaded.table.n, Plan(len(layout.spectra), layout.group))],
         layout.detectors,

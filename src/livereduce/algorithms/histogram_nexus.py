@@ -12,10 +12,10 @@ from livereduce.algorithms.choosing import wanted
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.hdf5 import WHOLE, address, class_of, dataset, entry_of, groups, listed, opened
 from livereduce.algorithms.nexus_monitors import attached_monitors, instrument_of
-from livereduce.algorithms.nexus_run import read_run
+from livereduce.algorithms.nexus_run import read_run, said
 from livereduce.algorithms.spectra import taken
 from livereduce.geometry import Instrument
-from livereduce.geometry.nexus_histogram import Histogram, UnfitError, axis_names, read_histogram, signal_of, text_of
+from livereduce.geometry.nexus_histogram import Histogram, UnfitError, axis_names, read_histogram, signal_of
 from livereduce.workspaces import Detectors, HistogramWorkspace, MatrixWorkspace, Spectra
 from livereduce.workspaces.arrays import I64
 
@@ -64,7 +64,7 @@ def load_tof_raw_nexus(
         run = read_run(entry, logs=load_logs)
         run.set("Filename", str(filename))
         monitors = attached_monitors(entry, run.clone(), instrument, "") if load_monitors else None
-        title = text_of(entry.get("title"))
+        title = said(entry, "title")
     ws = HistogramWorkspace(
         edges.copy(), counts, counts, detectors=detectors, spectra=spectra, run=run, title=title, monitors=monitors
     )

@@ -14,9 +14,9 @@ import numpy as np
 from livereduce.algorithms.declaration import algorithm
 from livereduce.algorithms.hdf5 import below, class_of, entry_of, groups, opened
 from livereduce.algorithms.nexus_events import Bank, Window, load_banks, read_bank
-from livereduce.algorithms.nexus_run import read_run
+from livereduce.algorithms.nexus_run import read_run, said
 from livereduce.geometry import GeometryError, Instrument, load_nexus
-from livereduce.geometry.nexus_histogram import Histogram, UnfitError, read_histogram, signal_of, text_of
+from livereduce.geometry.nexus_histogram import Histogram, UnfitError, read_histogram, signal_of
 from livereduce.workspaces import (
     Detectors,
     EventWorkspace,
@@ -69,7 +69,7 @@ def load_nexus_monitors(filename: Path, load_only: Which = "", nx_entry_name: st
         if not found:
             raise UnfitError(f"{entry.name} has no monitors (NXmonitor)")
         for ws in found:
-            ws.title = text_of(entry.get("title"))
+            ws.title = said(entry, "title")
     return found[0] if len(found) == 1 else WorkspaceGroup(found)
 
 

@@ -30,7 +30,7 @@ def read_run(entry: h5py.Group, *, logs: bool = True) -> Run:
     if logs:
         _read_logs(entry, run)
     for name, field in _TEXTS.items():
-        if text := _said(entry, field):
+        if text := said(entry, field):
             run.set(name, text)
     for field, names in _TIMES.items():
         if time := _time(entry, field):
@@ -42,13 +42,14 @@ def read_run(entry: h5py.Group, *, logs: bool = True) -> Run:
     return run
 
 
-def _said(entry: h5py.Group, field: str) -> str:
+def said(entry: h5py.Group, field: str) -> str:
+    """Return the text of a dataset, "" if there is none."""
     found = entry.get(field)
     return text_of(found).strip() if isinstance(found, h5py.Dataset) else ""
 
 
 def _time(entry: h5py.Group, field: str) -> str:
-    text = _said(entry, field)
+    text = said(entry, field)
     try:
         return iso(time_of(text)) if text else ""
     except ValueError as error:
@@ -58,7 +59,8 @@ def _time(entry: h5py.Group, field: str) -> str:
 
 def _set_charge(entry: h5py.Group, run: Run) -> None:
     """Set the total charge (uA h): the sum over pulses where they have one each, else what the file states."""
-    if isinstance(run.get(CHARGE_SERIES), TimeSeries):
+    series = run.get(CHARGE_SERIES)
+    if isinstance(series, TimeSeries) and series.value.dtype.kind in NUMBERS:
         run.set(CHARGE_TOTAL, run.integrated_proton_charge, "uAh")
         return
     found = entry.get(CHARGE_SERIES)
