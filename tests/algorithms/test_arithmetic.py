@@ -495,3 +495,18 @@ def test_spectra_are_matched_by_their_detectors_in_all_operations(
     # 1 * 8**2 + 1**2 * 1 and the like; 1/64 + 1/8**4
     assert multiply(lhs, rhs, allow_different_number_spectra=True).e2.tolist() == [[65, 257], [0, 0], [0, 16]]
     assert divide(lhs, rhs, allow_different_number_spectra=True).e2[0, 0] == pytest.approx(1 / 64 + 1 / 4096)
+
+
+def test_a_quotient_averages_when_it_is_rebinned_but_weights_of_events_add_up(
+    make_events: MakeEvents, make_histogram: Make
+) -> None:
+    events = make_events([0.5, 0.6, 1.5, 2.5], edges=[0, 1, 2, 4])
+    vanadium = make_histogram([0, 1, 2, 4], [[4, 2, 8]], [[0, 0, 0]])
+    by_events, by_histogram = divide(events, vanadium), divide(events.to_histogram(), vanadium)
+    assert by_events.y.tolist() == by_histogram.y.tolist() == [[0.5, 0.5, 0.125]]
+    assert by_events.distribution
+    assert by_histogram.distribution
+    # two events of 1/4, one of 1/2, one of 1/8
+    assert rebin(by_events, [0, 4, 4]).y.tolist() == [[1.125]]
+    # 0.5 over a width of 1, 0.5 over 1, 0.125 over 2; over a width of 4
+    assert rebin(by_histogram, [0, 4, 4]).y.tolist() == [[0.3125]]

@@ -192,6 +192,12 @@ def test_groups_of_different_size_are_an_error(group: WorkspaceGroup, call: Call
         call("Plus", "pair", "single", to=("sum",))
 
 
+def test_a_group_without_members_is_an_error(call: Call, store: WorkspaceStore) -> None:
+    store.add("empty", WorkspaceGroup([]))
+    with pytest.raises(ValueError, match="^Rebin: the group has no members$"):
+        call("Rebin", "empty", "0,1,2", to=("out",))
+
+
 def test_the_python_function_of_a_group_gives_a_group_outside_the_store(group: WorkspaceGroup) -> None:
     result = rebin(group, [0, 0.5, 1])  # type: ignore[arg-type]
     assert isinstance(result, WorkspaceGroup)

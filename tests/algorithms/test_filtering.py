@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from livereduce import algorithms
 from livereduce.algorithms import filter_bad_pulses, filter_by_log_value, filter_by_time, filter_by_x_value, plus
-from livereduce.workspaces import Detectors, EventTable, EventWorkspace, Run, TimeSeries
+from livereduce.workspaces import Detectors, EventTable, EventWorkspace, Part, Plan, Run, TimeSeries
 
 MakeEvents = Callable[..., EventWorkspace]
+convert_units: Any = algorithms.convert_units
 SECOND = 1_000_000_000
 
 
@@ -38,6 +40,23 @@ def test_events_outside_a_range_of_x_are_dropped_and_edges_stay(ws: EventWorkspa
     assert kept(filter_by_x_value(ws, x_min=8)) == [8, 9]
     with pytest.raises(ValueError, match="is greater than XMax"):
         filter_by_x_value(ws, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "unit", ["TOF", "Wavelength", "dSpacing", "Energy", "MomentumTransfer", ("DeltaE", "Direct", 30.0)]
+)
+def test_a_range_of_x_is_one_of_the_present_unit_and_includes_both_ends(unit: Any) -> None:
+    rng = np.random.default_rng(1)
+    table = EventTable(3, tick_ns=100)
+    table.append(rng.integers(10_000, 200_000, 60), rng.integers(0, 3, 60), [0], [0, 60], [1.0])
+    place = Detectors([10, 11, 12], l1=10.0, l2=[1.0, 2.0, 1.5], two_theta=[0.5, 1.0, 1.5])
+    in_tof = EventWorkspace([Part(table, 0, 60, Plan(3))], place, Run(), edges=[1000.0, 20_000.0])
+    ws: Any = in_tof if unit == "TOF" else convert_units(in_tof, *([unit] if isinstance(unit, str) else unit))
+    x = np.sort(np.concatenate([ws.getSpectrum(i).getTofs() for i in range(3)]))
+    for i in range(0, len(x), 7):
+        for j in range(i, len(x), 11):
+            expected = np.count_nonzero((x >= x[i]) & (x <= x[j]))
+            assert filter_by_x_value(ws, x[i], x[j]).number_events() == expected
 
 
 def test_histograms_cannot_be_filtered(ws: EventWorkspace) -> None:

@@ -9,7 +9,15 @@ import pytest
 from livereduce import algorithms
 from livereduce.algorithms import append_spectra, conjoin_workspaces, declaration, transpose
 from livereduce.algorithms.calling import execute
-from livereduce.workspaces import Detectors, EventWorkspace, HistogramWorkspace, Run, Spectra, WorkspaceStore
+from livereduce.workspaces import (
+    Detectors,
+    EventWorkspace,
+    HistogramWorkspace,
+    Run,
+    Spectra,
+    WorkspaceGroup,
+    WorkspaceStore,
+)
 
 Make = Callable[..., Any]
 edit_instrument_geometry: Any = algorithms.edit_instrument_geometry
@@ -54,6 +62,28 @@ def test_nothing_is_deleted_if_the_two_do_not_go_together(make_histogram: Make, 
     conjoin(store, "first", "second", CheckMatchingBins="0")
     first: Any = store["first"]
     assert first.x.tolist() == [[0, 1, 2], [0, 2, 4]]
+
+
+def test_a_second_group_goes_with_its_members(make_histogram: Make, store: WorkspaceStore) -> None:
+    for name, number in (("a_1", 1), ("a_2", 1), ("b_1", 2), ("b_2", 2)):
+        store.add(name, make_histogram(X, [[number, 0]], spectra=Spectra([number], [10 * number])))
+    for group in "ab":
+        store.add(group, WorkspaceGroup([store[f"{group}_1"], store[f"{group}_2"]]))
+    conjoin(store, "a", "b")
+    assert store.names() == ["a_1", "a_2", "a"]
+    for name in ("a_1", "a_2"):
+        member: Any = store[name]
+        assert member.y[:, 0].tolist() == [1, 2]
+
+
+def test_one_workspace_is_put_below_every_member_and_deleted_once(make_histogram: Make, store: WorkspaceStore) -> None:
+    for name in ("a_1", "a_2"):
+        store.add(name, make_histogram(X, [[1, 0]]))
+    store.add("a", WorkspaceGroup([store["a_1"], store["a_2"]]))
+    store.add("b", make_histogram(X, [[2, 0]], spectra=Spectra([2], [20])))
+    conjoin(store, "a", "b")
+    assert store.names() == ["a_1", "a_2", "a"]
+    assert [ws.y[:, 0].tolist() for ws in store["a"]] == [[1, 2], [1, 2]]  # type: ignore[attr-defined]
 
 
 def test_numbers_that_clash_go_on_from_the_greatest_of_the_first(make_histogram: Make) -> None:

@@ -129,7 +129,7 @@ def divide(
     """Divide the left side by the right. Events divided by a histogram or a number stay events.
 
     A division by zero gives infinity or NaN and a warning. Where both sides are in the same unit and bins, the quotient
-    has no unit and is a distribution: rebinning it averages.
+    has no unit and is a distribution: rebinning it averages. (Not events: their weights add up in whatever bins.)
 
     Parameters
     ----------

@@ -42,11 +42,14 @@ def run(declaration: Declaration, arguments: Mapping[str, Any]) -> Any:
     """Return the result for arguments by parameter name; given groups, a group of the members' results."""
     parsed, problems = _parse(declaration, arguments)
     _raise(declaration, problems)
-    groups = {p.field: parsed[p.field] for p in declaration.inputs if _is_group_for(p, parsed.get(p.field))}
+    # lists, since a group loses the members that an algorithm deletes
+    groups = {p.field: list(parsed[p.field]) for p in declaration.inputs if _is_group_for(p, parsed.get(p.field))}
     if not groups:
         return _call(declaration, parsed)
     sizes = {len(group) for group in groups.values()}
-    if len(sizes) > 1 or 0 in sizes:
+    if sizes == {0}:
+        raise ValueError(f"{declaration.name}: the group has no members")
+    if len(sizes) > 1:
         raise ValueError(f"{declaration.name}: the groups must have as many members, found {sorted(sizes)}")
     members = [
         run(declaration, parsed | {field: group[i] for field, group in groups.items()}) for i in range(sizes.pop())

@@ -16,6 +16,7 @@ from livereduce.workspaces import (
     NumericAxis,
     Spectra,
     SpectrumGeometry,
+    WorkspaceGroup,
     WorkspaceStore,
 )
 from livereduce.workspaces.arrays import F64, I64, AnyArray
@@ -91,7 +92,10 @@ def conjoin_workspaces(
         numbers = numbers + first.spectra.numbers.max()
     result = stacked(first, second, validate=check_matching_bins, numbers=numbers)
     if store is not None and second_name in store and store[second_name] is second and second is not first:
+        groups = [ws for ws in map(store.__getitem__, store.names()) if isinstance(ws, WorkspaceGroup) and second in ws]
         store.remove(second_name)
+        for emptied in (group for group in groups if not len(group)):
+            store.remove(emptied.name())
     return result
 
 
