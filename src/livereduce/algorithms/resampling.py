@@ -27,8 +27,8 @@ def resample_x(
     number_bins
         How many; negative for logarithmic bins.
     x_min, x_max
-        Least and greatest edge of all spectra, or one of each; by default the ends of the bins each spectrum has (of
-        events that were never binned, or for logarithmic bins below 0: the least and greatest X of all).
+        Least and greatest edge of all spectra, or one of each; by default the ends of the bins each spectrum has. For
+        events that were never binned, or whose bins begin at 0 where logarithmic ones cannot, it is their own X.
     log_binning
         Whether the bins are logarithmic.
     preserve_events
