@@ -46,6 +46,7 @@ UNITS = {
         Unit("QSquared", "Q2", "Å⁻²"),
         Unit("Momentum", "Momentum", "Å⁻¹"),
         Unit("Energy", "Energy", "meV"),
+        Unit("Energy_inWavenumber", "Energy", "cm⁻¹"),
         Unit("DeltaE", "Energy transfer", "meV"),
         Unit("DeltaE_inWavenumber", "Energy transfer", "cm⁻¹"),
         Unit("Degrees", "Scattering angle", "degrees"),
