@@ -194,7 +194,7 @@ def test_groups_of_different_size_are_an_error(group: WorkspaceGroup, call: Call
 
 def test_a_group_without_members_is_an_error(call: Call, store: WorkspaceStore) -> None:
     store.add("empty", WorkspaceGroup([]))
-    with pytest.raises(ValueError, match="^Rebin: the group has no members$"):
+    with pytest.raises(ValueError, match="Rebin: the group has no members"):
         call("Rebin", "empty", "0,1,2", to=("out",))
 
 

@@ -231,6 +231,32 @@ def test_a_function_is_evaluated_at_the_x_of_a_spectrum(line: HistogramWorkspace
     assert result.x.tolist() == [2, 4, 6, 8]
 
 
+def test_a_function_is_evaluated_at_the_centres_of_bins_or_at_points_and_beside_nan(make_histogram: Make) -> None:
+    function = "name=LinearBackground,A0=1,A1=2"
+    bins = evaluate_function(function, make_histogram([0, 1, 2, 4], [[9, 9, 9], [1, np.nan, 3]]), 1)
+    assert bins.y[1].tolist() == [2, 4, 7]  # at 0.5, 1.5 and 3
+    assert (bins.y[2, 0], bins.y[2, 2]) == (-1, -4)
+    assert np.isnan(bins.y[2, 1])
+    points = evaluate_function(function, make_histogram([0, 1], [5, 1]), start_x=1, end_x=1)
+    assert points.y.tolist() == [[1], [3], [-2]]
+    assert not points.isHistogramData()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"workspace_index": 1}, "workspace index 1 is not in 0 to 0"),
+        ({"start_x": 20, "end_x": 30}, "StartX and EndX: no point is between 20 and 30; X is 1 to 9"),
+        ({"function": "name=Nonsense"}, "there is no function 'Nonsense'"),
+        ({"function": ""}, "the function is empty"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_named(line: HistogramWorkspace, given: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {"function": "name=FlatBackground", "ws": line} | given
+    with pytest.raises(ValueError, match=f"EvaluateFunction: .*{message}"):
+        evaluate_function(**arguments)
+
+
 def test_a_product_of_functions_is_fitted_by_its_nested_names(make_histogram: Make) -> None:
     x = np.linspace(0.0, 10.0, 41)
     # (line) x (decay) + flat with line 2 + x, decay exp(-x/5), flat 3

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 
 from livereduce.algorithms import clone_workspace, declaration, group_workspaces
 from livereduce.algorithms.calling import execute
-from livereduce.workspaces import HistogramWorkspace, Run, WorkspaceGroup, WorkspaceStore
+from livereduce.workspaces import HistogramWorkspace, Run, TableWorkspace, WorkspaceGroup, WorkspaceStore
 
 Call = Callable[..., Any]
 
@@ -41,6 +42,29 @@ def test_a_clone_is_independent_in_data_and_logs(ws: HistogramWorkspace) -> None
     copy.dataY(0)[0] = 7
     copy.getRun()["a"] = 2
     assert (ws.readY(0)[0], ws.getRun()["a"].value) == (5, 1)
+
+
+def test_a_clone_has_monitors_masks_and_events_of_its_own(make_events: Call, make_histogram: Call) -> None:
+    monitors = make_histogram([0, 1], [[7]])
+    masked = make_events([0.5], [0.5, 1.5], edges=[0.0, 1.0, 2.0], monitors=monitors)
+    masked = masked.replaced(spectra=masked.spectra.with_masked([False, True]))
+    copy: Any = clone_workspace(masked)
+    assert copy.spectra.masked.tolist() == [False, True]
+    copy.getMonitorWorkspace().dataY(0)[0] = 8
+    copy.setX(0, [0.0, 2.0, 3.0])
+    copy.getSpectrum(0)
+    assert monitors.y.tolist() == [[7]]
+    assert masked.y.tolist() == [[1, 0], [1, 1]]
+    assert masked.x.tolist() == [0, 1, 2]
+    assert copy.x.tolist() == [[0, 2, 3], [0, 1, 2]]
+
+
+def test_a_clone_of_a_table_is_independent() -> None:
+    table = TableWorkspace([("int", "a")])
+    table.addRow([1])
+    copy: Any = clone_workspace(table)
+    copy.addRow([2])
+    assert (table.rowCount(), copy.rowCount()) == (1, 2)
 
 
 def test_a_clone_costs_no_data(ws: HistogramWorkspace) -> None:
@@ -147,6 +171,13 @@ def test_groups_are_taken_as_their_members_when_grouped(pair: WorkspaceGroup, ws
     assert group_workspaces([pair, ws, ws]).getNames() == ["pair_1", "pair_2", "ws"]
     with pytest.raises(ValueError, match="names no workspace"):
         group_workspaces([])
+
+
+def test_names_that_are_not_there_cannot_be_grouped(ws: HistogramWorkspace, call: Call, store: WorkspaceStore) -> None:
+    message = "GroupWorkspaces: InputWorkspaces: there is no workspace named 'wx'; did you mean 'ws'?"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        call("GroupWorkspaces", "ws,wx", to=("g",))
+    assert store.names() == ["ws"]
 
 
 def test_ungrouping_leaves_the_members(pair: WorkspaceGroup, call: Call, store: WorkspaceStore) -> None:

@@ -54,6 +54,16 @@ def test_many_spectra_are_counted_as_one_by_one(random_events: EventWorkspace) -
     assert sum(result.getSpectrum(i).getNumberEvents() for i in range(4)) == slow
 
 
+@pytest.mark.parametrize("tolerance", [float("nan"), float("inf")])
+def test_a_tolerance_must_be_finite(make_events: MakeEvents, tolerance: float) -> None:
+    with pytest.raises(ValueError, match="CompressEvents: Tolerance: expected a finite number, found"):
+        compress_events(make_events([1.0, 2.0]), tolerance)
+
+
+def test_with_a_tolerance_of_nothing_only_equal_times_are_put_together(make_events: MakeEvents) -> None:
+    assert compress_events(make_events([1.0, 2.0, 1.0, 2.1], [1.0]), 0.0).getNumberEvents() == 4
+
+
 def test_no_events_compress_to_none(make_events: MakeEvents) -> None:
     result = compress_events(make_events([], []))
     assert result.getNumberEvents() == 0

@@ -54,6 +54,8 @@ def compress_events(
     sort_first
         Accepted for scripts that give it; events are always put together as they are sorted by X.
     """
+    if not np.isfinite(tolerance):
+        raise ValueError(f"Tolerance: expected a finite number, found {tolerance:g}")
     slot = round((wall_clock_tolerance or 0.0) * _SECOND)
     if slot < 0:
         raise ValueError(f"WallClockTolerance: expected 0 or more seconds, found {wall_clock_tolerance:g}")
