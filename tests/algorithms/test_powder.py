@@ -370,8 +370,6 @@ def test_what_is_wrong_is_said(silicon: EventWorkspace, tmp_path: Path) -> None:
         align_and_focus_powder(silicon, tmp_path / "none.h5")
     with pytest.raises(ValueError, match="X must be TOF, found 'dSpacing'"):
         align_and_focus_powder(convert_units(silicon, "dSpacing"))
-    with pytest.raises(ValueError, match="LowResSpectrumOffset: spectra of low resolution are not kept apart here"):
-        align_and_focus_powder(silicon, low_res_spectrum_offset=100)
     with pytest.raises(ValueError, match="UnwrapRef: needs TMin and TMax"):
         align_and_focus_powder(silicon, unwrap_ref=63.18, t_min=100)
     with pytest.raises(ValueError, match="LowResRef: needs TMin"):

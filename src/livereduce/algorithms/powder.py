@@ -27,7 +27,8 @@ from livereduce.algorithms.powder_bins import Bins, Place
 from livereduce.algorithms.prompt_pulse import remove_prompt_pulse
 from livereduce.algorithms.property_manager import property_managers
 from livereduce.algorithms.single_events import compress_events
-from livereduce.algorithms.slow_neutrons import unwrapped, without_low_resolution
+from livereduce.algorithms.slow_neutrons import by_resolution, unwrapped
+from livereduce.algorithms.stacking import stacked
 from livereduce.algorithms.units import in_unit
 from livereduce.geometry.calibration import Calibration
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, TableWorkspace, WorkspaceStore
@@ -120,14 +121,15 @@ def align_and_focus_powder(
         Flight path (m) to which the fastest neutron takes TMin: events that come too early for it over their own path
         are moved to later times by TMax - TMin, which must both be known.
     low_res_ref
-        Time of flight per d-spacing (µs/Å) by whose resolution, at TMin, others are measured: events at times at which
-        their detectors resolve worse are left out.
+        Time of flight per d-spacing (µs/Å) by whose resolution, at TMin, others are measured: data at times at which
+        their detectors resolve worse are left out, or see low_res_spectrum_offset.
     crop_wavelength_min, crop_wavelength_max
         Wavelengths outside which data are left out, Å.
     primary_flight_path, spectrum_ids, l2, polar, azimuthal
         Flight paths (m) and angles (degrees) that groups are to have, as in EditInstrumentGeometry.
     low_res_spectrum_offset
-        Only negative: what resolves worse is left out, not put into spectra of its own.
+        What the numbers of spectra differ by that data of low resolution get of their own, below the others; negative
+        for leaving them out.
     reduction_properties
         Property manager of PDDetermineCharacterizations: its d_min, d_max, tof_min, tof_max, wavelength_min,
         wavelength_max, unwrap_ref and lowres_ref are used where they are not given.
@@ -142,10 +144,6 @@ def align_and_focus_powder(
         manager.number("wavelength_min", crop_wavelength_min),
         manager.number("wavelength_max", crop_wavelength_max),
     )
-    if low_res_spectrum_offset >= 0:
-        raise ValueError(
-            "LowResSpectrumOffset: spectra of low resolution are not kept apart here; -1 leaves such data out"
-        )
     if unfocussed_workspace and store is None:
         raise ValueError("UnfocussedWorkspace: there is no store to put it into; give one")
     ws = _without_prompt_pulses(ws, remove_prompt_pulse_width)
@@ -158,21 +156,21 @@ def align_and_focus_powder(
     if mask_workspace is not None:
         ws = mask_detectors(ws, masked_workspace=mask_workspace)
     frame = _Frame(manager.number("unwrap_ref", unwrap_ref), manager.number("lowres_ref", low_res_ref), *t_limits)
-    ws = frame.applied(ws)
     calibration = _calibration(ws, cal_file_name, calibration_workspace, offsets_workspace)
     groups = _groups(ws, group_filename, grouping_workspace, cal_file_name)
-    ws = _cropped_in(ws, "Wavelength", wavelengths)
-    in_d = _in_unit(ws, "dSpacing") if calibration is None else aligned_by(ws, calibration)
+    parts = [_cropped_in(part, "Wavelength", wavelengths) for part in frame.parts(ws, low_res_spectrum_offset >= 0)]
+    in_d = [_in_unit(part, "dSpacing") if calibration is None else aligned_by(part, calibration) for part in parts]
     low, high = d_limits if dspacing else (np.array([] if t is None else [t]) for t in t_limits)
     steps, ragged = (np.atleast_1d(np.asarray(given, np.float64)) for given in (params, delta_ragged))
     bins = Bins(steps, resample_x, ragged, low, high, in_d=dspacing)
     if unfocussed_workspace and store is not None:
-        store.replace(unfocussed_workspace, _unfocused(in_d, bins))
+        store.replace(unfocussed_workspace, _unfocused(in_d[0], bins))
     place = Place(primary_flight_path, spectrum_ids, l2, polar)
-    if isinstance(in_d, EventWorkspace):
-        result = _focused_events(in_d, groups, place, bins)
-        return result if preserve_events or not isinstance(result, EventWorkspace) else result.to_histogram()
-    return _focused_histogram(in_d, groups, place, bins)
+    done = [_focused(part, groups, place, bins) for part in in_d]
+    result = done[0]
+    for low in done[1:]:
+        result = stacked(result, low, validate=False, numbers=low.spectra.numbers + low_res_spectrum_offset)
+    return result if preserve_events or not isinstance(result, EventWorkspace) else result.to_histogram()
 
 
 class _Managed:
@@ -210,17 +208,21 @@ class _Frame(NamedTuple):
     t_min: float | None
     t_max: float | None
 
-    def applied(self, ws: MatrixWorkspace) -> MatrixWorkspace:
-        """Return the workspace with late neutrons moved and badly resolved ones left out, if a reference says so."""
+    def parts(self, ws: MatrixWorkspace, keep_low: bool) -> list[MatrixWorkspace]:
+        """Return the workspace with late neutrons moved and badly resolved ones left out, if a reference says so.
+
+        These are another workspace, if they are to be kept.
+        """
         if self.path is not None:
             if self.t_min is None or self.t_max is None:
                 raise ValueError("UnwrapRef: needs TMin and TMax, the beginning and end of the frame")
             ws = unwrapped(ws, self.path, self.t_min, self.t_max)
-        if self.resolution is not None:
-            if self.t_min is None:
-                raise ValueError("LowResRef: needs TMin")
-            ws = without_low_resolution(ws, self.resolution, self.t_min)
-        return ws
+        if self.resolution is None:
+            return [ws]
+        if self.t_min is None:
+            raise ValueError("LowResRef: needs TMin")
+        parted = by_resolution(ws, self.resolution, self.t_min)
+        return list(parted) if keep_low else [parted.good]
 
 
 def _cropped_in(ws: MatrixWorkspace, unit: str, limits: tuple[float | None, float | None]) -> MatrixWorkspace:
@@ -272,6 +274,12 @@ def _groups(
 
 def _unfocused(ws: MatrixWorkspace, bins: Bins) -> MatrixWorkspace:
     return rebinned(ws, bins.edges(ws)) if bins.in_d and bins.common else ws.clone()
+
+
+def _focused(ws: MatrixWorkspace, groups: Groups | None, place: Place, bins: Bins) -> MatrixWorkspace:
+    if isinstance(ws, EventWorkspace):
+        return _focused_events(ws, groups, place, bins)
+    return _focused_histogram(ws, groups, place, bins)
 
 
 def _focused_events(ws: EventWorkspace, groups: Groups | None, place: Place, bins: Bins) -> MatrixWorkspace:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.time_windows import has_plain_times, parts_within
 from livereduce.geometry.units import geometric_difc
-from livereduce.workspaces import EventWorkspace, MatrixWorkspace
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
+from livereduce.workspaces.arrays import Bool
 
 # Slope of the least square root of d against the decade of the resolution (K of Mantid's RemoveLowResTOF).
 _SLOPE = 3.22
@@ -38,11 +41,18 @@ def unwrapped(ws: MatrixWorkspace, reference: float, t_min: float, t_max: float)
     return events.replaced(parts=[*in_time, *late])
 
 
-def without_low_resolution(ws: MatrixWorkspace, reference: float, t_min: float) -> MatrixWorkspace:
-    """Return the data without times of flight at which a detector resolves worse than one of the reference does.
+class ByResolution(NamedTuple):
+    """Data whose detectors resolve as well as the reference, and the others."""
 
-    Times are left out below t = (sqrt(t_min / reference) + 3.22 log10(reference / difc))² difc, with difc of the
-    detector's position; nothing where the sum in brackets is negative (Mantid's RemoveLowResTOF, the criterion of
+    good: MatrixWorkspace
+    low: MatrixWorkspace
+
+
+def by_resolution(ws: MatrixWorkspace, reference: float, t_min: float) -> ByResolution:
+    """Part the data at the times of flight below which a detector resolves worse than one of the reference does.
+
+    Resolution is low below t = (sqrt(t_min / reference) + 3.22 log10(reference / difc))² difc, with difc of the
+    detector's position; nowhere if the sum in brackets is negative (Mantid's RemoveLowResTOF, the criterion of
     J. Hodges).
 
     Parameters
@@ -59,14 +69,17 @@ def without_low_resolution(ws: MatrixWorkspace, reference: float, t_min: float) 
     root = np.sqrt(t_min / reference) + _SLOPE * np.log10(reference / difc)
     least = np.where(known & (root > 0), root**2 * difc, -np.inf)
     if isinstance(ws, EventWorkspace):
-        events = _plain(ws, "LowResRef")
-        return events.replaced(parts=parts_within(events, least, np.full(ws.n_spectra, np.inf)))
+        events, infinite = _plain(ws, "LowResRef"), np.full(ws.n_spectra, np.inf)
+        windows = (least, infinite), (-infinite, least)
+        return ByResolution(*(events.replaced(parts=parts_within(events, *window)) for window in windows))
     histogram = as_histogram(ws)
     left = histogram.x[..., : histogram.n_bins]
-    kept = np.broadcast_to(left, histogram.y.shape) >= least[:, None]
-    result: MatrixWorkspace = histogram.replaced(
-        y=np.where(kept, histogram.y, 0.0), e2=np.where(kept, histogram.e2, 0.0), e=None
-    )
+    good = np.broadcast_to(left, histogram.y.shape) >= least[:, None]
+    return ByResolution(*(_only(histogram, bins) for bins in (good, ~good)))
+
+
+def _only(ws: HistogramWorkspace, bins: Bool) -> MatrixWorkspace:
+    result: MatrixWorkspace = ws.replaced(y=np.where(bins, ws.y, 0.0), e2=np.where(bins, ws.e2, 0.0), e=None)
     return result
 
 
