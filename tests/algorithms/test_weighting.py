@@ -95,3 +95,18 @@ def test_logs_of_both_are_in_a_mean(make_histogram: Make) -> None:
     runs = [make_histogram([0, 1], [4], run=Run({"gd_prtn_chrg": charge})) for charge in (1.0, 2.0)]
     assert weighted_mean(*runs).getRun().getProtonCharge() == 3.0
     assert runs[0].getRun().getProtonCharge() == 1.0
+
+
+def test_what_is_masked_in_either_is_masked_in_the_mean(make_histogram: Make) -> None:
+    def with_masks(spectra: list[bool], bins: Any = None) -> HistogramWorkspace:
+        numbers = Spectra([1, 2, 3], [10, 11, 12], masked=spectra)
+        return make_histogram([0, 1], [[4], [4], [4]], [[2], [2], [2]], spectra=numbers, bin_mask=bins)
+
+    first = with_masks([True, False, False], [[False], [False], [True]])
+    second = with_masks([False, True, False])
+    for a, b in ((first, second), (second, first)):
+        mean = weighted_mean(a, b)
+        assert mean.spectra.masked.tolist() == [True, True, False]
+        assert mean.y.tolist() == [[0], [0], [4]]
+        assert mean.bin_mask is not None
+        assert mean.bin_mask.tolist() == [[False], [False], [True]]

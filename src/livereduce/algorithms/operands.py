@@ -163,7 +163,7 @@ def combined(
         values = operation(values_of(lhs), values_of(rhs))
     histogram = as_histogram(model)
     result: HistogramWorkspace = histogram.replaced(
-        y=values.y, e2=values.e2, e=None, bin_mask=_bin_masks(histogram.y.shape, lhs, rhs)
+        y=values.y, e2=values.e2, e=None, bin_mask=bin_masks(histogram.y.shape, lhs, rhs)
     )
     if merge_logs and isinstance(lhs, MatrixWorkspace) and isinstance(rhs, MatrixWorkspace):
         result.logs.add((rhs if model is lhs else lhs).logs)
@@ -174,7 +174,7 @@ def combined(
     return result if not masked.any() else masked_spectra(result, masked)
 
 
-def _bin_masks(shape: tuple[int, ...], *operands: MatrixWorkspace | float) -> Bool | None:
+def bin_masks(shape: tuple[int, ...], *operands: MatrixWorkspace | float) -> Bool | None:
     """Return which values are made of a masked one of either side."""
     masks = [ws.bin_mask for ws in operands if isinstance(ws, HistogramWorkspace) and ws.bin_mask is not None]
     return np.logical_or.reduce([np.broadcast_to(mask, shape) for mask in masks]) if masks else None

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from livereduce.algorithms.declaration import algorithm
-from livereduce.algorithms.operands import as_histogram
+from livereduce.algorithms.operands import as_histogram, bin_masks, masked_spectra
 from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace
 
 # what counts as no value
@@ -67,7 +67,8 @@ def _same_decimals(values: np.ndarray, wanted: float, decimals: int) -> np.ndarr
 def weighted_mean(first: MatrixWorkspace, second: MatrixWorkspace) -> HistogramWorkspace:
     """Average the values of two workspaces, each with weight 1/E²; X is the first's.
 
-    Where one of the two has no error the other is taken as it is; where both have none, the result is 0.
+    Where one of the two has no error the other is taken as it is; where both have none, the result is 0. Spectra and
+    bins masked in either are masked in the result.
 
     Parameters
     ----------
@@ -88,6 +89,7 @@ def weighted_mean(first: MatrixWorkspace, second: MatrixWorkspace) -> HistogramW
     inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     # a value without weight may be NaN and must not count
     sums = sum(np.where(w > 0, w * ws.y, 0.0) for w, ws in zip(weights, (a, b), strict=True))
-    result: HistogramWorkspace = a.replaced(y=sums * inverse, e2=inverse, e=None)
+    result: HistogramWorkspace = a.replaced(y=sums * inverse, e2=inverse, e=None, bin_mask=bin_masks(a.y.shape, a, b))
     result.logs.add(b.logs)
-    return result
+    masked = a.spectra.masked | b.spectra.masked
+    return masked_spectra(result, masked) if masked.any() else result
