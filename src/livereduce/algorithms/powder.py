@@ -168,8 +168,8 @@ def align_and_focus_powder(
     place = Place(primary_flight_path, spectrum_ids, l2, polar)
     done = [_focused(part, groups, place, bins) for part in in_d]
     result = done[0]
-    for low in done[1:]:
-        result = stacked(result, low, validate=False, numbers=low.spectra.numbers + low_res_spectrum_offset)
+    for worse in done[1:]:
+        result = stacked(result, worse, validate=False, numbers=worse.spectra.numbers + low_res_spectrum_offset)
     return result if preserve_events or not isinstance(result, EventWorkspace) else result.to_histogram()
 
 
