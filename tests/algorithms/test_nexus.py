@@ -25,6 +25,7 @@ from livereduce.workspaces import (
     Detectors,
     EventWorkspace,
     HistogramWorkspace,
+    Intervals,
     Run,
     Spectra,
     TableWorkspace,
@@ -497,3 +498,16 @@ def test_compressed_events_are_written_compressed(make_events: MakeEvents, tmp_p
         data = file["mantid_workspace_1/event_workspace"]
         assert data["tof"][()].tolist() == [1.25, 5.0, 2.0]
         assert data["weight"][()].tolist() == [2, 1, 1]
+
+
+def test_the_time_in_which_live_data_were_taken_is_saved_as_their_duration(
+    make_histogram: Make, tmp_path: Path
+) -> None:
+    run = Run({"run_start": "2026-01-01T00:00:00"})
+    run.measured = Intervals(np.array([[0, 10], [25, 30]]) * SECOND)
+    save_nexus(make_histogram([0, 1], [[1]], run=run), tmp_path / "a.nxs")
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, HistogramWorkspace)
+    assert back.getRun().getProperty("duration").value == 15.0
+    with h5py.File(tmp_path / "a.nxs") as file:
+        assert file["mantid_workspace_1/logs/duration/value"][()] == 15.0

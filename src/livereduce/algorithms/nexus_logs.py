@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 
 
 def write_logs(group: h5py.Group, run: Run) -> None:
-    """Write all logs; a slash in a name, which HDF5 cannot hold, becomes a bar."""
-    for name in run:
+    """Write all logs, and the duration where it is known; a slash in a name, which HDF5 cannot hold, becomes a bar."""
+    for name in dict.fromkeys([*run, *(["duration"] if "duration" in run else [])]):
         entry = run[name]
         written = group.create_group(name.replace("/", "|"))
         written.attrs["NX_class"] = "NXlog"
