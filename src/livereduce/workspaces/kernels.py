@@ -210,7 +210,7 @@ def focus_linear(group, factor, offset, offset_mask, zero, tick, edges, lut, sca
 @compiled_njit
 def focus_search(group, factor, offset, offset_mask, zero, tick, edges, tof, pix, step, out):
     """Bins of y by bisection in its row of `edges` (one row for all, or one per spectrum): any bins, slowly."""
-    rows, nbins, w = np.uint32(out.shape[0]), out.shape[1], np.uint32(step)
+    rows, nbins, w = np.uint32(out.shape[0]), U(out.shape[1]), np.uint32(step)
     z, us, mask = np.float64(zero), np.float64(tick), np.uint32(offset_mask)
     last_row = np.uint32(edges.shape[0] - 1)
     for i in range(U(tof.size)):
@@ -219,13 +219,13 @@ def focus_search(group, factor, offset, offset_mask, zero, tick, edges, tof, pix
         if g >= rows:
             continue
         y = (np.float64(tof[i]) - z) * us * factor[U(q)] + offset[U(q & mask)]
-        row = edges[U(min(g, last_row))]
-        if not (y >= row[0] and y < row[nbins]):
+        r = U(min(g, last_row))  # a view of the row would be counted as a reference, which takes longer than all this
+        if not (y >= edges[r, U(0)] and y < edges[r, nbins]):
             continue
-        low, high = U(0), U(nbins)
+        low, high = U(0), nbins
         while high - low > U(1):
             middle = (low + high) >> U(1)
-            if y >= row[middle]:
+            if y >= edges[r, middle]:
                 low = middle
             else:
                 high = middle
@@ -236,9 +236,32 @@ def focus_search(group, factor, offset, offset_mask, zero, tick, edges, tof, pix
 
 
 @compiled_njit
-def sum_weights(group, factor, offset, offset_mask, zero, tick, edges, tof, pix, weight, variance, out):
-    """Sums of weights, and below them of variances, in the bins of `focus_search`; `out` has two rows a spectrum."""
-    rows, nbins = np.uint32(out.shape[0] // 2), out.shape[1]
+def bin_of(y, r, edges, lut, first, shift, scale, hops):
+    """Bin of y, inside the edges of row r: by a table (see `lookup`) of its bits or linear in it, else by bisection."""
+    if hops == 0:
+        low, n = U(0), U(edges.shape[1] - 2)
+        while n > U(1):
+            half = n >> U(1)
+            low += half * U(y >= edges[r, low + half])
+            n -= half
+        return low
+    if shift > 0:
+        key = U((np.float64(y).view(np.uint64) >> np.uint64(shift)) - np.uint64(first))
+    else:
+        key = min(U(np.int32((y - edges[r, U(0)]) * scale)), U(lut.size - 2))
+    j = U(lut[key])
+    for _ in range(hops):
+        j += U(y >= edges[r, j + U(1)])
+    return j
+
+
+@compiled_njit
+def sum_weights(
+    group, factor, offset, offset_mask, zero, tick,
+    edges, lut, first, shift, scale, hops, tof, pix, weight, variance, out,
+):  # fmt: skip
+    """Sums of weights, and below them of variances; `out` has two rows a spectrum; rows of `edges` end in NaN."""
+    rows, nbins = np.uint32(out.shape[0] // 2), U(out.shape[1])
     z, us, mask = np.float64(zero), np.float64(tick), np.uint32(offset_mask)
     last_row = np.uint32(edges.shape[0] - 1)
     for i in range(U(tof.size)):
@@ -247,43 +270,32 @@ def sum_weights(group, factor, offset, offset_mask, zero, tick, edges, tof, pix,
         if g >= rows:
             continue
         y = (np.float64(tof[i]) - z) * us * factor[U(q)] + offset[U(q & mask)]
-        row = edges[U(min(g, last_row))]
-        if not (y >= row[0] and y < row[nbins]):
+        r = U(min(g, last_row))  # a view of the row would be counted as a reference, which takes longer than all this
+        if not (y >= edges[r, U(0)] and y < edges[r, nbins]):
             continue
-        low, high = U(0), U(nbins)
-        while high - low > U(1):
-            middle = (low + high) >> U(1)
-            if y >= row[middle]:
-                low = middle
-            else:
-                high = middle
-        out[U(g), low] += weight[i]
-        out[U(g + rows), low] += variance[i]
+        k = bin_of(y, r, edges, lut, first, shift, scale, hops)
+        out[U(g), k] += weight[i]
+        out[U(g + rows), k] += variance[i]
 
 
 @compiled_njit
 def multiply_weights(
-    group, factor, offset, offset_mask, zero, tick, edges, values, variances, tof, pix, weight, variance
-):
+    group, factor, offset, offset_mask, zero, tick,
+    edges, lut, first, shift, scale, hops, values, variances, tof, pix, weight, variance,
+):  # fmt: skip
     """Multiply weights by the factors of the events' spectra and bins, which are 0 outside; variances with them."""
-    nbins = values.shape[1]
+    nbins = U(values.shape[1])
     z, us, mask = np.float64(zero), np.float64(tick), np.uint32(offset_mask)
     last_edges, last_values = np.uint32(edges.shape[0] - 1), np.uint32(values.shape[0] - 1)
     for i in range(U(tof.size)):
         q = np.uint32(pix[i])
         g = np.uint32(group[U(q)])
         y = (np.float64(tof[i]) - z) * us * factor[U(q)] + offset[U(q & mask)]
-        row = edges[U(min(g, last_edges))]
+        r = U(min(g, last_edges))
         f, v = 0.0, 0.0
-        if y >= row[0] and y < row[nbins]:
-            low, high = U(0), U(nbins)
-            while high - low > U(1):
-                middle = (low + high) >> U(1)
-                if y >= row[middle]:
-                    low = middle
-                else:
-                    high = middle
-            f, v = values[U(min(g, last_values)), low], variances[U(min(g, last_values)), low]
+        if y >= edges[r, U(0)] and y < edges[r, nbins]:
+            k = bin_of(y, r, edges, lut, first, shift, scale, hops)
+            f, v = values[U(min(g, last_values)), k], variances[U(min(g, last_values)), k]
         variance[i] = variance[i] * f * f + weight[i] * weight[i] * v
         weight[i] *= f
 

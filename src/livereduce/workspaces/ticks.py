@@ -47,9 +47,11 @@ def in_ticks(x: F64, unit: str) -> InTicks:
 
 
 def _of_times(x: F64) -> InTicks:
-    ns = x * 1000.0
-    tick = next(t for t in _TICKS_NS if t == 1 or np.all(np.abs(ns / t - np.rint(ns / t)) < _WHOLE))
-    ticks = np.rint(ns / tick)
+    for tick in _TICKS_NS:
+        scaled = x * (1000.0 / tick)
+        ticks = np.rint(scaled)
+        if tick == 1 or np.all(np.abs(np.subtract(scaled, ticks, out=scaled), out=scaled) < _WHOLE):
+            break
     zero = max(0, -int(ticks.min(initial=0)))
     ticks += zero
     if not np.all(ticks < _TICKS):

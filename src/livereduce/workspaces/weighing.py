@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,17 +17,36 @@ from livereduce.workspaces import kernels, parallel
 from livereduce.workspaces.arrays import F64, I32, I64, U32, AnyArray, Column, frozen, read_only
 from livereduce.workspaces.binning import EventFilter, group_column, y_columns
 from livereduce.workspaces.events import EventTable, Weights
-from livereduce.workspaces.lookup import TICKS
+from livereduce.workspaces.lookup import TICKS, bits_table, linear_table
 from livereduce.workspaces.plan import Plan, Weighting, y_edges
 from livereduce.workspaces.ranges import total
 
 _BLOCK = 1 << 16
 
 
-def edges_in_y(plan: Plan, edges: Column | None) -> F64:
-    """Return bin edges in y, a row for all spectra or one each; without edges, one bin of everything."""
-    rows = np.array([[-np.inf, np.inf]]) if edges is None else np.atleast_2d(edges.values)
-    return frozen(rows if edges is None else np.stack([y_edges(plan.curve, row) for row in rows]))
+class Finder(NamedTuple):
+    """Finds the bin of a y: edges in rows that end in NaN, and a table where they are one row that has one."""
+
+    edges: F64
+    lut: AnyArray = frozen(np.zeros(1, np.uint16))
+    first: int = 0
+    shift: int = 0
+    scale: float = 0.0
+    hops: int = 0
+
+
+def finder_of(plan: Plan, edges: Column | None) -> Finder:
+    """Return what finds bins with these edges, a row for all spectra or one each; without, one bin of everything."""
+    if edges is None:
+        return Finder(frozen([[-np.inf, np.inf, np.nan]]))
+    in_y = np.stack([y_edges(plan.curve, row) for row in np.atleast_2d(edges.values)])
+    padded = frozen(np.pad(in_y, ((0, 0), (0, 1)), constant_values=np.nan))
+    if len(in_y) > 1:
+        return Finder(padded)
+    bits, linear = bits_table(in_y[0]), linear_table(in_y[0])
+    if bits is not None and (linear is None or bits.hops <= linear.hops):
+        return Finder(padded, bits.lut, bits.first, bits.shift, 0.0, bits.hops)
+    return Finder(padded) if linear is None else Finder(padded, linear.lut, 0, 0, linear.scale, linear.hops)
 
 
 class Weigher:
@@ -41,10 +61,10 @@ class Weigher:
         values, variances = (column.values for column in (factors.values, factors.variances))
         if factors.per_bin and not shown.curve.rising:
             values, variances = values[:, ::-1], variances[:, ::-1]
-        edges = edges_in_y(shown, factors.edges if factors.per_bin else None)
+        finder = finder_of(shown, factors.edges if factors.per_bin else None)
         group = group_column(shown, table.n_pixels)
         columns = y_columns(table, shown)
-        return partial(kernels.multiply_weights, group, *columns, edges, frozen(values), frozen(variances))
+        return partial(kernels.multiply_weights, group, *columns, *finder, frozen(values), frozen(variances))
 
     def __call__(self, tof: U32, pix: I32, own: Weights) -> tuple[F64, F64]:
         """Return weights and variances of these events, which weigh so much by themselves."""
@@ -65,9 +85,9 @@ class WeightCounter:
     def __init__(self, table: EventTable, plan: Plan, edges: Column | None) -> None:
         self._table: EventTable = weakref.proxy(table)  # see Counter
         self._filter, self._weigher = EventFilter(table, plan), Weigher(table, plan)
-        self._columns, self._edges = y_columns(table, plan), edges_in_y(plan, edges)
+        self._columns, self._finder = y_columns(table, plan), finder_of(plan, edges)
         self.rows = plan.n_spectra
-        self.shape = (2 * self.rows, self._edges.shape[1] - 1)
+        self.shape = (2 * self.rows, self._finder.edges.shape[1] - 2)
         if self.shape[0] * self.shape[1] >= TICKS:
             raise ValueError(f"{self.rows} spectra of {self.shape[1]} bins are more than 2**31 values: use fewer bins")
         self.reversed = edges is not None and not plan.curve.rising
@@ -80,8 +100,9 @@ class WeightCounter:
         parallel.all_of([partial(self._sum, ranges, out, slice(a, b)) for a, b in pairwise(borders)])
 
     def _sum(self, ranges: I64, out: AnyArray, rows: slice) -> None:
-        group, edges = frozen(self._filter.group - np.uint32(rows.start)), self._edges
-        edges = frozen(edges if len(edges) == 1 else edges[rows])
+        group, finder = frozen(self._filter.group - np.uint32(rows.start)), self._finder
+        if len(finder.edges) > 1:
+            finder = Finder(frozen(finder.edges[rows]))
         some = np.zeros((2 * (rows.stop - rows.start), self.shape[1]))
         n = len(some) // 2
         some[:n], some[n:] = out[rows], out[self.rows :][rows]
@@ -89,15 +110,15 @@ class WeightCounter:
             for (tof, pix), own in zip(self._table.pieces(a, b), self._table.weights(a, b), strict=True):
                 for i in range(0, len(tof), _BLOCK):
                     block = slice(i, i + _BLOCK)
-                    self._add(tof[block], pix[block], Weights(*(c[block] for c in own)), group, edges, some)
+                    self._add(tof[block], pix[block], Weights(*(c[block] for c in own)), group, finder, some)
         out[rows], out[self.rows :][rows] = some[:n], some[n:]
 
-    def _add(self, tof: U32, pix: I32, own: Weights, group: U32, edges: F64, out: F64) -> None:
+    def _add(self, tof: U32, pix: I32, own: Weights, group: U32, finder: Finder, out: F64) -> None:
         kept = self._filter.mask(tof, pix) & (group[pix] < len(out) // 2)
         if not kept.all():
             tof, pix, own = tof[kept], pix[kept], Weights(*(column[kept] for column in own))
         weight, variance = self._weigher(tof, pix, own)
-        sum_up = partial(kernels.sum_weights, group, *self._columns, edges, read_only(tof), read_only(pix))
+        sum_up = partial(kernels.sum_weights, group, *self._columns, *finder, read_only(tof), read_only(pix))
         sum_up(read_only(weight), read_only(variance), out)
 
     def sums(self, counts: AnyArray, rows: slice) -> tuple[AnyArray, AnyArray]:
