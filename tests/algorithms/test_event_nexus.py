@@ -133,6 +133,15 @@ def test_logs_are_series_and_single_values(raw: Path) -> None:
     assert run.duration == 600.0
 
 
+def test_logs_are_chosen_by_name(raw: Path) -> None:
+    run = load_event_nexus(raw, allow_list=["gap"]).getRun()
+    assert "gap" in run
+    assert "BL1:SE:T" not in run
+    run = load_event_nexus(raw, block_list=["gap"]).getRun()
+    assert "gap" not in run
+    assert "BL1:SE:T" in run
+
+
 def test_title_and_run_number_are_the_files(raw: Path) -> None:
     ws = load_event_nexus(raw, load_logs=False)
     assert (ws.getTitle(), ws.getRunNumber()) == ("Si", 4711)

@@ -57,7 +57,7 @@ def test_entries_and_spectra_of_a_processed_file_are_chosen(ws: HistogramWorkspa
 def test_a_table_has_no_spectra_to_choose(tmp_path: Path) -> None:
     save_nexus(TableWorkspace([("int", "n")]), tmp_path / "t.nxs")
     assert isinstance(load(tmp_path / "t.nxs"), TableWorkspace)
-    with pytest.raises(ValueError, match="has no spectra"):
+    with pytest.raises(ValueError, match="SpectrumList: entry '' is a table, it has no spectra"):
         load(tmp_path / "t.nxs", spectrum_min=1)
 
 
@@ -68,6 +68,11 @@ def test_a_file_of_events_is_known_by_its_contents(raw: Path) -> None:
     some = load(raw, filter_by_tof_min=15, spectrum_max=2)
     assert isinstance(some, EventWorkspace)
     assert [some.getSpectrum(i).getTofs().tolist() for i in range(2)] == [[], [20]]
+    with h5py.File(raw, "a") as file:
+        file["entry/bank1_events/event_time_offset"][0] = -5
+    positive = load(raw, filter_by_tof_min=0.0)
+    assert isinstance(positive, EventWorkspace)
+    assert positive.getNumberEvents() == 2
     assert load_nexus(raw, spectrum_list=[3]).getSpectrumNumbers() == [3]  # type: ignore[attr-defined]
 
 
@@ -86,6 +91,9 @@ def test_options_that_mean_nothing_for_the_file_are_named(ws: HistogramWorkspace
     save_nexus(ws, tmp_path / "a.nxs")
     with pytest.raises(ValueError, match=r"BankName, LoadMonitors: means nothing for .*a\.nxs, which is a processed"):
         load(tmp_path / "a.nxs", bank_name=["bank1"], load_monitors=True)
+    save_ascii(ws, tmp_path / "a.txt")
+    with pytest.raises(ValueError, match=r"SpectrumMin: means nothing for .*a\.txt, which is a text of columns"):
+        load(tmp_path / "a.txt", spectrum_min=2)
     with pytest.raises(ValueError, match=r"EntryNumber: means nothing for .*raw\.nxs\.h5, which is a NeXus file of ev"):
         load_nexus(raw, entry_number=1)
 

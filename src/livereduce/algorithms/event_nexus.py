@@ -48,6 +48,8 @@ def load_event_nexus(
     monitors_load_only: Which = "",
     meta_data_only: bool = False,
     load_logs: bool = True,
+    allow_list: Sequence[str] = (),
+    block_list: Sequence[str] = (),
     load_nexus_instrument_xml: bool = True,
     number_of_bins: int = 500,
 ) -> EventWorkspace:
@@ -84,6 +86,8 @@ def load_event_nexus(
         Whether to read no events, only what is known of instrument and run.
     load_logs
         Whether to read the logs; run number, title, times and charge are always read.
+    allow_list, block_list
+        Names of the logs to read; names of those not to. By default all are read.
     load_nexus_instrument_xml
         Whether the instrument is what the file says; without, the definition found by its name.
     number_of_bins
@@ -100,7 +104,7 @@ def load_event_nexus(
             raise UnfitError(f"{entry.name} has no events (NXevent_data); it has {listed(entry)}")
         named = _named(banks, bank_name)
         _warn_of_periods(entry)
-        run = read_run(entry, logs=load_logs)
+        run = read_run(entry, logs=load_logs, only=allow_list, without=block_list)
         run.set("Filename", str(filename))
         window = Window(*tof, *_times(time, run, banks))
         layout = layout_of(file, entry, banks, from_file=load_nexus_instrument_xml)

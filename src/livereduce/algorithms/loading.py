@@ -11,16 +11,14 @@ import h5py
 import numpy as np
 
 from livereduce.algorithms.ascii_loading import load_ascii
-from livereduce.algorithms.choosing import wanted
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.event_nexus import load_event_nexus
 from livereduce.algorithms.files import check_exists
 from livereduce.algorithms.hdf5 import below, class_of, groups, listed, opened
 from livereduce.algorithms.histogram_nexus import load_tof_raw_nexus, signals
 from livereduce.algorithms.nexus_loading import load_nexus_processed, processed_entries
-from livereduce.algorithms.spectra import taken
 from livereduce.geometry.nexus_histogram import UnfitError
-from livereduce.workspaces import MatrixWorkspace, Workspace, WorkspaceGroup
+from livereduce.workspaces import Workspace
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # what the beginning of a text says it is, and what reads it instead of Load
@@ -41,20 +39,17 @@ class _Kind(NamedTuple):
     options: tuple[str, ...]
 
 
-_PROCESSED = _Kind("a processed NeXus file", load_nexus_processed, ("entry_number",))
+_SPECTRA = ("spectrum_min", "spectrum_max", "spectrum_list")
+_PROCESSED = _Kind("a processed NeXus file", load_nexus_processed, ("entry_number", *_SPECTRA))
 _EVENTS = _Kind(
     "a NeXus file of events",
     load_event_nexus,
     (
         "bank_name", "filter_by_tof_min", "filter_by_tof_max", "filter_by_time_start", "filter_by_time_stop",
-        "load_monitors", "meta_data_only", "spectrum_min", "spectrum_max", "spectrum_list",
+        "load_monitors", "meta_data_only", *_SPECTRA,
     ),
 )  # fmt: skip
-_HISTOGRAMS = _Kind(
-    "a NeXus file of histograms",
-    load_tof_raw_nexus,
-    ("load_monitors", "spectrum_min", "spectrum_max", "spectrum_list"),
-)
+_HISTOGRAMS = _Kind("a NeXus file of histograms", load_tof_raw_nexus, ("load_monitors", *_SPECTRA))
 _COLUMNS = _Kind("a text of columns", load_ascii, ("unit",))
 
 
@@ -94,14 +89,15 @@ def load(
         Of columns of text: unit of X.
     """
     options = {
-        "entry_number": entry_number, "bank_name": bank_name, "filter_by_tof_min": filter_by_tof_min,
+        "entry_number": entry_number or None, "spectrum_min": spectrum_min, "spectrum_max": spectrum_max,
+        "spectrum_list": spectrum_list, "bank_name": bank_name, "filter_by_tof_min": filter_by_tof_min,
         "filter_by_tof_max": filter_by_tof_max, "filter_by_time_start": filter_by_time_start,
-        "filter_by_time_stop": filter_by_time_stop, "load_monitors": load_monitors, "meta_data_only": meta_data_only,
-        "unit": unit,
+        "filter_by_time_stop": filter_by_time_stop, "load_monitors": load_monitors or None,
+        "meta_data_only": meta_data_only or None, "unit": unit or None,
     }  # fmt: skip
     check_exists(filename)
     kind = _kind_of_hdf5(filename) if _is_hdf5(filename) else _kind_of_text(filename)
-    return _read(filename, kind, options, spectrum_min, spectrum_max, spectrum_list)
+    return _read(filename, kind, options)
 
 
 @algorithm("LoadNexus", outputs_after="filename")
@@ -123,38 +119,20 @@ def load_nexus(
     spectrum_min, spectrum_max, spectrum_list
         Numbers of the spectra to read; by default all.
     """
-    kind = _kind_of_hdf5(filename)
-    return _read(filename, kind, {"entry_number": entry_number}, spectrum_min, spectrum_max, spectrum_list)
+    options = {
+        "entry_number": entry_number or None, "spectrum_min": spectrum_min, "spectrum_max": spectrum_max,
+        "spectrum_list": spectrum_list,
+    }  # fmt: skip
+    return _read(filename, _kind_of_hdf5(filename), options)
 
 
-def _read(
-    filename: Path,
-    kind: _Kind,
-    options: dict[str, Any],
-    least: int | None,
-    greatest: int | None,
-    numbers: Integers,
-) -> Workspace:
-    given = {name: value for name, value in options.items() if value is not None and np.size(value) and value}
+def _read(filename: Path, kind: _Kind, options: dict[str, Any]) -> Workspace:
+    given = {name: value for name, value in options.items() if value is not None and np.size(value)}
     unfit = [name for name in given if name not in kind.options]
     if unfit:
         names = ", ".join("".join(part.capitalize() for part in name.split("_")) for name in unfit)
         raise ValueError(f"{names}: means nothing for {filename}, which is {kind.called}")
-    if "spectrum_list" in kind.options:
-        return kind.read(filename, **given, spectrum_min=least, spectrum_max=greatest, spectrum_list=numbers)
-    found = kind.read(filename, **given)
-    if least is None and greatest is None and not np.size(numbers):
-        return found
-    if isinstance(found, WorkspaceGroup):
-        return WorkspaceGroup([_some(member, least, greatest, numbers) for member in found], title=found.title)
-    return _some(found, least, greatest, numbers)
-
-
-def _some(ws: Workspace, least: int | None, greatest: int | None, numbers: Integers) -> Workspace:
-    """Return the spectra of these numbers, or between these."""
-    if not isinstance(ws, MatrixWorkspace):
-        raise ValueError(f"SpectrumMin, SpectrumMax, SpectrumList: {ws!r} has no spectra")
-    return taken(ws, np.flatnonzero(wanted(ws.spectra, least, greatest, numbers)))
+    return kind.read(filename, **given)
 
 
 # -- what a file is -----------------------------------------------------------------------------------------------

@@ -11,17 +11,20 @@ from typing import Any
 import h5py
 import numpy as np
 
-from livereduce.algorithms.declaration import algorithm
+from livereduce.algorithms.choosing import wanted
+from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.hdf5 import NUMBERS, WHOLE, dataset, groups, listed, opened
 from livereduce.algorithms.nexus_instrument import read_instrument
 from livereduce.algorithms.nexus_logs import read_logs
 from livereduce.algorithms.nexus_saving import ENTRY, GPS_EPOCH_NS
 from livereduce.algorithms.nexus_tables import read_table
+from livereduce.algorithms.spectra import taken
 from livereduce.geometry.nexus_histogram import UnfitError, text_of
 from livereduce.workspaces import (
     EventTable,
     EventWorkspace,
     HistogramWorkspace,
+    MatrixWorkspace,
     NumericAxis,
     Part,
     Plan,
@@ -35,7 +38,14 @@ from livereduce.workspaces.ticks import in_ticks
 
 
 @algorithm("LoadNexusProcessed", outputs_after="filename")
-def load_nexus_processed(filename: Path, entry_number: int = 0) -> Workspace:
+def load_nexus_processed(
+    filename: Path,
+    entry_number: int = 0,
+    spectrum_min: int | None = None,
+    spectrum_max: int | None = None,
+    spectrum_list: Integers = (),
+    load_history: bool = True,
+) -> Workspace:
     """Read a processed NeXus file; one with several entries gives a group.
 
     Parameters
@@ -44,6 +54,10 @@ def load_nexus_processed(filename: Path, entry_number: int = 0) -> Workspace:
         The file.
     entry_number
         Which entry to read, from 1 on; 0 reads all.
+    spectrum_min, spectrum_max, spectrum_list
+        Numbers of the spectra to read; by default all.
+    load_history
+        Accepted for scripts that give it; workspaces here keep no history.
     """
     with opened(filename) as file:
         entries = processed_entries(file)
@@ -53,7 +67,16 @@ def load_nexus_processed(filename: Path, entry_number: int = 0) -> Workspace:
             raise ValueError(f"EntryNumber: {entry_number}, but {filename} has {len(entries)} entries")
         wanted = entries[entry_number - 1 : entry_number] if entry_number else entries
         found = [_read_entry(entry) for entry in wanted]
+    if spectrum_min is not None or spectrum_max is not None or np.size(spectrum_list):
+        found = [_some(ws, spectrum_min, spectrum_max, spectrum_list) for ws in found]
     return found[0] if len(found) == 1 else WorkspaceGroup(found)
+
+
+def _some(ws: Workspace, least: int | None, greatest: int | None, numbers: Integers) -> Workspace:
+    """Return the spectra of these numbers, or between these."""
+    if not isinstance(ws, MatrixWorkspace):
+        raise ValueError(f"SpectrumMin, SpectrumMax, SpectrumList: entry {ws.title!r} is a table, it has no spectra")
+    return taken(ws, np.flatnonzero(wanted(ws.spectra, least, greatest, numbers)))
 
 
 def processed_entries(file: h5py.File) -> list[h5py.Group]:

@@ -6,6 +6,7 @@ A log that contradicts itself is left out with a warning: the events are worth m
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 import h5py
@@ -24,11 +25,11 @@ _TEXTS = {"run_number": "run_number", "run_title": "title", "experiment_identifi
 _TIMES = {"start_time": ("start_time", "run_start"), "end_time": ("end_time", "run_end")}
 
 
-def read_run(entry: h5py.Group, *, logs: bool = True) -> Run:
-    """Read run number, title, times and charge of an entry, and all its logs if asked for."""
+def read_run(entry: h5py.Group, *, logs: bool = True, only: Collection[str] = (), without: Collection[str] = ()) -> Run:
+    """Read run number, title, times and charge of an entry, and its logs: all, `only` some, or all `without` some."""
     run = Run()
     if logs:
-        _read_logs(entry, run)
+        _read_logs(entry, run, only, without)
     for name, field in _TEXTS.items():
         if text := said(entry, field):
             run.set(name, text)
@@ -69,19 +70,20 @@ def _set_charge(entry: h5py.Group, run: Run) -> None:
         run.set(CHARGE_TOTAL, float(np.ravel(found[()])[0]) / (PICOCOULOMB_PER_UAH if pico else 1.0), "uAh")
 
 
-def _read_logs(entry: h5py.Group, run: Run) -> None:
+def _read_logs(entry: h5py.Group, run: Run, only: Collection[str], without: Collection[str]) -> None:
     for name, group in below(entry, *_CLOSED):
         if "value" not in group or class_of(group) in ("NXevent_data", "NXdata"):
             continue
         if name == "value_log":  # ISIS: the block's name is that of the group around
             name = str(group.parent.name).rsplit("/", 1)[-1]
+        if name in run or name in without or (only and name not in only):
+            continue
         try:
             value, units = _read_log(name, group)
         except UnfitError as error:
             log.warning("%s; the log %s is left out", error, name)
             continue
-        if name not in run:
-            run.set(name, value, units)
+        run.set(name, value, units)
 
 
 def _read_log(name: str, group: h5py.Group) -> tuple[Any, str]:
