@@ -510,3 +510,20 @@ def test_a_quotient_averages_when_it_is_rebinned_but_weights_of_events_add_up(
     assert rebin(by_events, [0, 4, 4]).y.tolist() == [[1.125]]
     # 0.5 over a width of 1, 0.5 over 1, 0.125 over 2; over a width of 4
     assert rebin(by_histogram, [0, 4, 4]).y.tolist() == [[0.3125]]
+
+
+@pytest.mark.parametrize("denominator", [0.0, "one spectrum", "each spectrum"])
+def test_masked_spectra_are_zero_even_when_divided_by_zero(
+    make_events: MakeEvents, make_histogram: Make, denominator: Any
+) -> None:
+    events = make_events([0.5, 1.5], [0.5], edges=[0, 1, 2])
+    events = events.replaced(spectra=events.spectra.with_masked([False, True]))
+    by = denominator
+    if denominator:
+        rows = [[0, 2]] if denominator == "one spectrum" else [[0, 2], [0, 2]]
+        by = make_histogram([0, 1, 2], rows, np.zeros_like(rows))
+    for lhs in (events, events.to_histogram()):
+        result = divide(lhs, by)
+        assert result.y[0].tolist() == ([np.inf, 0.5] if denominator else [np.inf, np.inf])
+        assert result.y[1].tolist() == result.e2[1].tolist() == [0, 0]
+        assert result.spectra.masked.tolist() == [False, True]

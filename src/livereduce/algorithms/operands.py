@@ -193,9 +193,12 @@ def replaced(ws: HistogramWorkspace, values: Values) -> HistogramWorkspace:
 def weighted(lhs: EventWorkspace, rhs: MatrixWorkspace | float, factors: Values) -> MatrixWorkspace:
     """Return the events with their weights multiplied by the factors, which are those of `rhs` or its inverse."""
     masked = lhs.spectra.masked
-    if isinstance(rhs, MatrixWorkspace):
+    if isinstance(rhs, MatrixWorkspace) and rhs.n_spectra == lhs.n_spectra:
+        masked = masked | rhs.spectra.masked
+    if masked.any() and not np.isfinite(factors.y).all():  # what is masked is zero, not zero times infinity
+        factors = Values(*(np.where(masked[:, None], 0.0, part) for part in factors))
+    if isinstance(rhs, MatrixWorkspace) or len(factors.y) > 1:
         result = lhs.planned(lambda plan: plan.multiplied(factors.y, factors.e2))
-        masked = masked | (rhs.spectra.masked if rhs.n_spectra == lhs.n_spectra else False)
     else:
         result = lhs.planned(lambda plan: plan.scaled(float(factors.y[0, 0])))
     return masked_spectra(result, masked) if masked.any() else result
