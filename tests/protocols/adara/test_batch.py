@@ -188,6 +188,28 @@ def test_fingerprints_are_equal_for_a_packet_sent_again_and_differ_for_any_chang
     assert len(seen) == 11
 
 
+@pytest.mark.parametrize("type_", [0x4000, 0x4100, 0x4001])
+def test_a_charge_is_in_the_fingerprint_without_a_pulse_energy_and_not_the_same_in_its_place(type_: int) -> None:
+    heads = [(7, 0, 0, 0), (8, 0, 0, 0), (7, 8, 0, 0), (8, 7, 0, 0), (0, 0, 0, 0), (0, 0, 7, 0), (0, 0, 0, 7)]
+    batch = only_batch(b"".join(event_packet([], type_, head=head) for head in heads))
+    assert len({*batch.fingerprint.tolist(), *batch.monitor_fingerprint.tolist()}) == 7
+
+
+@pytest.mark.parametrize(("type_", "head"), [(0x4000, [5]), (0x4100, [5, 1])])
+@pytest.mark.parametrize("events", [3, 300, 5000])  # short, long, and more than are folded in at a time
+def test_every_word_of_an_event_is_in_the_fingerprint_wherever_the_packet_lies(
+    type_: int, head: list[int], events: int
+) -> None:
+    rows = [0] * (2 * events)
+    sections = [1, 0, 0, 3, *head, 1, 0, 0, *head, events, *rows, *head, 0]
+    first = 4 + 2 * len(head) + 4  # word of the sections at which the events begin
+    changed = [[*sections[:at], 1, *sections[at + 1 :]] for at in (first, first + 1, first + 2, first + 2 * events - 1)]
+    packets = [event_packet(words, type_) for words in (sections, *changed)]
+    together = only_batch(b"".join(packets)).fingerprint.tolist()
+    assert len(set(together)) == 5
+    assert [int(only_batch(event_packet([], 0x4001) + data).fingerprint[0]) for data in packets] == together
+
+
 def test_monitor_fingerprints_see_the_last_word_of_an_odd_payload() -> None:
     one, two = (event_packet([1 << 22 | 2, 1, 0, 7, last], 0x4001) for last in (8, 9))
     batch = only_batch(one + two + one)

@@ -54,8 +54,11 @@ def scan_run(words, max_words):
 
 @compiled_njit
 def mixed(at, pair):
-    """Fold two words at place `at` of a payload into what is summed up to its fingerprint: NH with running keys."""
-    keyed = pair ^ (U8(at) * U8(0x9E3779B185EBCA77))
+    """Fold two words at place `at` of a payload into what is summed up to its fingerprint: NH with running keys.
+
+    No place has the key 0: with it, a word beside a zero, as the charge is without a pulse energy, would not be seen.
+    """
+    keyed = pair ^ (U8(at + U(1)) * U8(0x9E3779B185EBCA77))
     return (keyed & U8(0xFFFFFFFF)) * (keyed >> U8(32))
 
 
@@ -67,13 +70,13 @@ def pair_at(payload, at):
 
 @compiled_njit
 def mixed_words(payload, begin, end):
-    """Fold the words [begin, end) of a payload, an odd one out with a zero."""
+    """Fold the words [begin, end) of a payload, an odd one out with a zero; its place is no other pair's."""
     total = U8(0)
     for i in range((end - begin) // U(2)):
         at = begin + U(2) * i
         total += mixed(at, pair_at(payload, at))
     if (end - begin) % U(2):
-        total += mixed(end, U8(payload[end - U(1)]))
+        total += mixed(end - U(1), U8(payload[end - U(1)]))
     return total
 
 
