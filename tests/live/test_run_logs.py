@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from livereduce.geometry import load_idf
 from livereduce.listeners.base import (
@@ -265,3 +267,44 @@ def test_scan_points_are_a_log(events_of: Any) -> None:
     assert chunk is not None
     assert isinstance(chunk.workspace, MatrixWorkspace)
     assert times_and_values(chunk.workspace.run()["scan_index"]) == [(100, 0), (101, 3), (102, 0)]
+
+
+# -- wherever chunks are cut -------------------------------------------------------------------------------------------
+
+# a log value (time, value), a pulse a second later than the one before, or an interruption
+happenings = st.lists(
+    st.one_of(
+        st.tuples(st.just("value"), st.integers(101, 120), st.integers(0, 3)),
+        st.tuples(st.just("pulse"), st.just(0), st.just(0)),
+        st.tuples(st.just("pause"), st.just(0), st.just(0)),
+    ),
+    max_size=30,
+    unique_by=lambda each: each if each[0] == "value" else object(),
+)
+
+
+@given(happenings, st.sets(st.integers(0, 30)))
+def test_a_run_is_the_same_wherever_its_chunks_are_cut(events: list[tuple[str, int, int]], cuts: set[int]) -> None:
+    book, total, second = LogBook(), Run(), 100
+    book.begin_run(RUN7)
+    entries: list[tuple[float, float]] = []
+    measured, last = 0, None
+    for at, (kind, time, value) in enumerate(events):
+        if kind == "value":
+            book.values(LogValues("T", np.array([time * S]), np.array([value])))
+            entries.append((time, value))
+        elif kind == "pulse":
+            second += 1
+            book.measured(np.array([second * S]))
+            measured += 0 if last is None else second - last
+            last = second
+        else:
+            book.interrupted()
+            last = None
+        if at in cuts:
+            total.add(book.run())
+            book.chunk_taken()
+    total.add(book.run())
+    assert total.duration == measured
+    if entries:
+        assert sorted(times_and_values(total["T"])) == sorted(entries)
