@@ -114,11 +114,14 @@ class Evaluated:
     def __init__(self, terms: list[Term], edges: Column | None) -> None:
         self._y: F64 | None = None
         self._e2: F64 | None = None
-        alike: dict[Factors | None, list[Term]] = {}
-        for term in terms:
-            alike.setdefault(term.plan.factors, []).append(term)
+        alike: list[list[Term]] = []
+        for (
+            term
+        ) in terms:  # compared, not hashed: factors may be as large as the result, and are mostly the same object
+            like = next((some for some in alike if some[0].plan.factors == term.plan.factors), None)
+            alike.append([term]) if like is None else like.append(term)
         with CountCache.guard:
-            self._alike = [_Alike(factors, some, edges) for factors, some in alike.items()]
+            self._alike = [_Alike(some[0].plan.factors, some, edges) for some in alike]
 
     def _rows(self, row: slice, *, variance: bool) -> F64:
         result: F64 | None = None
