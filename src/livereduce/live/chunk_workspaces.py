@@ -9,17 +9,17 @@ import numpy as np
 from livereduce.live.layout import DetectorBook
 from livereduce.live.logbook import LogBook
 from livereduce.live.tables import ChunkTables, Rows
-from livereduce.workspaces import Detectors, EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup
+from livereduce.workspaces import Detectors, EventWorkspace, MatrixWorkspace, Run, Workspace, WorkspaceGroup
 
 
 def of_events(book: DetectorBook, tables: ChunkTables, logs: LogBook, title: str) -> Workspace:
     """Show what the tables hold of the chunk: one workspace, or a group of one a period."""
-    members = [_period(book, tables, rows, logs, title) for rows in tables.rows()]
+    run = logs.run()
+    members = [_period(book, tables, rows, run.clone(), title) for rows in tables.rows()]
     return members[0] if len(members) == 1 else WorkspaceGroup(members, title=title)
 
 
-def _period(book: DetectorBook, tables: ChunkTables, rows: Rows, logs: LogBook, title: str) -> EventWorkspace:
-    run = logs.run()
+def _period(book: DetectorBook, tables: ChunkTables, rows: Rows, run: Run, title: str) -> EventWorkspace:
     known = ~np.isnan(rows.charge)
     run.append("proton_charge", rows.pulse_time[known], rows.charge[known], "picoCoulomb")
     for number, count in tables.monitor_counts.items():
