@@ -142,3 +142,24 @@ def test_wrong_properties_are_named(make_histogram: Make, given: dict[str, Any],
 def test_a_single_bin_has_no_background(make_histogram: Make) -> None:
     with pytest.raises(ValueError, match="has 1 bin; at least two are needed"):
         calculate_flat_background(make_histogram([0, 1], [1]), 0, 1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("mode", ["Mean", "Linear Fit"])
+def test_a_range_with_a_value_that_is_no_number_gives_none_and_other_spectra_theirs(
+    make_histogram: Make, value: float, mode: Any
+) -> None:
+    ws = make_histogram([0, 1, 2, 3], [[5, value, 5], [5, 5, 7]], np.ones((2, 3)), distribution=True)
+    result = calculate_flat_background(ws, 0.1, 2, mode=mode, output_mode="Return Background")
+    assert not np.isfinite(result.y[0]).all()
+    assert result.y[1] == pytest.approx([5, 5, 5])
+
+
+def test_a_moving_average_goes_round_values_that_are_no_numbers(make_histogram: Make) -> None:
+    ws = make_histogram([0, 1, 2, 3, 4, 5], [[9, np.nan, 3, 5, 7]], np.ones((1, 5)), distribution=True)
+    result = calculate_flat_background(
+        ws, mode="Moving Average", averaging_window_width=2, nullify_negative_values=False
+    )
+    # windows without NaN: 3 and 5, 5 and 7, 7 and (going round) 9; the least mean is 4
+    assert result.y[0, [0, 2, 3, 4]].tolist() == [5, -1, 1, 3]
+    assert result.e[0, 0] == pytest.approx(np.sqrt(1 + 2 / 4))

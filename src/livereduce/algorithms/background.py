@@ -39,6 +39,7 @@ class Level(NamedTuple):
 
 
 @algorithm("CalculateFlatBackground")
+@np.errstate(invalid="ignore")  # spectra with infinite values have no background, and are no reason for a warning
 def calculate_flat_background(
     ws: MatrixWorkspace,
     start_x: float | None = None,
@@ -157,7 +158,7 @@ def _least_moving_average(rows: Rows, width: int | None) -> Level:
         found = "nothing" if width is None else width
         raise ValueError(f"AveragingWindowWidth: expected 1 to {bins} (the number of bins), found {found}")
     mean: F64 = np.sum([np.roll(rows.y, -j, axis=1) for j in range(width)], axis=0) / width
-    least = np.argmin(mean, axis=1)[:, None]
+    least = np.argmin(np.where(np.isnan(mean), np.inf, mean), axis=1)[:, None]
     variance = np.take_along_axis(rows.e**2, (least + np.arange(width)) % bins, axis=1).sum(axis=1) / width**2
     return Level(np.take_along_axis(mean, least, axis=1)[:, 0], variance)
 
