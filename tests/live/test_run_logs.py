@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,12 @@ from livereduce.listeners.base import (
     LogValues,
     Message,
     PauseMark,
+    Periods,
     RunMark,
     RunMarkKind,
     ScanMark,
 )
+from livereduce.live.accumulate import accumulate
 from livereduce.live.chunk import ChunkBuilder
 from livereduce.live.ledger import Ledger
 from livereduce.live.load import LiveStep, Method, Names
@@ -37,7 +40,7 @@ from livereduce.live.stages import ScriptStage, Surroundings
 from livereduce.live.state import RunIdentity
 from livereduce.mantid import simpleapi
 from livereduce.mantid.ads import mtd
-from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Run, TimeSeries, WorkspaceStore
+from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Run, TimeSeries, WorkspaceGroup, WorkspaceStore
 
 S = 1_000_000_000
 UAH_PC = 3.6e9
@@ -217,6 +220,25 @@ def test_a_chunk_tried_again_has_the_time_of_both_and_one_set_aside_has_none_of_
             builder.set_aside(chunk)
         listener.extend(events_of.make((more * S, [])))
     assert durations == [3, 5, 3]
+
+
+def test_periods_share_the_time_by_their_pulses(events_of: Any) -> None:
+    """One pulse a second; each is the end of a second that belongs to its period."""
+    listener = events_of.listener([mark("new", RUN7), GeometryUpdate(load_idf(IDF), b"1"), Periods(2)])
+    builder, total = ChunkBuilder(listener, Ledger(), keep_events=True), None
+    durations = []
+    for times, period in (((101, 102, 103, 104), (0, 1, 0, 0)), ((105, 106), (1, 1)), ((107,), (0,))):
+        pulses = events_of.make(*((t * S, [(5, 1)]) for t in times))
+        listener.extend(replace(pulses, period=np.array(period, np.int32)))
+        chunk = builder.extract()
+        assert chunk is not None
+        assert chunk.workspace is not None
+        total = accumulate(total, chunk.workspace, Method.ADD)
+        builder.consume(chunk)
+        assert isinstance(total, WorkspaceGroup)
+        members = [member for member in total.members if isinstance(member, MatrixWorkspace)]
+        durations.append([member.run().duration for member in members])
+    assert durations == [[2, 1], [2, 3], [3, 3]]
 
 
 # -- the book itself ---------------------------------------------------------------------------------------------------
