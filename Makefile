@@ -29,17 +29,13 @@ check: $(STAMP)  ## lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/architecture
-	$(BIN)/python scripts/config_reference.py --check docs/reference/config.md
-	$(BIN)/python scripts/algorithm_reference.py --check docs/reference/algorithms.md
-	$(BIN)/python scripts/quote_examples.py --check docs/how-to/examples.md
+	$(BIN)/python scripts/pages.py --check
 
 bench: $(STAMP)  ## speed as ratios to a C yardstick built in the same run
 	$(BIN)/python -m benchmarks
 
 docs: $(STAMP)  ## the generated pages: references, quoted examples
-	$(BIN)/python scripts/config_reference.py docs/reference/config.md
-	$(BIN)/python scripts/algorithm_reference.py docs/reference/algorithms.md
-	$(BIN)/python scripts/quote_examples.py docs/how-to/examples.md
+	$(BIN)/python scripts/pages.py
 
 fuzz: $(STAMP)  ## coverage-guided fuzzing of a decoder (FUZZ=adara or isis, FUZZ_ARGS=-max_total_time=60)
 	$(BIN)/python -m pip install --quiet "atheris>=2.3"

@@ -1,9 +1,7 @@
-"""Write docs/reference/algorithms.md from the algorithms' declarations: `algorithm_reference.py [--check] FILE`."""
+"""The text of docs/reference/algorithms.md, from the algorithms' declarations."""
 
 import inspect
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import livereduce.mantid  # noqa: F401  (declares the algorithms that live outside livereduce.algorithms too)
@@ -76,18 +74,3 @@ def _row(p: Property) -> str:
     default = "mandatory" if p.mandatory else "" if p.default in (None, "", ()) else f"`{p.default}`"
     cells = (f"`{p.name}`", kind + way, default, p.doc)
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
-
-
-def main(arguments: list[str]) -> int:
-    check, target = "--check" in arguments, Path(arguments[-1])
-    if not check:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page(), encoding="utf-8")
-    elif not target.is_file() or target.read_text(encoding="utf-8") != page():
-        print(f"{target} is not what the declarations say; run `make docs` and commit it", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,7 +1,6 @@
-"""Write docs/reference/config.md from the settings models: `config_reference.py [--check] FILE`."""
+"""The text of docs/reference/config.md, from the settings models."""
 
 import json
-import sys
 import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -90,18 +89,3 @@ def page() -> str:
     classes = "\n".join(f"| `{name}` | `{kind}` |" for name, kind in facilities.LISTENERS.items())
     parts += ["## Listeners\n", f"| class | kind |\n|---|---|\n{classes}\n"]
     return "\n".join(parts)
-
-
-def main(arguments: list[str]) -> int:
-    check, target = "--check" in arguments, Path(arguments[-1])
-    if not check:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page(), encoding="utf-8")
-    elif not target.is_file() or target.read_text(encoding="utf-8") != page():
-        print(f"{target} is not what the models say; run `make docs` and commit it", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
