@@ -339,3 +339,12 @@ def test_events_that_are_a_distribution_are_integrated_as_one(make_events: MakeE
         assert result.y.tolist() == [[0.5 * 1 + 0.5 * 2], [1]]
         assert result.e2.tolist() == [[1 / 4 + 4 * 2 / 16], [2 / 4]]
         assert not result.isDistribution()
+
+
+def test_a_workspace_without_spectra_is_cropped_and_integrated_to_one_without() -> None:
+    ws = HistogramWorkspace([0.0, 1.0, 2.0], np.zeros((0, 2)))
+    assert crop_workspace(ws, 0, 1).y.shape == (0, 1)
+    assert extract_spectra(ws).y.shape == (0, 2)
+    result = integration(ws)
+    assert result.y.shape == (0, 1)
+    assert result.x.tolist() == [0, 2]

@@ -243,4 +243,6 @@ def _range_used(ws: HistogramWorkspace, used: Bool, low: float, high: float, par
     lowest = low if np.isfinite(low) else float(rows.min())
     highest = max(lowest, high if np.isfinite(high) else float(rows.max()))
     limits = np.stack([np.where(np.isfinite(first), first, lowest), np.where(np.isfinite(last), last, highest)], axis=1)
+    if not len(limits):
+        return np.array([lowest, highest])
     return limits if len(limits) > 1 else limits[0]
