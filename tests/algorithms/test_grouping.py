@@ -189,3 +189,36 @@ def test_events_and_their_histogram_are_grouped_alike(random_events: EventWorksp
 def test_events_weighted_by_spectrum_are_grouped_as_a_histogram(make_events: MakeEvents, make_histogram: Make) -> None:
     events = multiply(make_events([0.5], [0.5], edges=X), make_histogram([0, 2], [[10], [100]], [[0], [0]]))
     assert group_detectors(events, workspace_index_list=[0, 1]).y.tolist() == [[110, 0]]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("behaviour", ["Sum", "Average"])
+@pytest.mark.parametrize("keep", [False, True])
+def test_groups_by_chance_are_those_of_slow_numpy(
+    make_events: MakeEvents, seed: int, behaviour: Any, keep: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 9))
+    times = [rng.integers(0, 40, rng.integers(0, 12)) / 10 for _ in range(n)]
+    masked, group = rng.random(n) < 0.25, np.append(rng.integers(0, 4, n - 1), 1)
+    ids = np.arange(10, 10 + n)
+    numbers = Spectra(rng.permutation(n) + 1, ids, masked=masked)
+    events = make_events(*[t.tolist() for t in times], edges=[0.0, 1.0, 2.0, 4.0], spectra=numbers)
+    grouping = HistogramWorkspace([0.0], group[:, None].astype(float), spectra=Spectra(np.arange(n), ids))
+    counts = np.array([[np.sum((t >= a) & (t < b)) for a, b in ((0, 1), (1, 2), (2, 4))] for t in times], float)
+    y, e2 = [], []
+    for number in sorted(set(group[group > 0].tolist())):
+        members = np.flatnonzero((group == number) & ~masked)
+        share = max(len(members), 1) if behaviour == "Average" else 1
+        y.append(counts[members].sum(axis=0) / share)
+        e2.append(counts[members].sum(axis=0) / share**2)
+    if keep:
+        alone = np.flatnonzero(group == 0)
+        y += list(np.where(masked[alone, None], 0.0, counts[alone]))
+        e2 += list(np.where(masked[alone, None], 0.0, counts[alone]))
+    for ws in (events, events.to_histogram()):
+        result = group_detectors(
+            ws, copy_grouping_from_workspace=grouping, keep_ungrouped_spectra=keep, behaviour=behaviour
+        )
+        np.testing.assert_allclose(result.y, y)
+        np.testing.assert_allclose(result.e2, e2)
