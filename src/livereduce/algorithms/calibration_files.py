@@ -15,7 +15,7 @@ import numpy as np
 
 from livereduce.algorithms.by_detector import calibration_table, instrument_of, mask_workspace, per_detector, warn
 from livereduce.algorithms.declaration import OutputName, algorithm
-from livereduce.algorithms.files import check_exists, version_of
+from livereduce.algorithms.files import Version, check_exists, version_of
 from livereduce.algorithms.instruments import instrument_named, loaded_instrument
 from livereduce.geometry import Instrument, instrument_from_flight_paths
 from livereduce.geometry.calibration import Calibration, load_cal, load_diffraction_calibration
@@ -42,19 +42,19 @@ def _is_hdf5(path: Path) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _diffraction_calibration(path: Path, version: tuple[int, int]) -> Calibration:
+def _diffraction_calibration(path: Path, version: Version) -> Calibration:
     return load_diffraction_calibration(path)
 
 
 @lru_cache(maxsize=4)
-def _five_columns(path: Path, version: tuple[int, int], instrument: Instrument) -> Calibration:
+def _five_columns(path: Path, version: Version, instrument: Instrument) -> Calibration:
     found = load_cal(path, instrument)
     warn("calibration", found.warnings)
     return found
 
 
 @lru_cache(maxsize=4)
-def _grouping(path: Path, version: tuple[int, int], instrument: Instrument) -> Grouping:
+def _grouping(path: Path, version: Version, instrument: Instrument) -> Grouping:
     found = load_grouping(path, instrument, _spectrum_numbers(instrument))
     warn("grouping", found.warnings)
     return found

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 
 @contextlib.contextmanager
@@ -38,7 +39,18 @@ def check_exists(path: Path) -> None:
         raise ValueError(f"Filename: there is no file {str(path)!r}")
 
 
-def version_of(path: Path) -> tuple[int, int]:
-    """Tell versions of a file apart: its time of change, ns, and its size."""
+class Version(NamedTuple):
+    """What tells versions of a file apart."""
+
+    changed_ns: int
+    """Time its content was changed; copying may bring it along, and that of two versions may be the same."""
+    size: int
+    written_ns: int
+    """Time anything of it was changed, which nobody can set."""
+    inode: int
+
+
+def version_of(path: Path) -> Version:
+    """Tell versions of a file apart, without reading it."""
     status = path.stat()
-    return status.st_mtime_ns, status.st_size
+    return Version(status.st_mtime_ns, status.st_size, status.st_ctime_ns, status.st_ino)

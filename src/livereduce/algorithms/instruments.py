@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livereduce.algorithms.declaration import Integers, Numbers, algorithm
-from livereduce.algorithms.files import check_exists
+from livereduce.algorithms.files import Version, check_exists, version_of
 from livereduce.geometry import GeometryError, Instrument, find_definition, load_idf
 from livereduce.workspaces import (
     Detectors,
@@ -65,11 +65,11 @@ def _from_file(path: Path) -> Instrument:
     name, _, version = path.name.partition("_Definition")
     candidates = [path.with_name(f"{name}_Parameters{version}"), path.with_name(f"{name}_Parameters.xml")]
     parameters = next((each for each in candidates if each.is_file()), None)
-    return _loaded(path, parameters, *(each.stat().st_mtime_ns for each in (path, parameters) if each is not None))
+    return _loaded(path, parameters, *(version_of(each) for each in (path, parameters) if each is not None))
 
 
 @lru_cache(maxsize=4)
-def _loaded(path: Path, parameters: Path | None, *_changed_ns: int) -> Instrument:
+def _loaded(path: Path, parameters: Path | None, *_versions: Version) -> Instrument:
     return load_idf(path, name=path.name.partition("_Definition")[0], parameters=parameters)
 
 
