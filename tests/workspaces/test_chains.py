@@ -62,6 +62,7 @@ class Lists:
     n: int = N
     unit: str = "TOF"
     grouped: bool = False
+    bent: bool = False  # some may be moved
 
     def where(self, keep: np.ndarray) -> Lists:
         columns: dict[str, Any] = {
@@ -152,15 +153,18 @@ def rebin(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWo
 
 
 def convert(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWorkspace, Lists]:
-    """To another unit; what was moved in one that is not linear gets a time of flight in whole ns, see respelling."""
-    unit = list(X_OF_TOF)[int(a * 4.99)]
+    """To another unit; what was moved in one that is not linear gets a time of flight in whole ns, see respelling.
+
+    Units that follow from each other without a flight path get that time at another path, so not in whole ns of ours.
+    """
+    unit = "TOF" if lists.bent else list(X_OF_TOF)[int(a * 4.99)]
     if lists.grouped or (ws.x <= 0).any() or unit == lists.unit:  # spectra of several detectors are another subject
         return ws, lists
     kept = lists.where(lists.x > 0) if {unit, lists.unit} & {"MomentumTransfer", "Energy"} else lists
     tof = TOF_OF_X[lists.unit](kept.x, kept.spectrum)
     tof = np.where(kept.moved, np.round(tof, 3), tof)
     x = X_OF_TOF[unit](tof, kept.spectrum)
-    return alg.convert_units(ws, unit), replace(kept, x=x, unit=unit, moved=np.zeros_like(kept.moved))
+    return alg.convert_units(ws, unit), replace(kept, x=x, unit=unit, bent=False, moved=np.zeros_like(kept.moved))
 
 
 def scale_x(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWorkspace, Lists]:
@@ -173,7 +177,9 @@ def offset(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventW
     chosen = (lists.spectrum >= 1) & (lists.spectrum <= 2) if ws.n_spectra > 2 else lists.spectrum >= 0
     some = {"index_min": 1, "index_max": 2} if ws.n_spectra > 2 else {}
     moved = lists.moved | chosen if curved else lists.moved
-    return alg.change_bin_offset(ws, by, **some), replace(lists, x=np.where(chosen, lists.x + by, lists.x), moved=moved)
+    return alg.change_bin_offset(ws, by, **some), replace(
+        lists, x=np.where(chosen, lists.x + by, lists.x), moved=moved, bent=lists.bent or curved
+    )
 
 
 def crop(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWorkspace, Lists]:
