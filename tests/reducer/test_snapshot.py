@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from livereduce.reducer.snapshot import Shown, SnapshotWriter
@@ -19,6 +24,83 @@ class Unreadable(HistogramWorkspace):
     @property
     def y(self) -> NDArray[np.float64]:
         raise MemoryError
+
+
+def shown(**values: float) -> list[Shown]:
+    """Workspaces of 100 such values each, 800 bytes."""
+    edges = np.arange(101.0)
+    return [Shown(k, HistogramWorkspace(edges, [[v] * 100], [[v] * 100]), "other") for k, v in values.items()]
+
+
+def in_manifest(runtime_dir: Path) -> dict[str, dict[str, Any]]:
+    manifest = json.loads((runtime_dir / "snapshot" / "manifest.json").read_bytes())
+    return {entry["name"]: entry for entry in manifest["workspaces"]}
+
+
+def first_value(runtime_dir: Path, name: str) -> float:
+    y = np.load(runtime_dir / "snapshot" / in_manifest(runtime_dir)[name]["files"]["y"])
+    assert y.shape == (1, 100)
+    return float(y[0, 0])
+
+
+@contextmanager
+def files_of_at_most(nbytes: int) -> Iterator[None]:
+    """Let what is written beyond that fail, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_workspaces_whose_names_differ_in_odd_characters_have_files_of_their_own(tmp_path: Path) -> None:
+    values = {"a.b": 1.0, "a_b": 2.0, "a/b": 3.0, "\N{GREEK SMALL LETTER PSI}" * 100: 4.0}
+    SnapshotWriter(tmp_path).write(shown(**values), 7)
+    assert {name: first_value(tmp_path, name) for name in values} == values
+
+
+def test_on_a_full_disk_the_version_before_stays_and_nothing_of_the_new_one(tmp_path: Path) -> None:
+    writer = SnapshotWriter(tmp_path)
+    writer.write(shown(result=1.0), 7)
+    there = sorted(os.listdir(tmp_path / "snapshot"))
+    with files_of_at_most(600), pytest.raises(OSError, match="File too large"):
+        writer.write(shown(result=2.0), 7)  # 128 bytes of a header go through, and some of the values
+    assert sorted(os.listdir(tmp_path / "snapshot")) == there
+    assert first_value(tmp_path, "result") == 1.0
+    writer.write(shown(result=3.0), 7)
+    assert first_value(tmp_path, "result") == 3.0
+    assert len(os.listdir(tmp_path / "snapshot")) == len(there)
+
+
+def test_what_a_killed_reducer_left_half_written_is_never_read_and_goes(tmp_path: Path) -> None:
+    SnapshotWriter(tmp_path).write(shown(result=1.0, other=2.0), 7)
+    folder = tmp_path / "snapshot"
+    left = [folder / file.replace("1.", "2.", 1) for file in in_manifest(tmp_path)["result"]["files"].values()]
+    for path in left:
+        path.write_bytes(b"half")
+    assert first_value(tmp_path, "result") == 1.0
+    SnapshotWriter(tmp_path).write(shown(result=3.0), 7)
+    assert first_value(tmp_path, "result") == 3.0
+    assert len(os.listdir(folder)) == 4  # x, y, e and the manifest
+
+
+def test_an_array_that_a_reader_has_mapped_stays_what_it_is_even_when_versions_begin_anew(tmp_path: Path) -> None:
+    SnapshotWriter(tmp_path).write(shown(result=1.0), 7)
+    name = in_manifest(tmp_path)["result"]["files"]["y"]
+    mapped = np.load(tmp_path / "snapshot" / name, mmap_mode="r")
+    (tmp_path / "snapshot" / "manifest.json").write_bytes(b"")  # as a power failure may leave it
+    SnapshotWriter(tmp_path).write(shown(result=2.0), 7)
+    assert in_manifest(tmp_path)["result"]["files"]["y"] == name
+    assert (mapped[0, 0], first_value(tmp_path, "result")) == (1.0, 2.0)
+
+
+def test_texts_that_no_file_takes_are_shown_with_question_marks(tmp_path: Path) -> None:
+    workspace = HistogramWorkspace([0.0, 1.0], [[3.0]], title="caf\udce9", y_unit="\udcb5", y_label="\udcb5 label")
+    SnapshotWriter(tmp_path).write([Shown("r\udce9sultat", workspace, "result")], 7)
+    entry = in_manifest(tmp_path)["r?sultat"]
+    assert [entry[what] for what in ("title", "y_unit", "y_label")] == ["caf?", "?", "? label"]
+    assert np.load(tmp_path / "snapshot" / entry["files"]["y"]).tolist() == [[3.0]]
 
 
 def test_a_workspace_that_cannot_be_written_is_left_out_with_the_reason_and_the_others_stay(tmp_path: Path) -> None:

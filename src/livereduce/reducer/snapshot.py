@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from livereduce.algorithms import extract_spectra, sum_spectra
-from livereduce.errors import reason
+from livereduce.errors import encodable, reason
 from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup, WorkspaceStore
 from livereduce.workspaces.axes import unit
 
@@ -68,29 +68,31 @@ class SnapshotWriter:
         """
         self.version += 1
         try:
-            self._write_version(shown, run)
+            kept = self._write_version(shown, run)
         except OSError:
-            for path in self._folder.glob(f"{self.version}.*.npy*"):
+            for path in self._folder.glob(f"{self.version}.*.npy"):
                 path.unlink(missing_ok=True)
             raise
+        self._remove_all_but(kept)
 
-    def _write_version(self, shown: Iterable[Shown], run: int) -> None:
+    def _write_version(self, shown: Iterable[Shown], run: int) -> set[str]:
         began = time.perf_counter()
         entries: list[dict[str, Any]] = []
         left_out: list[dict[str, str]] = []
         wanted = self._read_wanted()
         for item in _members(shown):
             if not isinstance(item.workspace, MatrixWorkspace):
-                left_out.append({"name": item.name, "why": f"a {item.workspace.kind} is not shown as curves"})
+                left_out.append(_left_out(item, f"a {item.workspace.kind} is not shown as curves"))
             elif item.role == "other" and time.perf_counter() - began > BUDGET_S:
-                left_out.append({"name": item.name, "why": f"writing took longer than {BUDGET_S:g} s"})
+                left_out.append(_left_out(item, f"writing took longer than {BUDGET_S:g} s"))
             else:
                 try:
-                    entries.append(self._entry(item.name, item.workspace, item.role, wanted.get(item.name, [])))
+                    stem = f"{self.version}.{len(entries) + len(left_out)}.{_in_file_name(item.name)}"
+                    entries.append(self._entry(item, item.workspace, stem, wanted.get(item.name, [])))
                 except OSError:  # the disk: it concerns all of them
                     raise
                 except Exception as error:
-                    left_out.append({"name": item.name, "why": f"cannot be written: {reason(error)}"})
+                    left_out.append(_left_out(item, f"cannot be written: {reason(error)}"))
         manifest = {
             "version": self.version,
             "written_ns": time.time_ns(),
@@ -99,7 +101,7 @@ class SnapshotWriter:
             "left_out": left_out,
         }
         self._put("manifest.json", to_json(manifest))
-        self._remove_old({file for entry in entries for file in entry["files"].values()})
+        return {file for entry in entries for file in entry["files"].values()}
 
     def _read_wanted(self) -> dict[str, list[int]]:
         try:
@@ -108,28 +110,26 @@ class SnapshotWriter:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def _entry(self, name: str, workspace: MatrixWorkspace, role: str, wanted: list[int]) -> dict[str, Any]:
+    def _entry(self, item: Shown, workspace: MatrixWorkspace, stem: str, wanted: list[int]) -> dict[str, Any]:
         shape = (workspace.n_spectra, workspace.n_bins)
         whole = shape[0] * shape[1] <= WHOLE_VALUES
         parts, spectra = _whole(workspace) if whole else _parts(workspace, wanted)
-        # Versions of one name never share a file, names that differ only in odd characters neither.
-        stem = f"{self.version}.{len(name)}.{''.join(c if c.isalnum() or c in '-_' else '_' for c in name)[:80]}"
         files = {part: f"{stem}.{part}.npy" for part in parts}
         for part, array in parts.items():
             self._put_array(files[part], array)
         x_unit = unit(workspace.unit)
         return {
-            "name": name,
+            "name": encodable(item.name),
             "kind": workspace.kind,
-            "role": role,
+            "role": item.role,
             "version": self.version,
             "shape": list(shape),
-            "x_unit": x_unit.mark,
-            "x_label": x_unit.label,
-            "y_unit": workspace.y_unit,
-            "y_label": workspace.y_label,
-            "distribution": workspace.distribution,
-            "title": workspace.title,
+            "x_unit": encodable(x_unit.mark),
+            "x_label": encodable(x_unit.label),
+            "y_unit": encodable(str(workspace.y_unit)),  # scripts set these to anything
+            "y_label": encodable(str(workspace.y_label)),
+            "distribution": bool(workspace.distribution),
+            "title": encodable(str(workspace.title)),
             "spectra": spectra,
             "spectrum_numbers": workspace.spectra.numbers[spectra].tolist() if len(workspace.spectra) else [],
             "files": files,
@@ -138,18 +138,35 @@ class SnapshotWriter:
         }
 
     def _put_array(self, name: str, array: NDArray[Any]) -> None:
-        with (self._folder / name).open("wb") as file:
-            np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+        values = np.ascontiguousarray(array)
+        path = self._folder / name
+        path.unlink(missing_ok=True)  # never shorten what a reader has mapped
+        with path.open("wb") as file:
+            # not numpy.save: on a full disk it may lose the end of an array and say nothing
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(values))
+            file.write(values.data)
 
     def _put(self, name: str, data: bytes) -> None:
         beside = self._folder / f"{name}.tmp"
         beside.write_bytes(data)
         os.replace(beside, self._folder / name)
 
-    def _remove_old(self, kept: set[str]) -> None:
+    def _remove_all_but(self, kept: set[str]) -> None:
         for path in self._folder.glob("*.npy*"):
             if path.name not in kept:
-                path.unlink(missing_ok=True)
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    log.warning("%s cannot be removed: %s", path, reason(error))
+
+
+def _left_out(item: Shown, why: str) -> dict[str, str]:
+    return {"name": encodable(item.name), "why": encodable(why)}
+
+
+def _in_file_name(name: str) -> str:
+    """Return what a file's name tells people of a workspace's; it need not be another one for another workspace."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in name)[:80]
 
 
 def _members(shown: Iterable[Shown]) -> Iterable[Shown]:
