@@ -11,6 +11,7 @@ from livereduce.workspaces.ranges import (
     places,
     selected_ranges,
     split,
+    stretches,
     total,
 )
 
@@ -101,3 +102,10 @@ def test_ranges_are_split_into_equal_numbers_in_order(ranges: np.ndarray, n: int
     assert [i for piece in pieces for i in inside(piece)] == inside(ranges)
     sizes = [total(piece) for piece in pieces]
     assert max(sizes) - min(sizes) <= 1
+
+
+@given(disjoint(), st.integers(1, 60))
+def test_stretches_hold_every_event_under_the_number_of_its_stretch(some: np.ndarray, size: int) -> None:
+    found = stretches(some, size)
+    events = [(k, i) for k, part in found.items() for a, b in part.tolist() for i in range(a, b)]
+    assert events == [(i // size, i) for a, b in some.tolist() for i in range(a, b)]
