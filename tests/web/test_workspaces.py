@@ -1,5 +1,6 @@
 import io
 import json
+import os
 from typing import Any
 
 import h5py
@@ -235,6 +236,15 @@ def test_a_file_that_is_gone_for_good_is_503(app: Starlette, snapshot: Any, resu
     answer = ask(app, "/api/workspaces/result")
     assert answer.status == 503
     assert "gone" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("nbytes", [0, 40, 130])
+def test_a_file_that_ends_early_is_503(app: Starlette, snapshot: Any, result: Any, ask: Any, nbytes: int) -> None:
+    snapshot.write(result)
+    os.truncate(snapshot.folder / "snapshot" / "result.1.y.npy", nbytes)
+    answer = ask(app, "/api/workspaces/result")
+    assert answer.status == 503
+    assert "result.1.y.npy" in answer.json["detail"]
 
 
 def test_a_table_comes_by_columns(app: Starlette, snapshot: Any, ask: Any) -> None:

@@ -88,7 +88,7 @@ class Manifest:
             raise SnapshotError(f"{entry['name']}: {part} is in {file!r}, which leads out of the snapshot folder")
         try:
             array: NDArray[Any] = np.load(self.folder / file, mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
+        except (ValueError, EOFError) as error:  # after a power failure a file may be empty
             raise SnapshotError(f"{self.folder / file}: {error}") from error
         return array
 
