@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from livereduce.algorithms.memory import remembered, warned_once
+from livereduce.algorithms.memory import forget_everything, remembered, warned_once
 from livereduce.workspaces import Spectra
 
 
@@ -89,3 +89,13 @@ def test_a_warning_is_not_said_again_however_much_else_is_remembered(caplog: pyt
         for key in range(20):
             remembered(owner, key, large([], key))
     assert [record.getMessage() for record in caplog.records] == ["no geometry"]
+
+
+def test_what_is_forgotten_is_made_again_and_no_warning_said_again(caplog: pytest.LogCaptureFixture) -> None:
+    owner, made, logger = Spectra([1]), list[object](), logging.getLogger("test")
+    for _ in range(2):
+        remembered(owner, "a", noting(made, "a"))
+        warned_once(owner, logger, "no geometry")
+        forget_everything()
+    assert made == ["a", "a"]
+    assert len(caplog.records) == 1

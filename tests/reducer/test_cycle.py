@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import struct
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from livereduce.algorithms.memory import remembered
 from livereduce.config import Config, from_mapping
 from livereduce.mantid.api import mtd
 from livereduce.protocols.adara import RunState, RunStatus, encode, unix_ns
@@ -15,6 +18,7 @@ from livereduce.reducer.cycle import Cycle
 from livereduce.reducer.health import Reporter
 from livereduce.sources import BEGIN, Position
 from livereduce.sources.journal import NEEDED, JournalWriter, prune, read_needed, segments
+from livereduce.workspaces import Spectra
 
 START_NS = unix_ns(1_000_000_000)
 
@@ -90,3 +94,13 @@ def test_a_new_process_says_again_from_where_it_reads(config: Config) -> None:
         finally:
             cycle.close()
         (journal / NEEDED).unlink()
+
+
+def test_when_memory_is_short_what_is_remembered_of_spectra_goes(config: Config) -> None:
+    write_runs(config.state_dir / "journal")
+    owner = Spectra([1])
+    alive = weakref.ref(remembered(owner, "taken", lambda: Spectra([2])))
+    assert alive() is not None
+    Cycle(config, Reporter(config.runtime_dir / "reducer.json")).drop_caches()
+    gc.collect()
+    assert alive() is None

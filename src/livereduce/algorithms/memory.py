@@ -55,6 +55,11 @@ def remembered(owner: object, key: Hashable, make: Callable[[], T]) -> T:
     return value
 
 
+def forget_everything() -> None:
+    """Forget all that can be worked out again; what was warned of stays said."""
+    _known.clear()
+
+
 def _is_gone(key: Hashable) -> bool:
     """Whether something that a key names has gone: nobody can ask for it again."""
     if isinstance(key, tuple):

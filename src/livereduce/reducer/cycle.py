@@ -11,6 +11,7 @@ from typing import Any
 
 from livereduce.algorithms import save_nexus
 from livereduce.algorithms.instruments import definition_folders
+from livereduce.algorithms.memory import forget_everything
 from livereduce.config import Config
 from livereduce.errors import reason
 from livereduce.geometry import Move
@@ -23,6 +24,7 @@ from livereduce.live.state import Transition
 from livereduce.mantid.api import mtd
 from livereduce.reducer.accounts import Accounts
 from livereduce.reducer.health import Reporter
+from livereduce.reducer.heap import return_free_memory
 from livereduce.reducer.listeners import open_listener
 from livereduce.reducer.scripts import BrokenScript, LimitedScript, ScriptFolder
 from livereduce.reducer.snapshot import Shown, SnapshotWriter, to_show
@@ -127,6 +129,8 @@ class Cycle:
         """Forget what can be computed again."""
         log.warning("memory is nearly full: forgetting what can be computed again")
         mtd.store.drop_caches()
+        forget_everything()
+        return_free_memory()
 
     def clear(self) -> None:
         """Forget all that is in the journal by now, and show nothing until something new has come."""

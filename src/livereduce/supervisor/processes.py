@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 RETURN_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(12 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20)}
 """glibc gives what is over 12 MiB (the events of a chunk) back when it is freed; left alone it raises that limit.
 
-Smaller blocks it keeps up to 32 MiB of: giving back the columns of every block read made decoding four times slower.
+Smaller blocks it keeps: giving back the columns of every block read made decoding four times slower. Of those at the
+end of its heap 32 MiB, of those between others all, until memory is short (``reducer.heap``).
 """
 
 FIRST_DELAY_S = 1.0
