@@ -7,8 +7,14 @@ from functools import partial
 import numpy as np
 import pytest
 
+from livereduce.algorithms import extract_single_spectrum, group_detectors, mask_detectors, sum_spectra
 from livereduce.algorithms.memory import forget_everything, remembered, warned_once
-from livereduce.workspaces import Spectra
+from livereduce.workspaces import EventWorkspace, Spectra
+
+
+@pytest.fixture(autouse=True)
+def nothing_known() -> None:
+    forget_everything()
 
 
 def noting(made: list[object], what: object) -> Callable[[], object]:
@@ -28,29 +34,68 @@ def test_what_was_made_for_an_object_and_a_key_is_not_made_again() -> None:
     assert made == ["a", "b", "of another"]
 
 
+class Large:
+    """Something with an array of 64 MiB, as far as anybody can tell."""
+
+    def __init__(self) -> None:
+        self.column = np.broadcast_to(np.zeros(1), 8 << 20)
+
+
 def large(made: list[object], what: object) -> Callable[[], object]:
     def make() -> object:
         made.append(what)
-        return {"column": np.broadcast_to(np.zeros(1), 1 << 20)}  # 8 MiB, as far as anybody can tell
+        return Large()
 
     return make
 
 
-def test_of_large_items_only_the_latest_twelve_are_kept() -> None:
-    owner, made = Spectra([1]), list[object]()
-    for key in [*range(12), 0, 12, 0, 1]:  # 0 was asked for again before 12 came, so it is 1 that went
-        remembered(owner, key, large(made, key))
-    assert made == [*range(12), 12, 1]
+def test_what_was_asked_for_longest_ago_goes_when_all_together_is_too_much() -> None:
+    owners, made = [Spectra([1]), Spectra([2])], list[object]()
+    for key in [*range(7), 0, 7, 0, 1]:  # seven fit into 512 MiB; 0 was asked for again before 7 came, so 1 went
+        remembered(owners[key % 2], key, large(made, key))
+    assert made == [*range(8), 1]
 
 
-def test_small_items_are_kept_for_a_script_with_many_steps_though_not_without_end() -> None:
+def test_steps_of_a_long_script_are_all_found_again_though_not_without_end() -> None:
     owner, made = Spectra([1]), list[object]()
-    for key in [*range(100), *range(100)]:
+    for key in [*range(2048), *range(2048)]:  # each is taken for 256 KiB
         remembered(owner, key, noting(made, key))
-    assert made == [*range(100)]
-    for key in [*range(100, 1024), 1024, *range(1, 1025), 0]:  # 1024 times 64 KiB are 64 MiB
+    assert made == [*range(2048)]
+    for key in [2048, *range(1, 2049), 0]:
         remembered(owner, key, noting(made, key))
-    assert made == [*range(1025), 0]
+    assert made == [*range(2049), 0]
+
+
+def test_arrays_shared_with_the_owner_do_not_count() -> None:
+    owner, made = Large(), list[object]()
+
+    def make() -> object:
+        made.append("it")
+        return {"column": owner.column}
+
+    for key in [*range(50), *range(50)]:
+        remembered(owner, key, make)
+    assert len(made) == 50
+
+
+def test_a_loop_that_masks_one_spectrum_after_another_keeps_no_more_than_all_may() -> None:
+    first = Large()
+    alive, latest = list[weakref.ref[Large]](), first
+    for key in range(20):
+        latest = remembered(latest, key, Large)
+        alive.append(weakref.ref(latest))
+    gc.collect()
+    assert sum(ref() is not None for ref in alive) <= 8
+
+
+def test_workspaces_leave_nothing_behind_when_they_go(make_events: Callable[..., EventWorkspace]) -> None:
+    ws = make_events([1.0, 2.0], [3.0], [4.0])
+    grouped = group_detectors(mask_detectors(ws, workspace_index_list=[1]), grouping_pattern="0,2")
+    assert sum_spectra(extract_single_spectrum(grouped, 1)).readY(0).tolist() == [1.0]
+    alive = [weakref.ref(each) for each in (ws.spectra, ws.detectors, grouped.spectra)]
+    del ws, grouped
+    gc.collect()
+    assert [ref() for ref in alive] == [None, None, None]
 
 
 def test_what_depends_on_another_object_goes_when_something_is_made_after_it() -> None:
