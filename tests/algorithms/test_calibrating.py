@@ -11,6 +11,8 @@ import pytest
 
 from livereduce import algorithms
 from livereduce.algorithms import convert_units, plus, rebin
+from livereduce.algorithms.by_detector import calibration_from_table
+from livereduce.algorithms.calibrating import calibration_from_offsets
 from livereduce.workspaces import (
     Detectors,
     EventTable,
@@ -70,6 +72,27 @@ def test_every_event_has_its_own_d() -> None:
     for i in range(3):
         tofs = ws.getSpectrum(i).getTofs()
         np.testing.assert_allclose(result.getSpectrum(i).getTofs(), (tofs - TZERO[i]) / DIFC[i], rtol=1e-12)
+
+
+def test_the_same_constants_are_the_same_calibration_until_a_cell_is_changed() -> None:
+    constants, ws = table(), events()
+    found = calibration_from_table(constants)
+    assert calibration_from_table(constants) is found
+    assert calibration_from_table(table()) is found
+    constants.setCell("difc", 1, 2000.0)  # 4000 before: d doubles
+    assert calibration_from_table(constants).difc.tolist() == [3000.0, 2000.0, 5000.0]
+    before, after = (align_detectors(ws, calibration_workspace=t) for t in (table(), constants))
+    np.testing.assert_allclose(after.readX(1), 2 * before.readX(1))
+
+
+def test_offsets_written_to_in_place_are_worked_out_again() -> None:
+    ws = events()
+    offsets = HistogramWorkspace(np.zeros(1), [[0.0], [0.25], [0.0]], spectra=Spectra([1, 2, 3], IDS))
+    found = calibration_from_offsets(ws, offsets)
+    assert calibration_from_offsets(ws, offsets) is found
+    assert calibration_from_offsets(events(), offsets) is found
+    offsets.dataY(1)[0] = 1.5
+    np.testing.assert_allclose(calibration_from_offsets(ws, offsets).difc[1], found.difc[1] / 2)  # 1.25 / 2.5
 
 
 def root(tof: Any, i: int) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from livereduce.workspaces import (
     Spectra,
     TableWorkspace,
 )
-from livereduce.workspaces.arrays import F64, I64, Bool
+from livereduce.workspaces.arrays import F64, I64, Bool, Column
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,10 @@ def calibration_table(calibration: Calibration) -> TableWorkspace:
 
 
 def calibration_from_table(table: TableWorkspace) -> Calibration:
-    """Read calibration constants from a table with at least the columns detid and difc."""
+    """Read calibration constants from a table with at least the columns detid and difc.
+
+    The same constants give the same object, so that what follows from them is worked out once.
+    """
     names = table.getColumnNames()
     if missing := [name for name in ("detid", "difc") if name not in names]:
         raise ValueError(f"{table!r} is no calibration: it has no column {missing[0]}, only {', '.join(names)}")
@@ -104,7 +108,14 @@ def calibration_from_table(table: TableWorkspace) -> Calibration:
     zero = np.zeros(len(ids))
     difc = np.array(table.column("difc"), np.float64)
     difa, tzero = (np.array(table.column(n), np.float64) if n in names else zero for n in ("difa", "tzero"))
-    return Calibration(ids, difc, difa, tzero, zero.astype(np.int64), difc > 0)
+    return _calibration(*map(Column, (ids, difc, difa, tzero)))
+
+
+@lru_cache(maxsize=4)
+def _calibration(ids: Column, difc: Column, difa: Column, tzero: Column) -> Calibration:
+    used = difc.values > 0
+    group = np.zeros(len(used), np.int64)
+    return Calibration(ids.values, difc.values, difa.values, tzero.values, group, used)
 
 
 def warn(algorithm: str, warnings: Iterable[str]) -> None:

@@ -13,9 +13,11 @@ from livereduce.algorithms.converted_x import Quadratic
 from livereduce.algorithms.converting import converted
 from livereduce.algorithms.declaration import algorithm
 from livereduce.algorithms.memory import remembered
+from livereduce.geometry import Instrument
 from livereduce.geometry.calibration import Calibration
 from livereduce.geometry.units import Conversion, geometric_difc
 from livereduce.workspaces import MatrixWorkspace, TableWorkspace
+from livereduce.workspaces.arrays import Column
 
 
 @algorithm("AlignDetectors")
@@ -89,8 +91,13 @@ def spectrum_calibration(ws: MatrixWorkspace, calibration: Calibration) -> Conve
 
 
 def calibration_from_offsets(ws: MatrixWorkspace, offsets: MatrixWorkspace) -> Calibration:
-    """Return the constants of the workspace's geometry corrected by the offset of each detector."""
+    """Return the constants of the workspace's geometry corrected by the offset of each detector; worked out once."""
     instrument = instrument_of(ws)
+    key = ("offsets", weakref.ref(instrument), Column(offsets.y))
+    return remembered(offsets.spectra, key, lambda: _corrected(instrument, offsets))
+
+
+def _corrected(instrument: Instrument, offsets: MatrixWorkspace) -> Calibration:
     known = offsets.spectra.ids
     offset = values_of(offsets, known)
     if np.any(offset <= -1):
