@@ -195,6 +195,20 @@ def test_a_charge_is_in_the_fingerprint_without_a_pulse_energy_and_not_the_same_
     assert len({*batch.fingerprint.tolist(), *batch.monitor_fingerprint.tolist()}) == 7
 
 
+@pytest.mark.parametrize(
+    "heads",
+    [
+        # in products of words with the keys K and 3 K: -3 times one is 1 times the other
+        [(1 << 31, 1, 1 << 31, 0xFFFFFFFF), (1 << 31, 2, 1 << 31, 0xFFFFFFFE)],
+        [(0x85EBCA77, 1, 0, 0), (0x85EBCA77, 2, 0, 0)],  # the first word is its key: a factor of 0
+        [(0, 0x9E3779B1, 0, 0), (1, 0x9E3779B1, 0, 0)],
+    ],
+)
+def test_words_that_go_with_the_keys_are_in_the_fingerprint(heads: list[tuple[int, ...]]) -> None:
+    one, other = only_batch(b"".join(event_packet([], head=head) for head in heads)).fingerprint
+    assert one != other
+
+
 @pytest.mark.parametrize(("type_", "head"), [(0x4000, [5]), (0x4100, [5, 1])])
 @pytest.mark.parametrize("events", [3, 300, 5000])  # short, long, and more than are folded in at a time
 def test_every_word_of_an_event_is_in_the_fingerprint_wherever_the_packet_lies(

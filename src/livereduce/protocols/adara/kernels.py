@@ -57,9 +57,11 @@ def mixed(at, pair):
     """Fold two words at place `at` of a payload into what is summed up to its fingerprint: NH with running keys.
 
     No place has the key 0: with it, a word beside a zero, as the charge is without a pulse energy, would not be seen.
+    The keys are multiples of each other, so products alone would have sums in common that words differing by 1 and 3
+    find; and where one half of `keyed` is 0, the other is still seen.
     """
     keyed = pair ^ (U8(at + U(1)) * U8(0x9E3779B185EBCA77))
-    return (keyed & U8(0xFFFFFFFF)) * (keyed >> U8(32))
+    return ((keyed & U8(0xFFFFFFFF)) * (keyed >> U8(32))) ^ keyed
 
 
 @compiled_njit
