@@ -97,6 +97,50 @@ def test_the_first_eight_lines_of_silicon_stand_within_a_ten_thousandth(
     assert_silicon(result.x, result.y[0])
 
 
+def fitted_lines(focused: HistogramWorkspace, two_theta: np.ndarray) -> dict[float, np.ndarray]:
+    """Centres and their errors as Fit gives them, float64[panels, 2], of each line where a panel has enough of it."""
+    centre = (focused.x[1:] + focused.x[:-1]) / 2
+    found: dict[float, list[list[float]]] = {d: [] for d in SILICON}
+    for d, (i, angle) in ((d, panel) for d in SILICON for panel in enumerate(two_theta)):
+        width = 1.2e-3 / np.tan(angle / 2)  # what the size of pixels makes of a line, nearly all there is
+        window = 1 - 5 * width - 0.003, 1 + 5 * width + 0.003
+        counts = focused.y[i][(centre > window[0] * d) & (centre < window[1] * d)]
+        if counts.sum() < 4000:
+            continue
+        start = f"name=Gaussian,Height={counts.max()},PeakCentre={1.0005 * d},Sigma={width * d};name=LinearBackground"
+        fit = algorithms.fit(
+            start, focused, workspace_index=i, start_x=window[0] * d, end_x=window[1] * d, output="line"
+        )
+        assert fit.output_status == "success"
+        table = fit.output_parameters
+        row = table.column("Name").index("f0.PeakCentre")
+        found[d].append([table.column("Value")[row], table.column("Error")[row]])
+    return {d: np.array(rows) for d, rows in found.items()}
+
+
+def test_fit_finds_the_first_eight_lines_of_silicon_and_how_well_it_knows_them(
+    silicon: EventWorkspace, instrument: Instrument
+) -> None:
+    # beyond 120 degrees the tail of the moderator's pulse is as wide as the rest: no Gaussian
+    group = by_panel(instrument)
+    options = {"grouping_workspace": group, "params": FINE, "preserve_events": False}
+    focused = align_and_focus_powder(silicon, **options)
+    panels = np.unique(group.y[group.y > 0])
+    angles = np.array([instrument.two_theta[group.y[:, 0] == panel].mean() for panel in panels])
+    lines = fitted_lines(focused, angles[angles < np.radians(120)])
+    pulls = []
+    for d, (centres, errors) in ((d, rows.T) for d, rows in lines.items()):
+        weight = errors**-2.0
+        assert np.sum(weight * centres) / weight.sum() == pytest.approx(d, rel=1e-4)
+        assert weight.sum() ** -0.5 < 5e-5 * d
+        pulls += list((centres - d) / errors)
+    # errors are right if deviations divided by them scatter by 1; of n of them the mean is known to 1 / sqrt(n)
+    assert len(pulls) > 50
+    assert abs(np.mean(pulls)) < 4 / np.sqrt(len(pulls))
+    assert 0.75 < np.std(pulls) < 1.25
+    assert np.max(np.abs(pulls)) < 4
+
+
 @pytest.fixture(scope="module")
 def some(silicon: EventWorkspace) -> EventWorkspace:
     """Every tenth detector: enough for what needs a histogram of each."""
@@ -345,6 +389,24 @@ def test_without_groups_every_spectrum_is_aligned(silicon: EventWorkspace) -> No
     total = algorithms.sum_spectra(result)
     peak = int(np.argmax(total.y[0] * (total.x[:-1] > 3)))
     assert total.x[peak] <= SILICON[0] < total.x[peak + 1]
+
+
+@pytest.mark.parametrize("dspacing", [True, False])
+def test_without_groups_spectra_that_are_only_flagged_as_masked_become_zero(
+    some: EventWorkspace, dspacing: bool
+) -> None:
+    counts = some.y.sum(axis=1)
+    flags = np.zeros(some.n_spectra, bool)
+    flags[[0, int(np.argmax(counts)), -1]] = True
+    flagged = some.replaced(spectra=some.spectra.with_masked(flags))
+    assert flagged.y.sum() == counts.sum()  # a flag alone takes nothing away
+    options = {"params": "0.5,0.05,3.5" if dspacing else "14000,200,34000", "dspacing": dspacing}
+    for ws in (flagged, rebin(flagged, [13_000, 20, 35_000], preserve_events=False)):
+        result = align_and_focus_powder(ws, **options)
+        assert not result.y[flags].any()
+        assert not result.e2[flags].any()
+        assert result.spectra.masked.tolist() == flags.tolist()
+        assert result.y[~flags].sum() > 0.9 * counts[~flags].sum()
 
 
 def test_a_live_reduction_costs_its_new_events_only(instrument: Instrument) -> None:

@@ -23,6 +23,7 @@ from livereduce.algorithms.files import check_exists, version_of
 from livereduce.algorithms.focusing import Groups, each_alone, focused, groups_of_file, groups_of_workspace
 from livereduce.algorithms.masking import mask_detectors
 from livereduce.algorithms.memory import remembered
+from livereduce.algorithms.operands import masked_spectra
 from livereduce.algorithms.powder_bins import Bins, Place
 from livereduce.algorithms.prompt_pulse import remove_prompt_pulse
 from livereduce.algorithms.property_manager import property_managers
@@ -283,10 +284,17 @@ def _focused(ws: MatrixWorkspace, groups: Groups | None, place: Place, bins: Bin
 
 
 def _focused_events(ws: EventWorkspace, groups: Groups | None, place: Place, bins: Bins) -> MatrixWorkspace:
-    result = place.applied((ws if groups is None else focused(ws, groups)).replaced(order=EventOrder.X))
+    joined = _without_masked(ws) if groups is None else focused(ws, groups)
+    result = place.applied(joined.replaced(order=EventOrder.X))
     if not bins.in_d:
         result = _in_unit(result, "TOF")
     return _rebinned(result, bins.edges(result)) if bins.given else result
+
+
+def _without_masked(ws: EventWorkspace) -> MatrixWorkspace:
+    """Return the workspace without events of masked spectra, as every group is: a flag alone does not drop them."""
+    masked = ws.spectra.masked
+    return masked_spectra(ws, masked) if masked.any() else ws
 
 
 def _focused_histogram(ws: MatrixWorkspace, groups: Groups | None, place: Place, bins: Bins) -> MatrixWorkspace:
