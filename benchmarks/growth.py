@@ -51,9 +51,9 @@ class LiveRun:
         self._in_force: tuple[int, float] | None = None
 
     def take(self, n: int) -> None:
-        """Take n more events in, a chunk at a time."""
+        """Take n more events in, chunks of one size early and late."""
         while n:
-            size = min(n, len(self._tof))
+            size = min(n, CHUNK)
             self.accumulation = accumulate(self.accumulation, self._chunk(size), Method.ADD)
             n -= size
 
@@ -64,7 +64,9 @@ class LiveRun:
         drift = 1.0 + SCATTER * np.sin(number / DRIFT_PULSES)
         charge = np.where(number % WEAK == 0, 1.0, drift * self._charge[number % len(self._charge)])
         starts = np.append(number - number[0], len(number)) * EVENTS_PER_PULSE
-        a, b = self.table.append(self._tof[:n], self._pix[:n], times, starts, charge)
+        drawn = self.table.n % len(self._tof)
+        tof, pix = self._tof[drawn : drawn + n], self._pix[drawn : drawn + n]
+        a, b = self.table.append(tof, pix, times, starts, charge)
         return EventWorkspace.from_table(self.table, a, b, self._detectors, self._logs(times, number, charge))
 
     def _logs(self, times: np.ndarray, number: np.ndarray, charge: np.ndarray) -> Run:
