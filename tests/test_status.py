@@ -185,6 +185,14 @@ def test_an_edit_that_is_not_used_is_shown_before_the_error_of_the_version_in_us
     assert described(reducer={"script_error": PROBLEM}).script_error == PROBLEM
 
 
+def test_a_version_that_gave_way_to_the_one_before_it_is_not_said_to_go_on_failing() -> None:
+    gave_way = replace(PROBLEM, message="NameError: x; the version before it stays in use", count=1, since_ns=0)
+    assert described(reducer={"script_error": gave_way}).sentence == (
+        "reduce_PG3_live_proc.py line 12: NameError: x; the version before it stays in use. "
+        "Save a corrected script to go on."
+    )
+
+
 def test_several_conditions_are_all_told_the_most_important_first() -> None:
     found = described(
         recorder={"state": "waiting", "error": "connection reset", "lost_since_ns": NOW - 5 * SECOND},
@@ -202,6 +210,8 @@ def test_reading_a_run_again_says_how_far() -> None:
         "reprocessing",
         "Reading run 1001 again from its start: 42 % done.",
     )
+    found = described(reducer={"reprocess_percent": 0.0, "run": 0, "run_state": "unknown", "stage": Stage.COMPILING})
+    assert (found.state, found.sentence) == ("reprocessing", "Reading the run again from its start: 0 % done.")
 
 
 def test_a_script_that_runs_longer_than_an_update_is_slow_and_one_update_is_not() -> None:

@@ -23,9 +23,13 @@ class ProtocolError(LiveReduceError):
 
 
 class ScriptError(LiveReduceError):
-    """A user's script could not be compiled or raised; `file` and `line` say where in the user's own file."""
+    """A user's script could not be compiled or raised; `file` and `line` say where in the user's own file.
+
+    `in_use` is False for a version that gave way to the one before it.
+    """
 
     def __init__(self, message: str, *, file: str, line: int | None, traceback: str = "") -> None:
+        self.in_use = True
         self.message = encodable(message)
         self.file = encodable(file)
         self.line = line

@@ -50,6 +50,7 @@ class Diary:
 
     def __init__(self) -> None:
         self.failures: list[tuple[str, str]] = []
+        self.gave_way: list[bool] = []
         self.successes: list[str] = []
         self.runs_shown: list[int] = []
         self.stages: list[str] = []
@@ -60,6 +61,7 @@ class Diary:
 
     def script_failed(self, stage: str, error: ScriptError) -> None:
         self.failures.append((stage, error.message))
+        self.gave_way.append(not error.in_use)
 
     def script_succeeded(self, stage: str) -> None:
         self.successes.append(stage)
@@ -311,11 +313,27 @@ def test_a_swapped_post_script_that_fails_falls_back_and_its_failure_stays_to_be
     run.diary.successes.clear()
     run.monitor.swap_post(script(BROKEN, "post.py"), 1.0)
     assert (total(), run.diary.failures) == (2, [("post", "ValueError: typo")])
+    assert run.diary.gave_way == [True]
     run.hear(run.data(4))
     run.monitor.turn(10.0)
     assert (total(), run.diary.successes) == (4, ["proc"])
     run.monitor.swap_post(script(DOUBLE, "post.py"), 11.0)
     assert (total(), run.diary.successes) == (16, ["proc", "post"])
+
+
+def test_where_neither_version_works_the_failure_of_the_one_saved_last_is_told_and_it_stays(live: MakeLive) -> None:
+    run = live(*opening(), post="raise ValueError('first')")
+    run.hear(run.data(4))
+    run.monitor.turn(0.0)
+    run.diary.failures.clear()
+    run.diary.gave_way.clear()
+    run.monitor.swap_post(script("assert input.getNumberEvents() > 4", "post.py"), 1.0)
+    assert (run.diary.failures, run.diary.gave_way) == ([("post", "AssertionError: ")], [False])
+    run.hear(run.data(4))
+    run.monitor.turn(10.0)  # more data are what it needed
+    assert run.diary.successes[-1] == "post"
+    run.monitor.swap_post(script(BROKEN, "post.py"), 11.0)
+    assert (run.diary.failures[-1], run.diary.gave_way[-1]) == (("post", "ValueError: typo"), True)
 
 
 def test_a_swap_before_any_data_is_tried_with_the_first(live: MakeLive) -> None:

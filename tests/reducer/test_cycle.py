@@ -18,6 +18,7 @@ from livereduce.reducer.cycle import Cycle
 from livereduce.reducer.health import Reporter
 from livereduce.sources import BEGIN, Position
 from livereduce.sources.journal import NEEDED, JournalWriter, prune, read_needed, segments
+from livereduce.status import REDUCER
 from livereduce.workspaces import Spectra
 
 START_NS = unix_ns(1_000_000_000)
@@ -94,6 +95,20 @@ def test_a_new_process_says_again_from_where_it_reads(config: Config) -> None:
         finally:
             cycle.close()
         (journal / NEEDED).unlink()
+
+
+def test_that_a_run_is_read_again_is_said_before_it_is_read(config: Config) -> None:
+    write_runs(config.state_dir / "journal")
+    path = config.runtime_dir / "reducer.json"
+    said = []
+    for _ in range(2):
+        cycle = Cycle(config, Reporter(path))
+        said.append(REDUCER.validate_json(path.read_bytes()).reprocess_percent if path.exists() else None)
+        for turn in range(10):  # into run 9, which is under way
+            cycle.monitor.turn(1000.0 * turn)
+        path.unlink()
+        cycle.close()
+    assert said == [None, 0.0]
 
 
 def test_when_memory_is_short_what_is_remembered_of_spectra_goes(config: Config) -> None:

@@ -53,6 +53,25 @@ def test_text_that_utf8_cannot_hold_is_written_with_question_marks(tmp_path: Pat
     assert (problem.file, problem.line, problem.message, problem.traceback) == ("caf?.py", 3, "no caf?", "in caf?")
 
 
+def test_a_version_that_gave_way_to_the_one_before_it_is_said_so(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path / "reducer.json")
+    error = ScriptError("NameError: x", file="post.py", line=2)
+    error.in_use = False
+    reporter.script_failed("post", error)
+    problem = written(tmp_path / "reducer.json").script_error
+    assert problem is not None
+    assert (problem.message, problem.since_ns) == ("NameError: x; the version before it stays in use", 0)
+
+
+def test_the_failure_of_the_chunk_script_comes_before_that_of_the_other(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path / "reducer.json")
+    shown = []
+    for stage in ("post", "proc"):
+        reporter.script_failed(stage, ScriptError("no", file=f"{stage}.py", line=1))
+        shown.append(written(tmp_path / "reducer.json").script_error)
+    assert [problem.stage for problem in shown if problem] == ["post", "proc"]
+
+
 @pytest.mark.parametrize("odd", ["caf\udce9", object()])
 def test_a_field_that_json_cannot_hold_is_left_out_and_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, odd: object

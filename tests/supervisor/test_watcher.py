@@ -71,6 +71,7 @@ def test_a_broken_edit_is_refused_with_its_line_and_the_old_version_stays(script
     assert not any(look(script) for _ in range(3))
     assert script.refused is not None
     assert (script.refused.line, script.refused.stage) == (2, "proc")
+    assert script.refused.message == "SyntaxError: '(' was never closed"
     assert in_use(script) == "output = 1\n"
     save(script.path, "output = 4\n")
     assert [look(script) for _ in range(2)] == [False, True]

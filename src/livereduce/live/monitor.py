@@ -295,7 +295,7 @@ class Monitor:
     def swap_post(self, post: Stage | None, now: float) -> None:
         """Take up a changed post-processing stage; its first run, now if there are data, is its trial.
 
-        If it fails, the one before it runs at once in its place and stays until the next save.
+        If it fails, the one before it runs at once in its place and, if it works, stays until the next save.
         """
         if not self._post_on_trial:
             self._proven_post = self.step.post_stage
@@ -311,26 +311,33 @@ class Monitor:
     def _result_made(self, now: float) -> bool:
         self._last_shown = now
         self._result_stale = False
-        if not self._post_ran():
-            if not self._post_on_trial:
-                return False
-            self.step.post_stage = self._proven_post
-            self._post_on_trial, self._post_refused = False, True
-            log.warning("the changed post-processing script failed; the one before it stays in use")
-            if not self._post_ran():
-                return False
+        failure = self._post_failure()
+        fell_back = failure is not None and self._post_on_trial and self._fell_back()
         self._post_on_trial = False
+        if failure is not None:
+            failure.in_use = not fell_back
+            self.observer.script_failed("post", failure)
+        elif not self._post_refused:  # else the failure of the script that was saved last is still to be seen
+            self.observer.script_succeeded("post")
+        return failure is None or fell_back
+
+    def _fell_back(self) -> bool:
+        """Run the version before the one on trial, which failed; keep it if it works."""
+        trial, self.step.post_stage = self.step.post_stage, self._proven_post
+        if self._post_failure() is not None:
+            # neither works: what has to be seen is the failure of the version somebody is mending
+            self.step.post_stage = trial
+            return False
+        self._post_refused = True
+        log.warning("the changed post-processing script failed; the one before it stays in use")
         return True
 
-    def _post_ran(self) -> bool:
+    def _post_failure(self) -> ScriptError | None:
         try:
             self.step.post(self.observer.stage)
         except ScriptError as error:
-            self.observer.script_failed("post", error)
-            return False
-        if not self._post_refused:  # else the failure of the script that was saved last is still to be seen
-            self.observer.script_succeeded("post")
-        return True
+            return error
+        return None
 
     def _after_transition(self, chunk: Chunk) -> None:
         if self.cadence.transition is RunTransitionBehavior.STOP:

@@ -87,6 +87,8 @@ class Cycle:
         cadence = Cadence(config.update_every, Method(config.accum_method), transition)
         self.monitor = Monitor(builder, step, cadence, cuts=self._cuts, observer=self)
         self._to_replay = self._left_to_replay() if self.monitor.reprocessing else 0
+        if self.monitor.reprocessing:  # before the first turn, which may take long
+            reporter.update(reprocess_percent=0.0)
 
     def close(self) -> None:
         """Close the journal and the files beside it."""

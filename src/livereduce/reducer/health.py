@@ -87,18 +87,20 @@ class Reporter:
 
     def script_failed(self, stage: str, error: ScriptError) -> None:
         """Show what went wrong until that stage succeeds again; the log has it once."""
+        message = error.message if error.in_use else f"{error.message}; the version before it stays in use"
         before = self._problems.get(stage)
-        same = before is not None and (before.line, before.message) == (error.line, error.message)
+        same = before is not None and (before.line, before.message) == (error.line, message)
         if before is None or not same:
             log.error("%s\n%s", error, error.traceback)
+        since_ns = time.time_ns() if error.in_use else 0
         self._problems[stage] = ScriptProblem(
             stage=stage,
             file=error.file,
             line=error.line,
-            message=error.message,
+            message=message,
             traceback=error.traceback,
             count=before.count + 1 if before is not None and same else 1,
-            since_ns=before.since_ns if before is not None and same else time.time_ns(),
+            since_ns=before.since_ns if before is not None and same else since_ns,
         )
         self.update(script_error=self._problem())
 
@@ -107,7 +109,8 @@ class Reporter:
         self._problems.pop(stage, None)
 
     def _problem(self) -> ScriptProblem | None:
-        return next(iter(self._problems.values()), None)
+        # without a chunk script that works nothing is accumulated, so its failure is the one to mend first
+        return self._problems.get("proc") or next(iter(self._problems.values()), None)
 
     def printed(self, text: str) -> None:
         """Keep the tail of what scripts print."""

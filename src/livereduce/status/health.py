@@ -58,7 +58,7 @@ class RecorderHealth:
 
 @dataclass(frozen=True, slots=True)
 class ScriptProblem:
-    """A script that raised or cannot be compiled; `count` times in a row since `since_ns`."""
+    """A script that raised or cannot be compiled; `count` times in a row since `since_ns`, 0 if it is not in use."""
 
     stage: str
     file: str

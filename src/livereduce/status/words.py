@@ -267,7 +267,7 @@ def _script_error(facts: _Facts) -> tuple[State, str] | None:
     if error is None:
         return None
     where = error.file.rpartition("/")[2] + (f" line {error.line}" if error.line else "")
-    if facts.heartbeat and error is facts.heartbeat.script_refused:
+    if not error.since_ns or (facts.heartbeat and error is facts.heartbeat.script_refused):
         return State.SCRIPT_ERROR, f"{where}: {error.message}. Save a corrected script to go on."
     times = f" {error.count} times in a row," if error.count > 1 else ""
     since = duration(facts.age(error.since_ns))
@@ -281,7 +281,8 @@ def _reprocessing(facts: _Facts) -> tuple[State, str] | None:
     if facts.reducer is None or facts.reducer.reprocess_percent is None or facts.held:
         return None
     done = facts.reducer.reprocess_percent
-    return State.REPROCESSING, f"Reading run {facts.reducer.run} again from its start: {done:.0f} % done."
+    run = f"run {facts.reducer.run}" if facts.reducer.run else "the run"
+    return State.REPROCESSING, f"Reading {run} again from its start: {done:.0f} % done."
 
 
 def _script_slow(facts: _Facts) -> tuple[State, str] | None:

@@ -235,9 +235,10 @@ class WatchedScript:
             self._refuse(None, f"is not UTF-8 text: byte {error.start}")
         except (RecursionError, MemoryError):
             self._refuse(None, "is nested too deeply for Python")
-        except (SyntaxError, ValueError) as error:
-            name = f"{type(error).__name__}: " if isinstance(error, SyntaxError) else ""
-            self._refuse(getattr(error, "lineno", None), f"{name}{error}")
+        except SyntaxError as error:
+            self._refuse(error.lineno, f"{type(error).__name__}: {error.msg}")
+        except ValueError as error:
+            self._refuse(None, str(error))
         else:
             self.refused = None
             if digest != self.digest:
