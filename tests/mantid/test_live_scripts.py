@@ -71,6 +71,19 @@ def test_an_algorithm_we_lack_fails_at_its_line_only_when_it_is_reached(chunk: H
         run("from mantid.simpleapi import SofQW3\nSofQW3(input)", chunk)
 
 
+def test_an_algorithm_we_lack_that_is_not_imported_is_told_with_what_serves_in_its_place(
+    chunk: HistogramWorkspace,
+) -> None:
+    where = "`livereduce algorithms` lists all there are"
+    for script in ("SofQW3(input)", "from mantid.simpleapi import *\nSofQW3(input)"):
+        with pytest.raises(ScriptError, match=rf"NameError: .*SofQW3.* Nearest: ConvertUnits\. {where}"):
+            run(script, chunk)
+    with pytest.raises(ScriptError, match=r"NameError: name 'colour' is not defined$"):
+        run("colour", chunk)
+    with pytest.raises(ScriptError, match=r"UnboundLocalError: [^;]*$"):
+        run("Colour += 1", chunk)
+
+
 POWDER = """
 import mantid
 from mantid import simpleapi

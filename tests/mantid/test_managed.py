@@ -57,7 +57,7 @@ def test_an_algorithm_describes_itself() -> None:
 
 
 def test_unknown_algorithms_and_versions_are_named() -> None:
-    with pytest.raises(RuntimeError, match=r"'Rebinn' is not available in livereduce. Nearest: Rebin"):
+    with pytest.raises(RuntimeError, match=r"Rebinn is not available in livereduce. Nearest: Rebin"):
         AlgorithmManager.create("Rebinn")
     with pytest.raises(RuntimeError, match="has version 1, not 3"):
         AlgorithmManager.create("Rebin", 3)

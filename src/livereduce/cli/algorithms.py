@@ -16,6 +16,7 @@ def algorithms(name: str | None, as_json: bool) -> None:
     """List the algorithms scripts can call, or the properties of NAME."""
     import livereduce.mantid.simpleapi  # noqa: F401  (declares those that live outside livereduce.algorithms too)
     from livereduce.algorithms import declaration
+    from livereduce.algorithms.absent import nearest_algorithms
 
     if name is None:
         described = [d.describe() for d in declaration.declarations()]
@@ -23,7 +24,7 @@ def algorithms(name: str | None, as_json: bool) -> None:
         return
     found = declaration.find(name)
     if found is None:
-        near = declaration.nearest(name, declaration.names())
+        near = nearest_algorithms(name)
         hint = f"; nearest: {', '.join(near)}" if near else ""
         click.echo(f"livereduce: there is no algorithm {name}{hint}", err=True)
         sys.exit(2)

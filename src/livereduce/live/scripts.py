@@ -26,6 +26,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from livereduce.algorithms.absent import absent
 from livereduce.errors import ScriptError, encodable
 
 _FUNCTION = "__livereduce_script__"
@@ -262,10 +263,15 @@ def _time_limit(limit_s: float | None) -> Iterator[None]:
 
 
 def _hint(error: BaseException) -> str:
-    """Say where a package that Python did not find has to be; the façade's own messages say what to do themselves."""
+    """Say where a package that Python did not find has to be, and what comes near an algorithm that is not here.
+
+    The façade's own messages say what to do themselves.
+    """
     if isinstance(error, ModuleNotFoundError) and str(error) == f"No module named {error.name!r}":
         package = (error.name or "").partition(".")[0]
         return f"; scripts find what is beside them or installed for {sys.executable} (-m pip install {package})"
+    if type(error) is NameError and error.name and error.name[0].isupper():  # as names of algorithms do
+        return f"; if this is to be an algorithm: {absent(error.name)}"
     return ""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from livereduce.algorithms import calling, declaration
+from livereduce.algorithms.absent import nearest_algorithms
 from livereduce.algorithms.declaration import Declaration, Kind
 from livereduce.errors import ScriptError
 from livereduce.live.scripts import Script, ScriptOutcome, load_script, run_script
@@ -126,7 +127,7 @@ def algorithm_stage(name: str, properties: str, store: WorkspaceStore) -> Algori
     """
     declared = declaration.find(name)
     if declared is None:
-        near = ", ".join(declaration.nearest(name, declaration.names())) or "none"
+        near = ", ".join(nearest_algorithms(name)) or "none"
         raise ValueError(f"there is no algorithm {name!r}; nearest: {near}")
     inputs = [p.name for p in declared.inputs if p.kind in (Kind.WORKSPACE, Kind.OPERAND)]
     if not inputs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from livereduce.algorithms import calling, declaration
+from livereduce.algorithms.absent import absent
 from livereduce.algorithms.declaration import Declaration, Kind
 from livereduce.algorithms.declaration import Property as DeclaredProperty
 from livereduce.live import start
@@ -136,11 +137,7 @@ class AlgorithmManagerImpl:
         """Make an algorithm whose results go to the store; RuntimeError if there is none of that name."""
         declared = declaration.find(name)
         if declared is None:
-            near = declaration.nearest(name, declaration.names())
-            raise RuntimeError(
-                f"algorithm {name!r} is not available in livereduce. Nearest: {', '.join(near) or 'none'}."
-                " `livereduce algorithms` lists all there are."
-            )
+            raise RuntimeError(absent(name))
         if version not in (-1, declared.version):
             raise RuntimeError(f"algorithm {name!r} has version {declared.version}, not {version}")
         return Algorithm(declared)

@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from livereduce.algorithms import declaration
+from livereduce.algorithms.absent import nearest_algorithms
 from livereduce.mantid import simpleapi
 
 MODULE = "mantid.simpleapi"
@@ -18,7 +18,7 @@ def missing_names(text: str, path: str) -> list[str]:
     for name, line in names_used(ast.parse(text)):
         if hasattr(simpleapi, name) and not simpleapi.is_missing(getattr(simpleapi, name)):
             continue
-        near = declaration.nearest(name, declaration.names(), n=1)
+        near = nearest_algorithms(name)
         hint = f"; nearest: {near[0]}" if near else ""
         lines.append(f"{path}:{line}: {name} is not an algorithm livereduce has{hint}")
     return lines

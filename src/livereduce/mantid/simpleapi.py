@@ -13,6 +13,7 @@ from typing import Any
 
 from livereduce import mantid
 from livereduce.algorithms import calling, declaration
+from livereduce.algorithms.absent import absent
 from livereduce.algorithms.declaration import Declaration, Kind
 from livereduce.algorithms.property_manager import PropertyManager, property_managers
 from livereduce.mantid import operators
@@ -91,11 +92,7 @@ def _caller(declared: Declaration, name: str) -> Callable[..., Any]:
 
 def _missing(name: str) -> Callable[..., Any]:
     def call(*_args: Any, **_keywords: Any) -> Any:
-        near = declaration.nearest(name, declaration.names())
-        nearest = f" Nearest: {', '.join(near)}." if near else ""
-        raise NotImplementedError(
-            f"{name} is not available in livereduce.{nearest} `livereduce algorithms` lists all there are."
-        )
+        raise NotImplementedError(absent(name))
 
     call.is_missing = True  # type: ignore[attr-defined]
     return _named(call, name, f"{name} is not available in livereduce; calling it raises.")
