@@ -144,6 +144,18 @@ def test_logs_are_scalars_and_series_and_come_back() -> None:
     assert back["state"].value.tolist() == ["on", "off"]
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint32, np.int64, np.uint64])
+def test_whole_numbers_of_all_kinds_go_out(kind: type[np.integer[Any]]) -> None:
+    run = Run()
+    run.set("steps", TimeSeries("steps", np.array([0, 5]), np.array([3, 7], kind), "deg"))
+    run.set("offsets", np.array([3, 7], kind))
+    run.set("offset", kind(7))
+    found = histogram(run=run).to_scipp()
+    assert found.coords["steps"].value.values.tolist() == [3, 7]
+    assert found.coords["offsets"].value.values.tolist() == [3, 7]
+    assert found.coords["offset"].value == 7
+
+
 def test_arrays_with_other_logs_can_be_added() -> None:
     a, b = (histogram(run=Run({"run_number": n})).to_scipp() for n in ("1", "2"))
     assert (a + b).values.tolist() == [[2.0, 4.0], [6.0, 8.0]]

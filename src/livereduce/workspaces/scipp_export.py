@@ -97,10 +97,11 @@ def _log(log: Log) -> sc.Variable:
     if isinstance(log, TimeSeries):
         time = sc.array(dims=["time"], values=log.times)
         return sc.scalar(sc.DataArray(_numbers(log.value, "time", unit), coords={"time": time}))
-    if isinstance(log.value, bool | str):
-        return sc.scalar(log.value)
-    if isinstance(log.value, int | float):
-        return sc.scalar(log.value, unit=unit)
+    value = log.value.item() if isinstance(log.value, np.generic) else log.value
+    if isinstance(value, bool | str):
+        return sc.scalar(value)
+    if isinstance(value, int | float):
+        return sc.scalar(value, unit=unit)
     if np.ndim(log.value) == 1:
         return sc.scalar(sc.DataArray(_numbers(np.asarray(log.value), "index", unit)))
     return sc.scalar(str(log.value))
@@ -109,6 +110,8 @@ def _log(log: Log) -> sc.Variable:
 def _numbers(values: Any, dim: str, unit: sc.Unit | None) -> sc.Variable:
     if values.dtype.kind in "OSU":
         return sc.array(dims=[dim], values=[str(value) for value in values])
+    if values.dtype.kind in "iu":  # scipp has no unsigned numbers and no short ones
+        values = values.astype(np.int64 if np.can_cast(values.dtype, np.int64) else np.float64)
     return sc.array(dims=[dim], values=values, unit=None if values.dtype.kind == "b" else unit)
 
 
