@@ -17,12 +17,14 @@ from livereduce.algorithms import (
     load_nexus_processed,
     mask_bins,
     multiply,
+    plus,
     save_nexus,
     transpose,
 )
 from livereduce.geometry import instrument_from_flight_paths
 from livereduce.workspaces import (
     Detectors,
+    EventTable,
     EventWorkspace,
     HistogramWorkspace,
     Intervals,
@@ -168,6 +170,20 @@ def test_events_come_back_with_their_weights(make_events: MakeEvents, tmp_path: 
     again = load_nexus_processed(tmp_path / "b.nxs")
     assert isinstance(again, EventWorkspace)
     np.testing.assert_array_equal(again.e2, back.e2)
+
+
+def test_events_of_chunks_scaled_each_by_a_number_come_back_with_their_weights(tmp_path: Path) -> None:
+    table, place, total = EventTable(1), Detectors([10]), None
+    for pulse, weight in enumerate((1.0, 3.0, 5.0)):
+        a, b = table.append([5 + pulse, 15 + pulse], [0, 0], [pulse], [0, 2], [1.0])
+        chunk = multiply(EventWorkspace.from_table(table, a, b, place, edges=[0, 1, 2]), weight)
+        total = chunk if total is None else plus(total, chunk)
+    assert total is not None
+    save_nexus(total, tmp_path / "a.nxs")
+    back = load_nexus_processed(tmp_path / "a.nxs")
+    assert isinstance(back, EventWorkspace)
+    assert back.getSpectrum(0).getWeights().tolist() == [1, 1, 3, 3, 5, 5]
+    assert (back.y.tolist(), back.e2.tolist()) == ([[9, 9]], [[35, 35]])
 
 
 def test_weights_by_bin_are_each_events_own(make_events: MakeEvents, make_histogram: Make, tmp_path: Path) -> None:

@@ -343,6 +343,29 @@ def test_events_whose_energies_differ_are_converted_once_each_as_data_come_in() 
     np.testing.assert_array_equal(rebin(convert_units(whole, "DeltaE", "Indirect"), [-2, 0.1, 8]).y, total.y)
 
 
+def test_chunks_scaled_each_by_a_number_keep_their_scales_when_energies_differ() -> None:
+    place = Detectors.from_instrument(load_idf(ANALYSERS))
+    rng = np.random.default_rng(5)
+    table = EventTable(3, tick_ns=100)
+    total: Any = None
+    expected = np.zeros((3, 100))
+    for chunk in range(5):
+        a, b = table.append(rng.integers(60_000, 120_000, 500), rng.integers(0, 3, 500), [chunk], [0, 500], [1.0])
+        if not chunk:
+            continue  # which nobody asks for, so that the second table begins after it
+        part = EventWorkspace([Part(table, a, b, Plan(3))], place, Run(), edges=[6000.0, 12000.0])
+        scaled = part.planned(lambda p, s=1 / (2 + chunk): p.scaled(s))  # type: ignore[misc]
+        total = scaled if total is None else plus(total, scaled)
+        alone: Any = rebin(convert_units(part.clone(), "DeltaE", "Indirect"), [-2, 0.1, 8])
+        expected += alone.y / (2 + chunk)
+        converted: Any = rebin(convert_units(total, "DeltaE", "Indirect"), [-2, 0.1, 8])
+        assert len(converted.parts) == 1
+        assert converted.tables[0] is alone.tables[0]
+        np.testing.assert_allclose(converted.y, expected, rtol=1e-12)
+        weights = np.concatenate([converted.getSpectrum(i).getWeights() for i in range(3)])
+        assert set(np.round(1 / weights, 9)) == set(range(3, 3 + chunk))
+
+
 # -- events stay events -------------------------------------------------------------------------------------------
 
 

@@ -241,6 +241,14 @@ def multiply(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[Even
     return alg.multiply(ws, 0.5 + a), lists.times(0.5 + a)
 
 
+def per_event(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWorkspace, Lists]:
+    """Scale by a number that is another for each chunk, as its duration is: as a number, or as a workspace of one."""
+    number = 1 + a + len(lists.x) / 64
+    if b < 0.5:
+        return alg.multiply(ws, 1 / number), lists.times(1 / number)
+    return alg.divide(ws, alg.create_single_valued_workspace(number)), lists.times(1 / number)
+
+
 def divide(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWorkspace, Lists]:
     """By a histogram without errors: of all values, of one row for all, or of one value for each spectrum."""
     rows = 1 if 0.3 < a < 0.6 and ws.x.ndim == 1 else ws.n_spectra
@@ -285,7 +293,7 @@ def read(ws: EventWorkspace, lists: Lists, a: float, b: float) -> tuple[EventWor
 
 STEPS: list[Step] = [
     rebin, rebin, convert, convert, scale_x, offset, crop, filter_x, filter_time, filter_log, mask, group, sum_up,
-    multiply, divide, divide, normalise, minus, twice, read,
+    multiply, per_event, per_event, divide, divide, normalise, minus, twice, read,
 ]  # fmt: skip
 
 
@@ -326,6 +334,9 @@ def test_chains_of_chunks_and_of_all_so_far_give_what_lists_of_events_give(
     for events in chunks:
         ws, lists = carried_out(of_chunks, *source.chunk(events))
         if total is not None:
+            if seed % 3 == 0:  # somebody goes on from the same accumulation in another way
+                other = alg.plus(total[0], alg.multiply(ws, 3.0))
+                compare(other, unmasked(ws, total[1].plus(lists.times(3.0))))
             ws, lists = alg.plus(total[0], ws), unmasked(ws, total[1].plus(lists))
         total = ws, lists
         compare(*total)

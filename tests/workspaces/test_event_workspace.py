@@ -1,6 +1,7 @@
 """Event workspaces: values against slow numpy, and what an update costs."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from operator import methodcaller
 from typing import Any
 
@@ -20,6 +21,7 @@ from livereduce.workspaces import (
     Run,
     Spectra,
 )
+from livereduce.workspaces.compression import Compression
 
 Make = Callable[..., EventTable]
 Slow = Callable[..., np.ndarray]
@@ -370,8 +372,8 @@ def test_chunks_with_selections_of_their_own_are_counted_together(make_table: Ma
 def test_chunks_scaled_each_by_its_own_charge_are_changed_once_for_all_and_share_arrays(make_table: Make) -> None:
     table = make_table(300)
     total, asked = None, []
-    for chunk in range(30):
-        one = workspace(table, 10 * chunk, 10 * chunk + 10).planned(
+    for chunk in range(30):  # with a gap after each, so that they stay apart
+        one = workspace(table, 10 * chunk, 10 * chunk + 9).planned(
             lambda p, s=0.5 + chunk: p.in_unit("dSpacing", np.linspace(1.0, 2.0, N_PIXELS)).scaled(s)  # type: ignore[misc]
         )
         total = one if total is None else total.plus(one)
@@ -410,17 +412,81 @@ def test_chunks_scaled_each_by_its_own_charge_cost_only_the_last_of_them(make_ta
     assert total.number_events() == 40 * 300
 
 
-def test_long_lists_of_scaled_chunks_that_differ_in_the_middle_are_summed_apart(make_table: Make) -> None:
+def scaled_chunks(table: EventTable, borders: list[int], scales: list[float]) -> EventWorkspace:
+    chunks = [workspace(table, a, b, edges=EDGES) for a, b in pairwise(borders)]
+    first, *others = (ws.planned(lambda p, s=s: p.scaled(s)) for ws, s in zip(chunks, scales, strict=True))  # type: ignore[misc]
+    for other in others:
+        first = first.plus(other)
+    return first
+
+
+def test_sums_of_scaled_chunks_are_the_same_to_the_last_bit_however_they_came(make_table: Make) -> None:
+    table = make_table(6000)
+    # 40 bins of 20 spectra: of chunks of some hundred events each is counted, of less each is weighed
+    borders, scales = [0, 10, 3000, 3010, 3030, 5000, 5010, 6000], [1 / 3, 1 / 7, 1 / 7, 0.1, 0.3, 1 / 11, 0.7]
+    for n in range(2, len(borders)):
+        grown = scaled_chunks(table, borders[:n], scales[: n - 1])
+        y, e2 = grown.y, grown.e2
+    assert len(grown.parts) == 1
+    table.cache.clear()
+    grown.clearMRU()
+    assert np.array_equal(grown.y, y)
+    assert np.array_equal(grown.e2, e2)
+
+
+def test_a_chunk_of_infinite_weight_leaves_what_it_has_no_events_in(make_table: Make, slow_counts: Slow) -> None:
+    table = make_table(6000)
+    ws = scaled_chunks(table, [0, 3000, 3200, 6000], [2.0, np.inf, 3.0])
+    before, there, after = (
+        slow_counts(table, Plan(N_PIXELS), EDGES, a, b) for a, b in ((0, 3000), (3000, 3200), (3200, 6000))
+    )
+    assert np.array_equal(ws.y, np.where(there > 0, np.inf, 2 * before + 3 * after))
+    assert np.array_equal(ws.e2, np.where(there > 0, np.inf, 4 * before + 9 * after))
+    assert sorted(set(ws.getSpectrum(3).getWeights())) == [2.0, 3.0, np.inf]
+
+
+def test_long_lists_that_begin_with_chunks_scaled_otherwise_are_summed_apart(make_table: Make) -> None:
+    table = make_table(300)
+    windows = [Part(table, 0, 300, Plan(N_PIXELS).limited(0.0, 1000.0 * k)) for k in range(1, 12)]
+    one, other = (scaled_chunks(table, [0, 100, 300], [1.0, scale]) for scale in (2.0, 5.0))
+    with_windows = [ws.replaced(parts=[*ws.parts, *windows]) for ws in (one, other)]
+    assert [len(ws.terms) for ws in with_windows] == [12, 12]
+    difference = with_windows[1].y - with_windows[0].y
+    assert np.array_equal(difference, 3 * workspace(table, 100, 300, edges=EDGES).y)
+
+
+def test_events_of_scaled_chunks_weigh_each_its_own_wherever_one_asks(make_table: Make) -> None:
+    table = make_table(400, 2)
+    ws = scaled_chunks(table, [0, 100, 250, 400], [2.0, 3.0, 5.0])
+    (tof, pix), *_ = table.pieces(0, 400)
+    scale = np.repeat([2.0, 3.0, 5.0], [100, 150, 150])
+    assert len(ws.parts) == 1
+    for index in (0, 1):
+        events = ws.getSpectrum(index).events()
+        assert events.x.tolist() == (tof[pix == index] * 0.1).tolist()
+        assert events.weight.tolist() == scale[pix == index].tolist()
+        assert events.variance.tolist() == (scale[pix == index] ** 2).tolist()
+    selected = ws.selected([(5 * 10**9, 15 * 10**9)])  # pulses 5 to 14: events 50 to 149
+    assert sorted(selected.getSpectrum(0).getWeights()) == sorted(scale[50:150][pix[50:150] == 0])
+    compressed = ws.replaced(compression=Compression(1e6, "TOF"))
+    assert compressed.getNumberEvents() == 2
+    assert compressed.getSpectrum(1).getWeights().tolist() == [scale[pix == 1].sum()]
+    assert sorted(ws.to_scipp(events=True)["spectrum", 1].value.values) == sorted(scale[pix == 1])
+
+
+@pytest.mark.parametrize("length", [90, 100])
+def test_long_lists_of_scaled_chunks_that_differ_in_the_middle_are_summed_apart(make_table: Make, length: int) -> None:
     table = make_table(3000)
 
     def total(scales: list[float]) -> EventWorkspace:
-        parts = [Part(table, 100 * i, 100 * i + 100, Plan(N_PIXELS).scaled(s)) for i, s in enumerate(scales)]
+        parts = [Part(table, 100 * i, 100 * i + length, Plan(N_PIXELS).scaled(s)) for i, s in enumerate(scales)]
         return EventWorkspace(parts, detectors(), Run(), edges=EDGES)
 
     scales = [float(i) for i in range(1, 21)]
     other = [1.0, 2.0, 50.0, *scales[3:]]
     difference = total(other).y - total(scales).y
-    assert np.array_equal(difference, 47 * workspace(table, 200, 300, edges=EDGES).y)
+    assert len(total(scales).parts) == (1 if length == 100 else 20)
+    assert np.array_equal(difference, 47 * workspace(table, 200, 200 + length, edges=EDGES).y)
     assert np.array_equal(total(scales[:15]).y, total(scales).y - total([0.0] * 15 + scales[15:]).y)
 
 

@@ -114,10 +114,44 @@ def test_parts_stay_apart_when_table_plan_or_place_differ(make_table: Make) -> N
     parts = [
         Part(table, 0, 30, Plan(20)),
         Part(other, 30, 60, Plan(20)),
-        Part(table, 30, 60, Plan(20).scaled(2.0)),
-        Part(table, 70, 100, Plan(20).scaled(2.0)),
+        Part(table, 30, 60, Plan(20).limited(1.0, 2.0)),
+        Part(table, 70, 100, Plan(20)),
+        Part(table, 100, 100, Plan(20)),
     ]
-    assert joined(parts) == tuple(parts)
+    assert joined(parts) == tuple(parts[:4])
+
+
+def test_neighbours_scaled_each_by_a_number_become_one_that_knows_them(make_table: Make) -> None:
+    table, plan = make_table(100), Plan(20)
+    scaled = [Part(table, 10 * i, 10 * i + 10, plan.scaled(s)) for i, s in enumerate((2.0, 2.0, 3.0, 2.0))]
+    (one,) = joined(scaled)
+    assert (one.a, one.b, one.plan) == (0, 40, plan)
+    assert [column.tolist() for column in one.steps] == [[0, 20, 30], [2.0, 3.0, 2.0]]
+    (more,) = joined([one, Part(table, 40, 50, plan.scaled(5.0)).selected([])])
+    assert [column.tolist() for column in more.steps] == [[0, 20, 30, 40], [2.0, 3.0, 2.0, 5.0]]
+    assert more.ranges.tolist() == [[0, 40]]
+    again = more.with_plan(plan.scaled(0.5))
+    assert [column.tolist() for column in again.steps] == [[0, 20, 30, 40], [1.0, 1.5, 1.0, 2.5]]
+    assert [column.tolist() for column in one.steps] == [[0, 20, 30], [2.0, 3.0, 2.0]]
+
+
+def test_scaled_parts_are_joined_to_those_scaled_like_them_first(make_table: Make) -> None:
+    table, plan = make_table(100), Plan(20)
+    chunks = [Part(table, a, a + 30, plan.scaled(s)) for a in (0, 30, 60) for s in (1.0, -0.5)]
+    found = joined(chunks)
+    assert [(p.a, p.b, p.plan.scale, p.scales) for p in found] == [(0, 90, 1.0, None), (0, 90, -0.5, None)]
+    both = [Part(table, a, a + 30, plan.scaled(s / (1 + a))) for a in (0, 30, 60) for s in (1.0, -0.5)]
+    found = joined(joined([*joined(both[:2]), *both[2:4]]) + tuple(both[4:]))
+    assert [p.steps.scale.tolist() for p in found] == [[1.0, 1 / 31, 1 / 61], [-0.5, -0.5 / 31, -0.5 / 61]]
+
+
+def test_no_step_follows_parts_with_scales_that_were_scaled_again_or_that_end_within_a_pulse(make_table: Make) -> None:
+    table, plan = make_table(100), Plan(20)  # a pulse of ten events each
+    (one,) = joined([Part(table, 0, 10, plan), Part(table, 10, 20, plan.scaled(2.0))])
+    for first in (one.with_plan(plan.scaled(3.0)), Part(table, 0, 15, plan)):
+        second = Part(table, first.b, 30, plan.scaled(4.0))
+        assert joined([first, second]) == (first, second)
+    assert len(joined([Part(table, 0, 15, plan), Part(table, 15, 30, plan)])) == 1
 
 
 def test_empty_parts_go_unless_there_is_nothing_else(make_table: Make) -> None:

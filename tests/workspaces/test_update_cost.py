@@ -15,6 +15,7 @@ import pytest
 from livereduce import algorithms
 from livereduce.workspaces import Detectors, EventTable, EventWorkspace, HistogramWorkspace, Run, TimeSeries
 from livereduce.workspaces import event_list as event_list_module
+from livereduce.workspaces.arrays import GrowingArray
 
 alg: Any = algorithms
 N, CHUNK = 8, 500
@@ -159,15 +160,91 @@ def test_so_it_does_where_the_chunks_were_changed_before_they_were_added(script:
     assert reads.events - before <= 4 * CHUNK
 
 
-def test_chunks_scaled_each_by_its_charge_cost_the_last_of_them_and_the_new_one(reads: Reads) -> None:
-    run = LiveRun(alg.normalise_by_current)
-    for _ in range(30):
-        rebinned(run.update()).to_histogram()
+def by_a_number_of_its_own(ws: EventWorkspace) -> EventWorkspace:
+    """Scale a chunk by what no other chunk is scaled by."""
+    found: EventWorkspace = alg.multiply(ws, 1 / (3 + ws.parts[0].a))
+    return found
+
+
+SCALING: dict[str, Callable[[EventWorkspace], EventWorkspace]] = {
+    "NormaliseByCurrent": alg.normalise_by_current,
+    "Scale": lambda ws: alg.scale(ws, 1 / (3 + ws.parts[0].a)),
+    "Multiply": by_a_number_of_its_own,
+    "Divide by a workspace of one value": lambda ws: alg.divide(
+        ws, alg.create_single_valued_workspace(3.0 + ws.parts[0].a)
+    ),
+    "Divide by a histogram, Multiply": lambda ws: by_a_number_of_its_own(weighted(ws)),
+    "ConvertUnits, Multiply": lambda ws: by_a_number_of_its_own(in_d(ws)),
+    "FilterByLogValue, Multiply": lambda ws: by_a_number_of_its_own(SCRIPTS["FilterByLogValue"](ws)),
+    "Multiply, moved in Q, ConvertUnits": lambda ws: SCRIPTS["moved in Q, ConvertUnits"](by_a_number_of_its_own(ws)),
+}
+
+
+@pytest.fixture(scope="module")
+def scaled_runs() -> dict[str, LiveRun]:
+    """Runs of 300 chunks that were scaled each by a number of its own."""
+    runs = {name: LiveRun(scaling) for name, scaling in SCALING.items()}
+    for run in runs.values():
+        for _ in range(300):
+            run.update()
+    return runs
+
+
+@pytest.mark.parametrize("scaling", SCALING)
+def test_chunks_scaled_each_by_a_number_are_one_part_whose_steps_are_shared(
+    scaling: str, scaled_runs: dict[str, LiveRun]
+) -> None:
+    run = scaled_runs[scaling]
+    (before,) = run.update().parts
+    (after,) = run.update().parts
+    assert len(after.steps.scale) >= 300
+    assert len(set(after.steps.scale)) > 5
+    assert after.scales == before.scales is not None
+    assert after.b == before.b + CHUNK
+    assert scaling.startswith("Filter") or len(after.ranges) == 1
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_an_update_reads_the_new_events_alone_after_300_chunks_scaled_each_by_a_number(
+    script: str, read: str, reads: Reads, scaled_runs: dict[str, LiveRun]
+) -> None:
+    run = scaled_runs["Multiply"]
+    READS[read](SCRIPTS[script](run.update()))
     before = reads.events
-    rebinned(run.update()).to_histogram()
+    ws = SCRIPTS[script](run.update())
+    READS[read](ws)
     assert reads.events - before <= 4 * CHUNK
+    assert not isinstance(ws, EventWorkspace) or len(ws.parts) <= 3
 
 
+@pytest.mark.parametrize("scaling", SCALING)
+def test_so_it_does_however_they_were_scaled(scaling: str, reads: Reads, scaled_runs: dict[str, LiveRun]) -> None:
+    run = scaled_runs[scaling]
+    before = run.update()
+    rebinned(before).to_histogram()
+    known = reads.events
+    rebinned(run.update()).to_histogram()
+    assert reads.events - known <= 4 * CHUNK
+
+
+def test_a_scaled_chunk_adds_as_much_to_arrays_after_300_as_after_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    appended, plain = [0], GrowingArray.append
+
+    def append(self: GrowingArray, values: Any) -> None:
+        appended[0] += len(values)
+        plain(self, values)
+
+    monkeypatch.setattr(GrowingArray, "append", append)
+    run, costs = LiveRun(by_a_number_of_its_own), []
+    for _ in range(300):
+        before = appended[0]
+        run.update()
+        costs.append(appended[0] - before)
+    assert set(costs[2:]) == {costs[2]}
+
+
+@pytest.mark.parametrize("each", [lambda ws: ws, by_a_number_of_its_own])
 @pytest.mark.parametrize(
     "look",
     [
@@ -179,11 +256,14 @@ def test_chunks_scaled_each_by_its_charge_cost_the_last_of_them_and_the_new_one(
     ],
 )
 def test_event_lists_are_sorted_again_in_one_stretch_of_the_run_at_most(
-    look: Callable[[EventWorkspace], object], reads: Reads, monkeypatch: pytest.MonkeyPatch
+    look: Callable[[EventWorkspace], object],
+    each: Callable[[EventWorkspace], EventWorkspace],
+    reads: Reads,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stretch = 3 * CHUNK
     monkeypatch.setattr(event_list_module, "STRETCH_EVENTS", stretch)
-    run = LiveRun()
+    run = LiveRun(each)
     costs = []
     for _ in range(20):
         ws, before = run.update(), reads.events

@@ -164,7 +164,8 @@ def _write_events(data: h5py.Group, ws: EventWorkspace, compression: str | None)
 
 def _unweighted(part: Part) -> bool:
     plan = part.plan
-    return not part.table.weighted and plan.scale == 1.0 and plan.factors is None and not plan.weightings
+    scaled = plan.scale != 1.0 or part.scales is not None
+    return not part.table.weighted and not scaled and plan.factors is None and not plan.weightings
 
 
 def _blocks(ws: EventWorkspace) -> Iterator[tuple[I64, SpectrumEvents]]:

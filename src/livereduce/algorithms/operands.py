@@ -197,10 +197,10 @@ def weighted(lhs: EventWorkspace, rhs: MatrixWorkspace | float, factors: Values)
         masked = masked | rhs.spectra.masked
     if masked.any() and not np.isfinite(factors.y).all():  # what is masked is zero, not zero times infinity
         factors = Values(*(np.where(masked[:, None], 0.0, part) for part in factors))
-    if isinstance(rhs, MatrixWorkspace) or len(factors.y) > 1:
-        result = lhs.planned(lambda plan: plan.multiplied(factors.y, factors.e2))
-    else:
+    if factors.y.size == 1 and not factors.e2.any():
         result = lhs.planned(lambda plan: plan.scaled(float(factors.y[0, 0])))
+    else:
+        result = lhs.planned(lambda plan: plan.multiplied(factors.y, factors.e2))
     return masked_spectra(result, masked) if masked.any() else result
 
 

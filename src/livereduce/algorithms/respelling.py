@@ -103,7 +103,8 @@ def respelled(part: Part, key: Hashable, x_of: XOf, spelling: Spelling) -> Part:
     nowhere = (_NOWHERE - _ZERO - 0.5) * _TICK_NS / 1000
     new = new.without_times([(nowhere, np.inf)])
     kept = None if part.kept is None else part.kept - follower.begin
-    return Part(follower.table, part.a - follower.begin, part.b - follower.begin, new, kept)
+    scales = None if part.scales is None else part.scales.moved(follower.begin)
+    return Part(follower.table, part.a - follower.begin, part.b - follower.begin, new, kept, scales)
 
 
 def _follower(part: Part, key: Hashable, *, weighted: bool) -> _Follower:

@@ -20,6 +20,7 @@ from livereduce.workspaces.cache import CountCache, Sums
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.plan import Factors, Part, Plan
 from livereduce.workspaces.ranges import layers, merged_intervals
+from livereduce.workspaces.scales import Scales
 from livereduce.workspaces.weighing import WeightCounter
 
 # Terms whose counts are kept apart, so that each is updated by what is new in it; longer lists are summed up instead.
@@ -28,15 +29,17 @@ _MANY = 8
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """Events of one table that are counted together: sorted disjoint ranges under a plan."""
+    """Events of one table that are counted together: sorted disjoint ranges under a plan, with scales of their own."""
 
     table: EventTable
     plan: Plan
     ranges: I64
+    scales: Scales | None = None
 
     def same(self, other: Term) -> bool:
         """Tell whether another term is the same events under an equal plan."""
-        return self.table is other.table and self.plan == other.plan and bool(np.array_equal(self.ranges, other.ranges))
+        alike = self.table is other.table and self.plan == other.plan and self.scales == other.scales
+        return alike and bool(np.array_equal(self.ranges, other.ranges))
 
 
 def terms_of(parts: Iterable[Part]) -> list[Term]:
@@ -45,14 +48,14 @@ def terms_of(parts: Iterable[Part]) -> list[Term]:
     With many different plans every part is a term, in their order, so that those of the update before come first.
     """
     parts = list(parts)
-    grouped: dict[tuple[int, Plan], list[Part]] = {}
+    grouped: dict[tuple[int, Plan, Scales | None], list[Part]] = {}
     for part in parts:
-        grouped.setdefault((id(part.table), part.plan), []).append(part)
+        grouped.setdefault((id(part.table), part.plan, part.scales), []).append(part)
     if len(grouped) > _MANY:
-        return [Term(part.table, part.plan, part.ranges) for part in parts]
+        return [Term(part.table, part.plan, part.ranges, part.scales) for part in parts]
     return [
-        Term(some[0].table, plan, layer)
-        for (_, plan), some in grouped.items()
+        Term(some[0].table, plan, layer, scales)
+        for (_, plan, scales), some in grouped.items()
         for layer in layers(np.concatenate([part.ranges for part in some]))
     ]
 
@@ -165,7 +168,7 @@ class Evaluated:
 
 
 def summed(terms: list[Term], edges: Column | None) -> tuple[F64, F64]:
-    """Return sums of weights and of variances, factors apart, of many terms: chunks that were scaled each by a number.
+    """Return sums of weights and of variances, factors apart, of many terms: chunks that were each changed differently.
 
     Their counts cannot be added, so the weighted sum of all terms but the last is remembered; as long as a list begins
     like the one before, only what follows is counted. Terms are added in order, so the result does not depend on it.
@@ -198,10 +201,13 @@ def _add(term: Term, edges: Column | None, y: F64, e2: F64) -> None:
 
 def _counter_of(term: Term, edges: Column | None) -> tuple[Counter | WeightCounter, Any]:
     """Return what sums up a term's weights in these bins, from the table's cache, and the key of its sums."""
-    weighted = term.table.weighted or bool(term.plan.weightings)
-    plan, kind = term.plan.count_key, WeightCounter if weighted else Counter
-    key = (plan, edges, kind)
-    counter = term.table.cache.counter(key, lambda: kind(term.table, plan, edges))
+    table, plan, scales = term.table, term.plan.count_key, term.scales
+    if table.weighted or plan.weightings or scales is not None:
+        key: Any = (plan, scales, edges, WeightCounter)
+        counter = table.cache.counter(key, lambda: WeightCounter(table, plan, edges, scales))
+    else:
+        key = (plan, edges, Counter)
+        counter = table.cache.counter(key, lambda: Counter(table, plan, edges))
     assert isinstance(counter, Counter | WeightCounter)
     return counter, key
 

@@ -166,7 +166,10 @@ class TermEvents:
         factor, offset = (c if len(c) == 1 else c[pix] for c in plan.y_map())
         x = plan.curve((tof.astype(np.float64) - table.zero_ticks) * table.tick_us * factor + offset)
         weight, variance = self._weigher(tof, pix, Weights(own_weight, own_variance))
-        weight, variance = weight * plan.scale, variance * plan.scale**2
+        scale: F64 | float = plan.scale
+        if self._term.scales is not None:  # they change between pulses only
+            scale = scale * self._term.scales.of(table.pulses.start[pulse])
+        weight, variance = weight * scale, variance * scale**2
         spectrum = self._counter.group[pix].astype(np.int64)
         return spectrum, SpectrumEvents(x, table.pulses.time[pulse], weight, variance)
 

@@ -241,8 +241,8 @@ class EventWorkspace(MatrixWorkspace):
     def changed_parts(self, change: Callable[[Plan], Plan]) -> list[Part]:
         """Return the parts with their plans changed.
 
-        Whatever a change does, a scale stays a factor of it; so chunks that were scaled each by a number of its own are
-        changed once for all, and share what that makes.
+        Whatever a change does, a scale stays a factor of it; so plans that differ in nothing else are changed once for
+        all, and share what that makes.
         """
         changed: dict[Plan, Plan] = {}
         for part in self.parts:

@@ -12,7 +12,8 @@ Factors apply after counting, so that they cost nothing. Where their spectra are
 changed, they turn into a `Weighting`: each event gets the factor of the spectrum and bin that it was in. That is worked
 out while it is counted, of its pixel and time of flight, so no event takes more memory and an update costs what is new.
 
-Which pulses count is said by the event ranges of a `Part`, since it only takes a look at the pulses to know them.
+Which pulses count is said by the event ranges of a `Part`, since it only takes a look at the pulses to know them; and
+what chunks were scaled by, each by a number of its own, by its `scales`: so chunks with equal plans are one part.
 
 What a plan cannot say (X that is not a monotone function of a linear y) has to be said by the algorithm that needs it.
 """
@@ -31,6 +32,7 @@ from livereduce.workspaces.arrays import F64, I32, I64, Column
 from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.exact import least_argument
 from livereduce.workspaces.ranges import Interval, intersection, merged_intervals, selected_ranges
+from livereduce.workspaces.scales import Scales, Steps
 
 
 class Curve(NamedTuple):
@@ -299,13 +301,17 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Events [a, b) of a table, shown as a plan says; only those in the ranges `kept`, if pulses were selected."""
+    """Events [a, b) of a table, shown as a plan says; only those in the ranges `kept`, if pulses were selected.
+
+    Their weights are multiplied by their `scales`, besides all that the plan says. These change between pulses only.
+    """
 
     table: EventTable
     a: int
     b: int
     plan: Plan
     kept: I64 | None = None
+    scales: Scales | None = None
 
     @cached_property
     def ranges(self) -> I64:
@@ -313,6 +319,12 @@ class Part:
         if self.kept is not None:
             return self.kept
         return np.array([[self.a, self.b]] if self.a < self.b else np.empty((0, 2)), np.int64)
+
+    @property
+    def steps(self) -> Steps:
+        """What the events weigh: scales and the plan's scale."""
+        one = Steps(np.array([self.a], np.int64), np.ones(1))
+        return (one if self.scales is None else self.scales.steps(self.a, self.b)).times(self.plan.scale)
 
     def selected(self, intervals: Iterable[Interval] | I64) -> Part:
         """Keep only events of pulses in these intervals [t0, t1) (ns since 1970), of those kept so far."""
@@ -325,29 +337,47 @@ class Part:
 
 
 def joined(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Join parts with equal table and plan where one begins at the end of the last such one before it.
+    """Join parts of a table with plans equal but for the scale where one begins at the end of another before it.
 
-    They need not be neighbours: of a mask in some spectra, each chunk comes as several parts. Empty parts are left out
-    beside others.
+    They need not be neighbours: of a mask in some spectra, each chunk comes as several parts. Of several that end there
+    one with the same scale is taken if there is one, else the first. Empty parts are left out beside others.
     """
+    parts = list(parts)
     result: list[Part] = []
-    latest: dict[tuple[int, Plan], int] = {}
-    for part in parts:
-        at = latest.get((id(part.table), part.plan))
-        if at is not None and result[at].b == part.a:
+    ends: dict[tuple[int, Plan, int], list[int]] = {}
+    for part in [part for part in parts if part.a < part.b] or parts[:1]:
+        there = ends.get((id(part.table), part.plan.unscaled, part.a), [])
+        fitting = [at for at in there if _alike(result[at], part)] or [at for at in there if _adjustable(result[at])]
+        if fitting:
+            at = fitting[0]
+            there.remove(at)
             result[at] = _joined(result[at], part)
         else:
-            latest[id(part.table), part.plan] = len(result)
+            at = len(result)
             result.append(part)
-    filled = [part for part in result if part.a < part.b]
-    return tuple(filled or result[:1])
+        ends.setdefault((id(part.table), part.plan.unscaled, part.b), []).append(at)
+    return tuple(result)
+
+
+def _alike(first: Part, second: Part) -> bool:
+    return first.plan.scale == second.plan.scale and first.scales == second.scales
+
+
+def _adjustable(part: Part) -> bool:
+    """Whether steps can follow a part: it has none that were scaled again, and no pulse goes on after it."""
+    start = part.table.pulses.start
+    return (part.scales is None or part.plan.scale == 1.0) and bool(start[np.searchsorted(start, part.b)] == part.b)
 
 
 def _joined(first: Part, second: Part) -> Part:
-    kept = None
+    kept, plan, scales = None, first.plan, first.scales
     if first.kept is not None or second.kept is not None:
         kept = merged_intervals(np.concatenate([first.ranges, second.ranges]))
-    return Part(first.table, first.a, second.b, first.plan, kept)
+    if not _alike(first, second):
+        plan = plan.unscaled
+        scales = first.scales or Scales.constant(first.a, first.b, first.plan.scale)
+        scales = scales.followed(second.a, second.b, second.steps)
+    return Part(first.table, first.a, second.b, plan, kept, scales)
 
 
 def y_edges(curve: Curve, edges: F64) -> F64:
