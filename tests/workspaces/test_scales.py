@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livereduce.workspaces.arrays import AnyArray, GrowingArray
 from livereduce.workspaces.scales import Scales, Steps
 
 chunks = st.lists(
@@ -70,6 +71,31 @@ def test_what_is_appended_again_is_shared_and_what_is_appended_otherwise_is_not(
     assert first == again == scales
     assert len({first, other, longer}) == 3
     assert first.followed(20, 30, step(20, 5.0)) == first
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_steps_whose_append_was_interrupted_leave_no_trace(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    scales = Scales.constant(0, 10, 1.0).followed(10, 20, step(10, 2.0))
+    plain, done = GrowingArray.append, 0
+
+    def append(self: GrowingArray, values: AnyArray) -> None:
+        nonlocal done
+        if done < calls:
+            plain(self, values)
+        done += 1
+        if done >= max(calls, 1):
+            raise TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GrowingArray, "append", append)
+        with pytest.raises(TimeoutError):
+            scales.followed(20, 30, step(20, 7.0))
+    again = scales.followed(20, 30, step(20, 5.0)).followed(30, 40, step(30, 3.0))
+    assert again.over(0, 40).tolist() == np.repeat([1.0, 2.0, 5.0, 3.0], 10).tolist()
+    assert again.of(np.arange(18, 32)).tolist() == [2.0] * 2 + [5.0] * 10 + [3.0] * 2
+    pieces, _, scale = again.cut(np.array([[5, 25], [27, 40]]))
+    assert pieces.tolist() == [[5, 10], [10, 20], [20, 25], [27, 30], [30, 40]]
+    assert scale.tolist() == [1.0, 2.0, 5.0, 5.0, 3.0]
 
 
 @pytest.mark.parametrize("begin", [0, 7])

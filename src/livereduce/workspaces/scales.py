@@ -38,6 +38,7 @@ class _History:
         self.append(steps, end)
 
     def append(self, steps: Steps, end: int) -> None:
+        self._scale.n = self._first.n  # the time limit of scripts may have ended the last append half-way
         self._scale.append(steps.scale)  # before what it is found by, since somebody may be looking
         self._first.append(steps.first)
         self.end = end
