@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from livereduce.mantid import mtd
+from livereduce.mantid import finder, mtd
 from livereduce.mantid.names import missing_names
 from livereduce.testing import Done, run_scripts
 from livereduce.workspaces import WorkspaceStore
@@ -77,6 +77,7 @@ def run_plain(page: Path, folder: Path) -> str:
                     exec(compile("\n" * (block.line - 1) + block.text, page, "exec"), namespace)
     finally:
         mtd.use(before)
+        finder.uninstall()
     return out.getvalue()
 
 
@@ -120,7 +121,8 @@ def test_the_fit_finds_the_peaks_that_were_put_in() -> None:
 
 
 def test_counts_survive_the_way_to_scipp_and_back(tmp_path: Path) -> None:
-    first, counts, bins = run_plain(DOCS / "how-to" / "notebooks.md", tmp_path).splitlines()
+    first, live, counts, bins = run_plain(DOCS / "how-to" / "notebooks.md", tmp_path).splitlines()
+    assert live == "20 bins"
     spectra, events = (float(n) for n in re.findall(r"[\d.]+", first))
     assert spectra == 200
     # the script doubles the weight of every event

@@ -223,6 +223,17 @@ def test_one_chunk_and_no_monitor_with_update_every_0() -> None:
     assert (outputs.monitor_live_data, start.running()) == (None, [])
 
 
+def test_what_scripts_print_is_seen_where_the_call_was_made(capsys: pytest.CaptureFixture[str]) -> None:
+    StartLiveData(**FAKE, OutputWorkspace="live", UpdateEvery=0, ProcessingScript="print('chunk')")
+    assert capsys.readouterr().out == "chunk\n"
+    MonitorLiveData(**FILE, OutputWorkspace="file", UpdateEvery=0.01, ProcessingScript="print('part')")
+    assert capsys.readouterr().out == "part\n" * 4
+    StartLiveData(**FAKE, OutputWorkspace="live", UpdateEvery=0.02, ProcessingScript="print('chunk')")
+    until(lambda: start.running()[0].chunks > 3)
+    start.cancel_all()
+    assert capsys.readouterr().out.startswith("chunk\n" * 3)
+
+
 def test_a_file_is_reduced_to_its_end_part_by_part() -> None:
     monitor = start_live_data(
         instrument="ADARA_FileReader",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import logging
+import sys
 import time
 import typing
 from collections.abc import Callable
@@ -81,7 +82,7 @@ def start_live_data(wanted: StartProperties, store: WorkspaceStore) -> StartOutp
     """Reduce a live stream in this process: one chunk at once, the others in the background.
 
     When this returns the result is there, made of the first chunk; every UpdateEvery seconds it takes in what has come
-    meanwhile, in the same object. AlgorithmManager.cancelAll() ends it, or cancel() of what is returned.
+    meanwhile, in the same object. AlgorithmManager.cancelAll() ends it.
 
     Of what the daemon promises this keeps: every event is accounted for, script errors are contained, lost connections
     are made again. It does not keep: there is no journal, so what arrived and was not processed is lost with this
@@ -248,7 +249,7 @@ def _monitor(
 ) -> Monitor:
     """Connect and put the cycle together; with `go_on` it begins with what has accumulated in the store already."""
     names = _names(wanted)
-    surroundings = Surroundings(_script_names())
+    surroundings = Surroundings(_script_names(), echo=_printer())
     step = LiveStep(
         store,
         names,
@@ -267,6 +268,17 @@ def _monitor(
         raise _cannot_listen(wanted, error) from error
     builder = ChunkBuilder(listener, Ledger(), keep_events=wanted.preserve_events, limit=wanted.buffer_threshold)
     return Monitor(builder, step, cadence)
+
+
+def _printer() -> Callable[[str], None]:
+    """Pass on what scripts print to where prints go now; while a script runs in the main thread they go elsewhere."""
+    out = sys.stdout
+
+    def echo(text: str) -> None:
+        out.write(text)
+        out.flush()
+
+    return echo
 
 
 def _script_names() -> dict[str, Any]:
