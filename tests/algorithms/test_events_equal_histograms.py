@@ -288,9 +288,7 @@ BOTH: dict[str, list[Call]] = {
     "AddTimeSeriesLog": [lambda ws, g: alg.add_time_series_log(ws, "a", "1970-01-01T00:00:01", "5")],
     "AlignAndFocusPowder": [
         by_whole_bins(
-            lambda ws, g: alg.align_and_focus_powder(
-                alg.mask_detectors(ws), params=[20, 20, 40], dspacing=False, preserve_events=False
-            )
+            lambda ws, g: alg.align_and_focus_powder(ws, params=[20, 20, 40], dspacing=False, preserve_events=False)
         ),
     ],
     "AlignDetectors": [lambda ws, g: alg.align_detectors(ws, calibration_workspace=difcs())],
