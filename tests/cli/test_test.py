@@ -81,6 +81,16 @@ def test_errors_are_told_by_line_with_how_often(tmp_path: Path) -> None:
     assert "reduce_PG3_live_proc.py:2: NameError" in text.stdout
 
 
+def test_chunks_are_told_before_what_is_told_at_the_end_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    folder = scripts(tmp_path, "for i in range(10):\n    print(i)\n")
+    found = run(folder, *SHORT)
+    lines = found.stdout.splitlines()
+    printed = lines.index("printed, the last 20 of 40 lines:")
+    assert [line.split()[0] for line in lines[:4]] == ["chunk", "1", "2", "3"]
+    assert [line.strip() for line in lines[printed + 1 : printed + 21]] == [str(i % 10) for i in range(20)]
+    assert found.stderr.startswith("simulating 1.5 s at 20000 events/s")
+
+
 def test_a_script_that_does_not_compile_is_told_too(tmp_path: Path) -> None:
     found = run(scripts(tmp_path, post="x = (\n"), *SHORT, "--json")
     assert found.exit_code == 1
@@ -92,6 +102,7 @@ def test_a_folder_without_scripts_is_a_usage_error_that_says_what_was_looked_for
     found = run(tmp_path, *SHORT)
     assert found.exit_code == 2
     assert "looked for reduce_PG3_live_proc.py and reduce_PG3_live_post_proc.py" in found.stderr
+    assert "did you mean POWGEN?" in run(tmp_path, "--instrument", "POWGN").stderr
 
 
 def test_a_recorded_file_may_take_the_place_of_the_simulation(tmp_path: Path, shared_data: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ EPOCH_NS = 1_767_225_600_000_000_000
 """The simulated run begins on 2026-01-01."""
 LARGEST = 5
 PRINTED_LINES = 20
+COLUMNS = {
+    "chunk": 5, "events": 12, "pending": 12, "proc ms": 10, "accumulate ms": 14, "post ms": 10, "memory MiB": 11
+}  # fmt: skip
 
 
 @click.command(epilog="Example: livereduce test /SNS/PG3/shared/livereduce --instrument POWGEN")
@@ -58,8 +62,10 @@ def test(
     from livereduce.testing import facade, live_cycle
 
     proc, post = _scripts(script_dir, instrument)
-    report = Report(chunks)
+    report = Report(chunks, (lambda _line: None) if as_json else click.echo)
     with tempfile.TemporaryDirectory() as folder, facade(proc, post):
+        if file is None:
+            click.echo(f"simulating {chunks * seconds:g} s at {rate:g} events/s", err=True)
         recording = file or _simulated(Path(folder) / "simulated.adara", chunks, seconds, rate, sample)
         paced = PacedListener(open_recording(recording, chunks))
         try:
@@ -84,7 +90,9 @@ def _scripts(folder: Path, instrument: str) -> tuple[Path | None, Path | None]:
     row = facilities.find(instrument)
     proc, post = (folder / name for name in script_names(row.short_name if row else instrument))
     if not proc.exists() and not post.exists():
-        raise click.UsageError(f"{folder}: no script; looked for {proc.name} and {post.name}")
+        near = None if row else facilities.nearest(instrument)
+        hint = f"; did you mean {near}?" if near else ""
+        raise click.UsageError(f"{folder}: no script; looked for {proc.name} and {post.name}{hint}")
     return proc if proc.exists() else None, post if post.exists() else None
 
 
@@ -106,15 +114,16 @@ def _simulated(path: Path, chunks: int, seconds: float, rate: float, sample: str
 
 
 class Report:
-    """What each step took, and what went wrong."""
+    """What each step took, and what went wrong; `tell` gets a line for each chunk as it is done."""
 
-    def __init__(self, chunks: int) -> None:
+    def __init__(self, chunks: int, tell: Callable[[str], None]) -> None:
         self.monitor: Monitor | None = None
         self.printed: list[str] = []
         self.failures: dict[tuple[str, str, int | None], tuple[int, ScriptError]] = {}
         self.holdings: list[Holding] = []
         self.rows: list[dict[str, Any]] = []
         self._chunks = chunks
+        self._tell = tell
         self._in_step = False
 
     # -- the live cycle's observer ------------------------------------------------------------------------------------
@@ -143,6 +152,9 @@ class Report:
                 "memory_bytes": psutil.Process().memory_info().rss,
             }
         )
+        if len(self.rows) == 1:
+            self._tell(" ".join(f"{name:>{width}}" for name, width in COLUMNS.items()))
+        self._tell(_as_text(self.rows[-1]))
         if len(self.rows) >= self._chunks:
             self.monitor.stopped = True
 
@@ -175,28 +187,30 @@ class Report:
         }
 
     def lines(self) -> list[str]:
-        """Everything as text."""
-        columns = {"chunk": 5, "events": 12, "pending": 12, "proc ms": 10, "accumulate ms": 14, "post ms": 10}
-        head = " ".join(f"{name:>{width}}" for name, width in (columns | {"memory MiB": 11}).items())
-        rows = [
-            f"{row['chunk']:>5} {row['events']:>12,} {row['pending']:>12,} {_ms(row, 'proc'):>10} "
-            f"{_ms(row, 'accumulate'):>14} {_ms(row, 'post'):>10} {row['memory_bytes'] / 2**20:>11,.0f}"
-            for row in self.rows
-        ]
+        """What there is to say at the end."""
         largest = [f"  {h.name}: {h.kind}, {h.nbytes / 2**20:,.1f} MiB" for h in self.holdings if h.nbytes]
         printed = "".join(self.printed).splitlines()
+        last = f", the last {PRINTED_LINES} of {len(printed)} lines" if len(printed) > PRINTED_LINES else ""
         errors = [
             line
             for (stage, _, _), (count, error) in self.failures.items()
-            for line in (f"{stage} failed {count} times: {error}", *error.traceback.splitlines())
+            for line in (
+                f"{stage} failed {'once' if count == 1 else f'{count} times'}: {error}",
+                *error.traceback.splitlines(),
+            )
         ]
         return [
-            head,
-            *rows,
             *(["largest in memory:", *largest] if largest else []),
-            *(["printed:", *(f"  {line}" for line in printed[-PRINTED_LINES:])] if printed else []),
+            *([f"printed{last}:", *(f"  {line}" for line in printed[-PRINTED_LINES:])] if printed else []),
             *(errors or ["no errors"]),
         ]
+
+
+def _as_text(row: dict[str, Any]) -> str:
+    return (
+        f"{row['chunk']:>5} {row['events']:>12,} {row['pending']:>12,} {_ms(row, 'proc'):>10} "
+        f"{_ms(row, 'accumulate'):>14} {_ms(row, 'post'):>10} {row['memory_bytes'] / 2**20:>11,.0f}"
+    )
 
 
 def _ms(row: dict[str, Any], stage: str) -> str:
