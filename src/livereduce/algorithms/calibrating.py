@@ -69,7 +69,8 @@ def aligned_by(ws: MatrixWorkspace, calibration: Calibration) -> MatrixWorkspace
     tof = Conversion("TOF", np.ones(n), np.zeros(n))
     # a file's calibration is one object as long as the file does not change
     key = ("calibration", weakref.ref(calibration))
-    return converted(ws, tof, remembered(ws.spectra, key, lambda: spectrum_calibration(ws, calibration)), key)
+    target = remembered(ws.spectra, key, lambda: spectrum_calibration(ws, calibration))
+    return converted(ws, tof, target, key, "none of their detectors is in the calibration and selected there")
 
 
 def spectrum_calibration(ws: MatrixWorkspace, calibration: Calibration) -> Conversion:

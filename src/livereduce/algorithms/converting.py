@@ -28,7 +28,11 @@ _EARLIER = 2e-9
 
 
 def converted(
-    ws: MatrixWorkspace, source: Conversion, target: Conversion, key: Hashable | None = None
+    ws: MatrixWorkspace,
+    source: Conversion,
+    target: Conversion,
+    key: Hashable | None = None,
+    why_undefined: str = "no detectors, or a scattering angle of 0",
 ) -> MatrixWorkspace:
     """Return the workspace in the target's unit.
 
@@ -39,6 +43,8 @@ def converted(
         two is undefined become zero.
     key
         What the two follow from, besides the workspace's spectra; with it, plans are worked out once.
+    why_undefined
+        Why a spectrum may be without the unit, for people.
 
     Raises
     ------
@@ -47,18 +53,17 @@ def converted(
     """
     good = ~(source.undefined | target.undefined)
     if len(good) and not good.any():
-        raise ValueError(
-            f"no spectrum has a {target.unit}: there is no geometry for its detectors, or the scattering angle is 0"
-        )
+        raise ValueError(f"no spectrum has a {target.unit} ({why_undefined})")
     if not good.all():
         # it is the same for every chunk
         warned_once(
             ws.spectra,
             log,
-            "%d of %d spectra have no %s (no detectors, or a scattering angle of 0): they are set to zero",
+            "%d of %d spectra have no %s (%s): they are set to zero",
             int(np.count_nonzero(~good)),
             len(good),
             target.unit,
+            why_undefined,
         )
     if isinstance(ws, EventWorkspace):
         return _converted_events(ws, source, target, good, key)
