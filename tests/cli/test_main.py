@@ -46,6 +46,18 @@ def test_algorithms_are_listed_and_described() -> None:
     assert [p["name"] for p in described["properties"]][:3] == ["InputWorkspace", "OutputWorkspace", "Params"]
 
 
+def test_the_page_of_an_algorithm_fits_the_terminal_and_is_plain_text() -> None:
+    wide, narrow = (
+        CliRunner().invoke(cli, ["algorithms", "Fit"], env={"COLUMNS": columns}).output for columns in ("5000", "90")
+    )
+    assert max(map(len, narrow.splitlines())) <= 90
+    assert narrow.split() == wide.split()
+    (ties,) = (line for line in wide.splitlines() if line.startswith("  Ties "))
+    assert " ".join(ties.split()) == (
+        "Ties input string, optional. Parameters that follow from others or are fixed: f1.Sigma=f0.Sigma,f1.A0=2."
+    )
+
+
 def test_an_algorithm_that_does_not_exist_names_the_nearest() -> None:
     found = CliRunner().invoke(cli, ["algorithms", "Rebim"])
     assert found.exit_code == 2

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from typing import Any
 
 import click
+
+UNWRAPPED = 10_000
+"""Columns where there is no terminal: programs that read the page want a property on one line."""
 
 
 @click.command(epilog="Example: livereduce algorithms Rebin")
@@ -40,9 +45,18 @@ def _page(described: dict[str, Any]) -> list[str]:
     if described["aliases"]:
         lines.append(f"  also called {', '.join(described['aliases'])}")
     lines += [f"  from Python: {described['python']}", ""]
-    width = max((len(p["name"]) for p in described["properties"]), default=0)
+    names = max((len(p["name"]) for p in described["properties"]), default=0)
+    columns = shutil.get_terminal_size((UNWRAPPED, 0)).columns
     for p in described["properties"]:
-        given = "mandatory" if p["mandatory"] else f"default {p['default']}" if p["default"] is not None else "optional"
         kind = f"one of {', '.join(p['allowed'])}" if p["allowed"] else p["type"]
-        lines.append(f"  {p['name']:{width}}  {p['direction'].lower()} {kind}, {given}. {p['doc']}".rstrip())
-    return lines
+        line = f"  {p['name']:{names}}  {p['direction'].lower()} {kind}, {_need(p)}. {p['doc']}".rstrip()
+        indent = " " * (names + 4)
+        lines += textwrap.wrap(line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("``", "") for line in lines]
+
+
+def _need(described: dict[str, Any]) -> str:
+    if described["mandatory"]:
+        return "mandatory"
+    default = described["default"]
+    return "optional" if default in (None, "", "()") else f"default {default}"
