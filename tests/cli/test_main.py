@@ -41,6 +41,7 @@ def test_algorithms_are_listed_and_described() -> None:
     listed = CliRunner().invoke(cli, ["algorithms"])
     assert listed.exit_code == 0
     assert any(line.startswith("Rebin ") for line in listed.output.splitlines())
+    assert any(line.startswith("SaveNexus, SaveNexusProcessed ") for line in listed.output.splitlines())
     described = json.loads(CliRunner().invoke(cli, ["algorithms", "rebin", "--json"]).output)
     assert described["name"] == "Rebin"
     assert [p["name"] for p in described["properties"]][:3] == ["InputWorkspace", "OutputWorkspace", "Params"]

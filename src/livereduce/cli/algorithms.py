@@ -37,7 +37,8 @@ def algorithms(name: str | None, as_json: bool) -> None:
 
 
 def _summary(described: dict[str, Any]) -> str:
-    return f"{described['name']:32} {described['summary']}"
+    names = ", ".join([described["name"], *described["aliases"]])
+    return f"{names:32} {described['summary']}"
 
 
 def _page(described: dict[str, Any]) -> list[str]:
