@@ -42,18 +42,22 @@ def _summary(described: dict[str, Any]) -> str:
 
 
 def _page(described: dict[str, Any]) -> list[str]:
-    lines = [described["name"], f"  {described['summary']}"]
+    lines = [described["name"], *_wrapped(f"  {described['summary']}", 2)]
     if described["aliases"]:
         lines.append(f"  also called {', '.join(described['aliases'])}")
     lines += [f"  from Python: {described['python']}", ""]
     names = max((len(p["name"]) for p in described["properties"]), default=0)
-    columns = shutil.get_terminal_size((UNWRAPPED, 0)).columns
     for p in described["properties"]:
         kind = f"one of {', '.join(p['allowed'])}" if p["allowed"] else p["type"]
-        line = f"  {p['name']:{names}}  {p['direction'].lower()} {kind}, {_need(p)}. {p['doc']}".rstrip()
-        indent = " " * (names + 4)
-        lines += textwrap.wrap(line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    return [line.replace("``", "") for line in lines]
+        line = f"  {p['name']:{names}}  {p['direction'].lower()} {kind}, {_need(p)}. {p['doc']}"
+        lines += _wrapped(line, names + 4)
+    return lines
+
+
+def _wrapped(line: str, indent: int) -> list[str]:
+    columns = shutil.get_terminal_size((UNWRAPPED, 0)).columns
+    plain = line.replace("``", "")
+    return textwrap.wrap(plain, columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _need(described: dict[str, Any]) -> str:
