@@ -58,7 +58,7 @@ def engine_and_decoding() -> Results:
     with yardsticks() as c:
         if c is None:
             print("there is no gcc: speeds without a yardstick")
-        for job in [*jobs(), decoding()]:
+        for job in [*jobs(), decoding(), decoding(2000, 100, 30)]:
             found |= measured(job, c)
     return found
 

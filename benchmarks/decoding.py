@@ -28,7 +28,7 @@ def stream(pulses: int, banks: int, events_per_bank: int) -> np.ndarray:
 
 def decoding(pulses: int = 100, banks: int = 100, events_per_bank: int = 1000) -> Job:
     words = stream(pulses, banks, events_per_bank)
-    data = memoryview(words.tobytes())
+    data = memoryview(words).cast("B")
     n = pulses * banks * events_per_bank
     block = 8 << 20  # as the listener reads
     tof, pix = np.empty(n, np.uint32), np.empty(n, np.uint32)
@@ -43,4 +43,5 @@ def decoding(pulses: int = 100, banks: int = 100, events_per_bank: int = 1000) -
     def in_c(c: Yardsticks) -> np.ndarray:
         return np.array([c.call("decode", words, i64(len(words)), tof, pix, time, start, found)])
 
-    return Job("decode", f"ADARA packets of {banks} banks with {events_per_bank} events", n, ours, in_c)
+    name = "decode" if events_per_bank >= 1000 else f"decode{events_per_bank}"
+    return Job(name, f"ADARA packets of {banks} banks with {events_per_bank} events", n, ours, in_c)

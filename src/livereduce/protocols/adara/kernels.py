@@ -115,14 +115,19 @@ def drop_error_pixels(tof, pixel, begin, end):
 
 @compiled_njit
 def copy_short_bank(payload, at, events, offset, tof, pixel, n):
-    """Copy the events at word `at` to row `n`; returns their pixels or-ed together."""
+    """Copy the events at word `at` to row `n`."""
     highest = U4(0xFFFFFFFF) - offset
-    seen = U4(0)
     for i in range(events):
         tof[n + i] = min(payload[at + U(2) * i], highest) + offset
-        word = payload[at + U(2) * i + U(1)]
-        pixel[n + i] = word
-        seen |= word
+        pixel[n + i] = payload[at + U(2) * i + U(1)]
+
+
+@compiled_njit
+def ored(pixel, begin, end):
+    """Return the pixels of rows [begin, end) or-ed together."""
+    seen = U4(0)
+    for i in range(begin, end):
+        seen |= pixel[i]
     return seen
 
 
@@ -146,8 +151,9 @@ def copy_banks(payload, bank_words, tof, pixel, n):
     """Append the events of a payload at row `n`, their offsets added (saturating), and take its fingerprint.
 
     Folding a word into the fingerprint is nearly free while it is in the cache: in the same loop for a long bank, a
-    few banks later for short ones, whose loop it would make longer than what they gain. A pass of its own took a third
-    of the time (all measured). Array slices cost three times the copying itself for sections of some 30 events.
+    few banks later for short ones, whose loop it would make longer than what they gain; so is looking for pixels in
+    error. A pass of its own took a third of the time (all measured). Array slices cost three times the copying itself
+    for sections of some 30 events.
 
     Returns
     -------
@@ -157,6 +163,7 @@ def copy_banks(payload, bank_words, tof, pixel, n):
     """
     at, size = U(4), U(payload.size)
     n, error, unmapped = U(n), U(0), U(0)
+    begin, looked_at, seen = n, n, U4(0)
     folded, hashed = U(0), U8(0)
     sound = bool(size >= at)
     while sound and at < size:
@@ -183,21 +190,23 @@ def copy_banks(payload, bank_words, tof, pixel, n):
             else:
                 if events >= LONG_BANK:
                     hashed += mixed_words(payload, folded, at)
-                    seen, mixed_events = copy_long_bank(payload, at, events, offset, tof, pixel, n)
+                    word, mixed_events = copy_long_bank(payload, at, events, offset, tof, pixel, n)
+                    seen |= ored(pixel, looked_at, n) | word
                     hashed += mixed_events
-                    folded = at + U(2) * events
+                    folded, looked_at = at + U(2) * events, n + events
                 else:
-                    seen = copy_short_bank(payload, at, events, offset, tof, pixel, n)
-                end = n + events
-                if seen & TOP_BIT:
-                    end = drop_error_pixels(tof, pixel, n, n + events)
-                error += n + events - end
-                n = end
+                    copy_short_bank(payload, at, events, offset, tof, pixel, n)
+                n += events
             at += U(2) * events
             if at - folded > FOLD_WORDS:
                 hashed += mixed_words(payload, folded, at)
-                folded = at
+                seen |= ored(pixel, looked_at, n)
+                folded, looked_at = at, n
     if sound:
+        if (seen | ored(pixel, looked_at, n)) & TOP_BIT:
+            kept = drop_error_pixels(tof, pixel, begin, n)
+            error += n - kept
+            n = kept
         hashed = settled(hashed + mixed_words(payload, folded, size), size)
     return sound, I8(n), I8(error), I8(unmapped), hashed
 
