@@ -55,7 +55,7 @@ def test_text_that_utf8_cannot_hold_is_written_with_question_marks(tmp_path: Pat
 
 def test_a_version_that_gave_way_to_the_one_before_it_is_said_so(tmp_path: Path) -> None:
     reporter = Reporter(tmp_path / "reducer.json")
-    error = ScriptError("NameError: x", file="post.py", line=2)
+    error = ScriptError("NameError: x.", file="post.py", line=2)
     error.in_use = False
     reporter.script_failed("post", error)
     problem = written(tmp_path / "reducer.json").script_error

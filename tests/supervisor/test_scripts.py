@@ -103,7 +103,7 @@ def test_a_changed_chunk_script_is_tried_and_used_when_it_passes(bench: Bench) -
 def test_a_chunk_script_that_fails_its_trial_is_refused(bench: Bench) -> None:
     bench.save("proc", "a = 2\n")
     bench.look()
-    bench.verdict(ScriptProblem("proc", "f", 7, "NameError: x"))
+    bench.verdict(ScriptProblem("proc", "f", 7, "NameError: x."))
     assert bench.look(5) == []
     problem = bench.scripts.problem()
     assert problem is not None

@@ -347,6 +347,22 @@ def test_axes_become_logarithmic(settings: config.Config, browse: Open) -> None:
         assert page.drawn()["drawn"] == "1800"
 
 
+def test_the_ticks_of_a_linear_axis_have_one_power_of_ten_and_all_digits(
+    settings: config.Config, browse: Open
+) -> None:
+    with served(settings) as url:
+        page = browse(url)
+
+        def texts(values: list[float], reach: str) -> Any:
+            return page.ask(f"import('/static/scale.js').then((m) => {values}.map((v) => m.tickText(v, {reach})))")
+
+        assert texts([0, 80_000, 100_000, 120_000], "250000") == ["0", "0.8·10⁵", "10⁵", "1.2·10⁵"]
+        assert texts([241_200, 241_400], "241500") == ["2.412·10⁵", "2.414·10⁵"]
+        assert texts([-0.0005, 0.0002], "0.0005") == ["-5·10⁻⁴", "2·10⁻⁴"]
+        assert texts([0.0005, 20_000], "30000") == ["0.0005", "20000"]
+        assert texts([50_000, 200_000], "undefined") == ["50000", "2·10⁵"]
+
+
 def test_several_spectra_are_all_drawn_and_can_be_chosen(settings: config.Config, browse: Open) -> None:
     write_health(settings.runtime_dir)
     y = write_snapshot(settings.runtime_dir, version=1, spectra=3)

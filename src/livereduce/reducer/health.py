@@ -87,7 +87,7 @@ class Reporter:
 
     def script_failed(self, stage: str, error: ScriptError) -> None:
         """Show what went wrong until that stage succeeds again; the log has it once."""
-        message = error.message if error.in_use else f"{error.message}; the version before it stays in use"
+        message = error.message if error.in_use else f"{error.message.rstrip('.')}; the version before it stays in use"
         before = self._problems.get(stage)
         same = before is not None and (before.line, before.message) == (error.line, message)
         if before is None or not same:

@@ -187,7 +187,7 @@ class Scripts:
                 return False
             elif trial.problem is not None:
                 self._trial = None
-                proc.refuse(trial.problem.line, f"{trial.problem.message} (tried on the last chunk)")
+                proc.refuse(trial.problem.line, f"{trial.problem.message.rstrip('.')} (tried on the last chunk)")
                 return False
         self._trial = None
         proc.accept()
@@ -235,4 +235,4 @@ def _watched(config: Config, accepted: Path) -> dict[str, WatchedScript]:
 
 
 def _problem(refused: Refused, kept: str) -> ScriptProblem:
-    return ScriptProblem(refused.stage, refused.file, refused.line, refused.message + kept)
+    return ScriptProblem(refused.stage, refused.file, refused.line, refused.message.rstrip(".") + kept)

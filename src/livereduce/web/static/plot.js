@@ -103,13 +103,13 @@ export class Plot {
     g.fillStyle = this.colour("--soft"); g.textAlign = "center"; g.textBaseline = "top";
     for (const v of ticks(sx.low, sx.high, (right - left) / 75, options.logX)) {
       const p = Math.round(sx(v)) + 0.5;
-      line(g, p, top, p, bottom); g.fillText(tickText(v), p, bottom + 7);
+      line(g, p, top, p, bottom); g.fillText(tickText(v, reach(sx, options.logX)), p, bottom + 7);
     }
     g.textAlign = "right"; g.textBaseline = "middle";
     for (const v of ticks(sy.low, sy.high, (bottom - top) / 46, sy.log)) {
       const p = Math.round(sy(v)) + 0.5;
       if (!this.picture) line(g, left, p, right, p);
-      g.fillText(tickText(v), left - 7, p);
+      g.fillText(tickText(v, reach(sy, sy.log)), left - 7, p);
     }
     g.strokeStyle = this.colour("--line"); g.strokeRect(left + 0.5, top + 0.5, right - left, bottom - top);
     g.fillStyle = this.colour("--text"); g.font = "13px system-ui, sans-serif"; g.textAlign = "center";
@@ -345,4 +345,9 @@ function colourTable() {
     for (let c = 0; c < 3; c++) out[3 * i + c] = Math.round(STOPS[k][c] * (1 - f) + STOPS[k + 1][c] * f);
   }
   return out;
+}
+
+// what ticks are written by: on a logarithmic axis each stands for itself
+function reach(scale, log) {
+  return log ? undefined : Math.max(Math.abs(scale.low), Math.abs(scale.high));
 }

@@ -30,12 +30,12 @@ function logTicks(low, high, wanted) {
 
 const SUPER = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
-export function tickText(v) {
+// `reach`: the greatest size on the axis; all ticks of a linear axis are written with its power of ten
+export function tickText(v, reach = Math.abs(v)) {
   if (v === 0) return "0";
-  const size = Math.abs(v);
-  if (size < 1e5 && size >= 1e-3) return String(+v.toPrecision(6));
-  let power = Math.floor(Math.log10(size) + 1e-9);
-  const front = +(v / 10 ** power).toPrecision(3);
+  if (reach < 1e5 && reach >= 1e-3) return String(+v.toPrecision(6));
+  const power = Math.floor(Math.log10(reach) + 1e-9);
+  const front = +(v / 10 ** power).toPrecision(6);
   const up = (power < 0 ? "⁻" : "") + String(Math.abs(power)).replace(/\d/g, (d) => SUPER[d]);
   return front === 1 ? `10${up}` : `${front}·10${up}`;
 }
