@@ -347,9 +347,7 @@ def test_axes_become_logarithmic(settings: config.Config, browse: Open) -> None:
         assert page.drawn()["drawn"] == "1800"
 
 
-def test_the_ticks_of_a_linear_axis_have_one_power_of_ten_and_all_digits(
-    settings: config.Config, browse: Open
-) -> None:
+def test_the_ticks_of_a_linear_axis_have_one_power_of_ten_and_all_digits(settings: config.Config, browse: Open) -> None:
     with served(settings) as url:
         page = browse(url)
 
