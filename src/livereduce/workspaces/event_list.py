@@ -25,7 +25,10 @@ from livereduce.workspaces.weighing import Weigher
 if TYPE_CHECKING:
     from livereduce.workspaces.compression import Compression
 
-_BUCKET_BITS = 9
+_BUCKETS = 64
+"""About as many places can be written to in turn before the processor has to look up where their pages are."""
+_SMALLEST_BUCKET, _LARGEST_BUCKET = 8, 12
+"""Pixels in a bucket, as powers of two: the places of a larger one do not fit the nearest cache."""
 _BLOCK_EVENTS = 1 << 22
 STRETCH_EVENTS = 1 << 22
 
@@ -33,21 +36,22 @@ STRETCH_EVENTS = 1 << 22
 def sorted_by_pixel(table: EventTable, ranges: I64) -> PixelView:
     """Sort the events in these ranges by pixel, in two passes."""
     n = int((ranges[:, 1] - ranges[:, 0]).sum())
-    buckets = (table.n_pixels >> _BUCKET_BITS) + 1
+    bits = min(max((table.n_pixels // _BUCKETS).bit_length(), _SMALLEST_BUCKET), _LARGEST_BUCKET)
+    buckets = (table.n_pixels >> bits) + 1
     starts = np.zeros(buckets + 1, np.int64)
     for a, b in ranges.tolist():
         for _, pix in table.pieces(a, b):
-            kernels.bucket_count(pix, _BUCKET_BITS, starts[1:])
+            kernels.bucket_count(pix, bits, starts[1:])
     np.cumsum(starts, out=starts)
     cursor, bucketed = starts[:-1].copy(), np.empty((n, 3), np.uint32)
     for a, b in ranges.tolist():
         for tof, pix in table.pieces(a, b):
             pulse = pulses_of(table, a, a + len(tof))
-            kernels.bucket_scatter(tof, pix, pulse, _BUCKET_BITS, cursor, bucketed)
+            kernels.bucket_scatter(tof, pix, pulse, bits, cursor, bucketed)
             a += len(tof)
     begin = np.zeros(table.n_pixels + 1, np.int64)
     out_tof, out_pulse = np.empty(n, np.uint32), np.empty(n, np.uint32)
-    kernels.bucket_sort(bucketed, starts, _BUCKET_BITS, table.n_pixels, begin, out_tof, out_pulse)
+    kernels.bucket_sort(bucketed, starts, bits, table.n_pixels, begin, out_tof, out_pulse)
     return PixelView(frozen(begin), frozen(out_tof), frozen(out_pulse), *_weights_by_pixel(table, ranges))
 
 
