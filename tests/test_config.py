@@ -114,6 +114,13 @@ def test_unknown_keys_are_ignored_and_reported_with_the_nearest() -> None:
     )
 
 
+def test_misspelt_keys_are_told_with_what_is_wrong_since_they_may_be_what_is_missing() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.from_mapping({"instrument": "DEMO-POW", "listner": "adara", "address": "127.0.0.1:1"})
+    assert caught.value.problems[-1] == "configuration: listner: unknown key, ignored; did you mean listener?"
+    assert len(caught.value.problems) == 2
+
+
 def test_a_missing_instrument_is_an_error() -> None:
     assert problems({}) == ["instrument: missing; expected a value"]
     assert problems({"instrument": ""})[0].startswith('instrument: found "", expected')

@@ -72,7 +72,8 @@ def from_mapping(
     # looked up even when something else is wrong, so that a wrong name is not found at the second attempt only
     problems += _contradictions(found)
     if settings is None or problems:
-        raise ConfigError([f"{where}: {problem}" for problem in problems])
+        # a key that is missing may be there, misspelt
+        raise ConfigError([f"{where}: {problem}" for problem in (*problems, *_unknown_keys(found))])
     warnings = [
         *_unknown_keys(found),
         *(f"{key}: not needed by livereduce, ignored" for key in NOT_NEEDED if key in found),
