@@ -1,16 +1,18 @@
 import io
 import json
 import os
+from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from starlette.applications import Starlette
 
 from livereduce import config
+from livereduce.algorithms import load_nexus
 from livereduce.web.app import create_app
+from livereduce.workspaces import MatrixWorkspace
 
 
 @pytest.fixture
@@ -124,16 +126,34 @@ def test_csv_of_points_has_one_x(app: Starlette, snapshot: Any, ask: Any) -> Non
     assert ask(app, "/api/workspaces/fit?format=csv").text == "spectrum,x,y,e\r\n0,1.0,3.0,\r\n0,2.0,4.0,\r\n"
 
 
-def test_nexus_is_read_back_with_its_units(app: Starlette, snapshot: Any, result: Any, ask: Any) -> None:
+def saved(body: bytes, folder: Path) -> MatrixWorkspace:
+    (folder / "saved.nxs").write_bytes(body)
+    found = load_nexus(folder / "saved.nxs")
+    assert isinstance(found, MatrixWorkspace)
+    return found
+
+
+def test_nexus_is_what_loadnexus_reads(app: Starlette, snapshot: Any, result: Any, ask: Any, tmp_path: Path) -> None:
+    snapshot.write(result | {"x_unit_id": "dSpacing", "spectrum_numbers": [7, 9]})
+    found = saved(ask(app, "/api/workspaces/result?format=nxs").body, tmp_path)
+    assert (found.unit, found.y_unit, found.title) == ("dSpacing", "counts", result["title"])
+    assert found.spectra.numbers.tolist() == [7, 9]
+    assert_array_equal(found.x, [1, 2, 3, 4])
+    assert_array_equal(found.y, [[4, 9, 16], [1, np.nan, 25]])
+    assert_array_equal(found.e[0], [2, 3, 4])
+    second = saved(ask(app, "/api/workspaces/result?format=nxs&spectrum=1").body, tmp_path)
+    assert second.spectra.numbers.tolist() == [9]
+    counts = saved(ask(app, "/api/workspaces/result?format=nxs&spectrum=counts").body, tmp_path)
+    assert (counts.unit, counts.y.tolist(), counts.x.tolist()) == ("Empty", [[29, 26]], [0, 1])
+
+
+def test_nexus_of_different_bins_has_those_of_each_spectrum(
+    app: Starlette, snapshot: Any, result: Any, ask: Any, tmp_path: Path
+) -> None:
+    result["arrays"]["x"] = np.array([[1.0, 2, 3, 4], [2.0, 3, 4, 5]])
     snapshot.write(result)
-    answer = ask(app, "/api/workspaces/result?format=nxs&spectrum=0")
-    with h5py.File(io.BytesIO(answer.body)) as file:
-        data = file["entry/result_0"]
-        assert file["entry"].attrs["default"] == "result_0"
-        assert data.attrs["signal"] == "y"
-        assert data["x"].attrs["units"] == "Å"
-        assert_array_equal(data["y"], [4, 9, 16])
-        assert_array_equal(data["y_errors"], [2, 3, 4])
+    found = saved(ask(app, "/api/workspaces/result?format=nxs").body, tmp_path)
+    assert_array_equal(found.x, [[1, 2, 3, 4], [2, 3, 4, 5]])
 
 
 def test_what_has_not_changed_is_not_sent_again(app: Starlette, snapshot: Any, result: Any, ask: Any) -> None:

@@ -124,6 +124,7 @@ class SnapshotWriter:
             "role": item.role,
             "version": self.version,
             "shape": list(shape),
+            "x_unit_id": encodable(workspace.unit),
             "x_unit": encodable(x_unit.mark),
             "x_label": encodable(x_unit.label),
             "y_unit": encodable(str(workspace.y_unit)),  # scripts set these to anything

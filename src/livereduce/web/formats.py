@@ -112,24 +112,29 @@ def table(entry: dict[str, Any], arrays: dict[str, NDArray[Any]], form: str) -> 
 
 
 def nexus(entry: dict[str, Any], curves: list[Curve]) -> Response:
-    """Curves as one NXdata group each."""
+    """Curves in the processed layout that LoadNexus reads (see `algorithms.nexus_saving`), without logs and places."""
+    numbers = dict(zip(entry.get("spectra") or [], entry.get("spectrum_numbers") or [], strict=False))
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
-        file.attrs.update({"NX_class": "NXroot", "default": "entry"})
-        group = file.create_group("entry")
-        group.attrs["NX_class"] = "NXentry"
+        file.attrs.update({"NX_class": "NXroot", "default": "mantid_workspace_1"})
+        group = file.create_group("mantid_workspace_1")
+        group.attrs.update({"NX_class": "NXentry", "default": "workspace"})
         group["title"] = str(entry.get("title") or entry["name"])
-        for curve in curves:
-            data = group.create_group(f"{entry['name']}_{curve.spectrum}".replace("/", "_"))
-            group.attrs.setdefault("default", data.name.rpartition("/")[2])
-            data.attrs.update({"NX_class": "NXdata", "signal": "y", "axes": "x"})
-            data["x"], data["y"] = curve.x, curve.y
-            data["x"].attrs.update(
-                {"units": str(entry.get("x_unit") or ""), "long_name": str(entry.get("x_label") or "")}
-            )
-            data["y"].attrs["units"] = str(entry.get("y_unit") or "")
-            if curve.e is not None:
-                data["y_errors"] = curve.e
+        group["workspace_name"] = str(entry["name"])
+        data = group.create_group("workspace")
+        data.attrs.update({"NX_class": "NXdata", "signal": "values", "axes": ["axis2", "axis1"]})
+        data["values"] = np.array([curve.y for curve in curves])
+        data["values"].attrs.update(units=str(entry.get("y_unit") or ""), unit_label=str(entry.get("y_label") or ""))
+        data["errors"] = np.array([np.zeros_like(curve.y) if curve.e is None else curve.e for curve in curves])
+        same = all(np.array_equal(curve.x, curves[0].x) for curve in curves)
+        data["axis1"] = curves[0].x if same else np.array([curve.x for curve in curves])
+        against_index = curves[0].spectrum == "counts"
+        data["axis1"].attrs.update(
+            units="Empty" if against_index else str(entry.get("x_unit_id") or "Empty"),
+            distribution=int(bool(entry.get("distribution"))),
+        )
+        data["axis2"] = [numbers.get(curve.spectrum, place) for place, curve in enumerate(curves, 1)]
+        data["axis2"].attrs.update(units="spectraNumber", caption="Spectrum")
     return _download(entry, buffer.getvalue(), "application/x-hdf5", "nxs")
 
 
