@@ -28,7 +28,7 @@ def stream(pulses: int, banks: int, events_per_bank: int) -> np.ndarray:
 
 def decoding(pulses: int = 100, banks: int = 100, events_per_bank: int = 1000) -> Job:
     words = stream(pulses, banks, events_per_bank)
-    data = memoryview(words).cast("B")
+    data = words.data.cast("B")
     n = pulses * banks * events_per_bank
     block = 8 << 20  # as the listener reads
     tof, pix = np.empty(n, np.uint32), np.empty(n, np.uint32)

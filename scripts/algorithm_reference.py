@@ -6,7 +6,7 @@ from typing import Any
 
 import livereduce.mantid  # noqa: F401  (declares the algorithms that live outside livereduce.algorithms too)
 from livereduce.algorithms.declaration import Declaration, Property, declarations
-from livereduce.algorithms.profiles import PROFILES
+from livereduce.algorithms.fitting.profiles import PROFILES
 
 INTRO = """# Algorithms
 

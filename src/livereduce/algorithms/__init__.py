@@ -5,8 +5,6 @@ registers all of them (see `declaration`), which is what makes them known to scr
 """
 
 from livereduce.algorithms.arithmetic import divide, minus, multiply, plus, power, scale
-from livereduce.algorithms.ascii import save_ascii
-from livereduce.algorithms.ascii_loading import load_ascii
 from livereduce.algorithms.background import calculate_flat_background
 from livereduce.algorithms.bin_masks import mask_bins_from_table
 from livereduce.algorithms.binning import rebin, rebin_to_workspace
@@ -32,19 +30,17 @@ from livereduce.algorithms.creating import (
     create_workspace,
 )
 from livereduce.algorithms.cropping import crop_workspace, extract_spectra, integration
-from livereduce.algorithms.event_nexus import load_event_nexus
 from livereduce.algorithms.filtering import (
     filter_bad_pulses,
     filter_by_log_value,
     filter_by_time,
     filter_by_x_value,
 )
-from livereduce.algorithms.fitting import evaluate_function, fit
-from livereduce.algorithms.fitting_peak import fit_peak
+from livereduce.algorithms.fitting.fit import evaluate_function, fit
+from livereduce.algorithms.fitting.fit_peak import fit_peak
+from livereduce.algorithms.fitting.strip_peaks import find_peaks, strip_peaks, strip_vanadium_peaks
 from livereduce.algorithms.focusing import diffraction_focussing
 from livereduce.algorithms.grouping import group_detectors
-from livereduce.algorithms.gss import save_gss
-from livereduce.algorithms.histogram_nexus import load_tof_raw_nexus
 from livereduce.algorithms.incident_energy import get_ei
 from livereduce.algorithms.instruments import edit_instrument_geometry, load_empty_instrument, load_instrument
 from livereduce.algorithms.loading import load, load_nexus
@@ -60,11 +56,12 @@ from livereduce.algorithms.naming import (
     rename_workspace,
     un_group_workspace,
 )
-from livereduce.algorithms.nexus_loading import load_nexus_processed
-from livereduce.algorithms.nexus_monitors import load_nexus_monitors
-from livereduce.algorithms.nexus_saving import save_nexus
+from livereduce.algorithms.nexus.event_files import load_event_nexus
+from livereduce.algorithms.nexus.histogram_files import load_tof_raw_nexus
+from livereduce.algorithms.nexus.loading import load_nexus_processed
+from livereduce.algorithms.nexus.monitors import load_nexus_monitors
+from livereduce.algorithms.nexus.saving import save_nexus
 from livereduce.algorithms.normalise import normalise_by_current
-from livereduce.algorithms.peaks import find_peaks, strip_peaks, strip_vanadium_peaks
 from livereduce.algorithms.plotting import save_plot_1d
 from livereduce.algorithms.powder import align_and_focus_powder
 from livereduce.algorithms.prompt_pulse import remove_prompt_pulse
@@ -76,10 +73,13 @@ from livereduce.algorithms.single_events import compress_events, sort_events
 from livereduce.algorithms.smoothing import fft_smooth
 from livereduce.algorithms.spectra import extract_single_spectrum, sum_spectra, transpose
 from livereduce.algorithms.stacking import append_spectra, conjoin_workspaces
+from livereduce.algorithms.text.ascii import save_ascii
+from livereduce.algorithms.text.gss import save_gss
+from livereduce.algorithms.text.loading import load_ascii
+from livereduce.algorithms.text.xye import save_focused_xye
 from livereduce.algorithms.units import convert_units
 from livereduce.algorithms.values_of_bins import logarithm, replace_special_values, smooth_data
 from livereduce.algorithms.weighting import set_uncertainties, weighted_mean
-from livereduce.algorithms.xye import save_focused_xye
 
 __all__ = [
     "add_sample_log",

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from livereduce.algorithms.ascii_loading import load_ascii
 from livereduce.algorithms.declaration import Integers, algorithm
-from livereduce.algorithms.event_nexus import load_event_nexus
 from livereduce.algorithms.files import check_exists
-from livereduce.algorithms.hdf5 import below, class_of, groups, listed, opened
-from livereduce.algorithms.histogram_nexus import load_tof_raw_nexus, signals
-from livereduce.algorithms.nexus_loading import load_nexus_processed, processed_entries
+from livereduce.algorithms.nexus.event_files import load_event_nexus
+from livereduce.algorithms.nexus.hdf5 import below, class_of, groups, listed, opened
+from livereduce.algorithms.nexus.histogram_files import load_tof_raw_nexus, signals
+from livereduce.algorithms.nexus.loading import load_nexus_processed, processed_entries
+from livereduce.algorithms.text.loading import load_ascii
 from livereduce.geometry.nexus_histogram import UnfitError
 from livereduce.workspaces import Workspace
 

@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from livereduce.algorithms.declaration import algorithm
-from livereduce.algorithms.functions import evaluated
+from livereduce.algorithms.fitting.functions import evaluated
 from livereduce.geometry import Instrument, load_idf
 from livereduce.workspaces import (
     Detectors,

@@ -1,7 +1,7 @@
 """Functions to fit as objects: ``Gaussian(Height=10, PeakCentre=5) + LinearBackground()``, to be given to Fit.
 
-An object stands for the text that `livereduce.algorithms.functions` reads; it holds what was given, ties and limits.
-Fit leaves it as it is: what was found is in ``OutputParameters``.
+An object stands for the text that `livereduce.algorithms.fitting.functions` reads; it holds what was given, ties and
+limits. Fit leaves it as it is: what was found is in ``OutputParameters``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.algorithms import functions
-from livereduce.algorithms.profiles import MADE_TO_MEASURE, PROFILES
+from livereduce.algorithms.fitting import functions
+from livereduce.algorithms.fitting.profiles import MADE_TO_MEASURE, PROFILES
 
 
 class FunctionWrapper:

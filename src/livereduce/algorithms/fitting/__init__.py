@@ -1,0 +1,1 @@
+"""Functions, their least squares, and peaks: Fit, FitPeak, FindPeaks, StripPeaks."""

@@ -1,0 +1,1 @@
+"""NeXus files: what others write (events, histograms, processed) and what SaveNexus writes."""
