@@ -112,7 +112,7 @@ def table(entry: dict[str, Any], arrays: dict[str, NDArray[Any]], form: str) -> 
 
 
 def nexus(entry: dict[str, Any], curves: list[Curve]) -> Response:
-    """Curves in the processed layout that LoadNexus reads (see `algorithms.nexus_saving`), without logs and places."""
+    """Curves in the processed layout that LoadNexus reads (see `algorithms.nexus.saving`), without logs and places."""
     numbers = dict(zip(entry.get("spectra") or [], entry.get("spectrum_numbers") or [], strict=False))
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
