@@ -72,6 +72,19 @@ def test_spectra_without_detectors_get_those_of_the_instrument_by_id(tmp_path: P
     assert result.getInstrument().getName() == "PAIR"
 
 
+def test_a_definition_given_with_every_chunk_is_read_and_placed_once_until_the_file_changes(tmp_path: Path) -> None:
+    path = tmp_path / "pair.xml"
+    path.write_text(XML)
+    first = two()
+    again = first.replaced(y=[[3.0], [4.0]], e=None)  # the next chunk: other counts of the same detectors
+    one, other = load(first, path), load(again, path)
+    assert one.detectors is other.detectors
+    assert one.spectra is other.spectra is first.spectra
+    path.write_text(XML.replace('z="-20"', 'z="-30"'))
+    assert load(again, path).spectrumInfo().l1() == 30.0
+    assert other.spectrumInfo().l1() == 20.0
+
+
 def test_events_keep_their_detectors_and_get_their_places(random_events: EventWorkspace) -> None:
     before = random_events.y
     result = load(random_events, instrument_xml=XML, rewrite_spectra_map=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from livereduce.algorithms.declaration import Integers, Numbers, algorithm
 from livereduce.algorithms.files import Version, check_exists, version_of
+from livereduce.algorithms.memory import remembered, warned_once
 from livereduce.geometry import GeometryError, Instrument, find_definition, load_idf
 from livereduce.workspaces import (
     Detectors,
@@ -92,13 +94,23 @@ def with_parameter_file(instrument: Instrument, *names: str) -> Instrument:
 def loaded_instrument(filename: Path | None, name: str, xml: str = "", when: datetime | None = None) -> Instrument:
     """Load an instrument from whichever is given: a definition's text, its file, or the name and a time (or now)."""
     if xml:
-        return load_idf(xml)
+        return _described(xml)
     if filename is not None:
         check_exists(filename)
-        return load_idf(filename)
+        return _given(filename, version_of(filename))
     if not name:
         raise ValueError("give Filename or InstrumentName")
     return instrument_named(name, when)
+
+
+@lru_cache(maxsize=4)
+def _given(path: Path, _version: Version) -> Instrument:
+    return load_idf(path)
+
+
+@lru_cache(maxsize=4)
+def _described(xml: str) -> Instrument:
+    return load_idf(xml)
 
 
 @algorithm("LoadInstrument", names={"instrument_xml": "InstrumentXML"}, in_place=["workspace"])
@@ -129,15 +141,24 @@ def load_instrument(
         start = np.minimum(np.arange(len(spectra) + 1), len(order))
         spectra = Spectra(spectra.numbers, instrument.ids[order], start, masked=spectra.masked)
     ids = workspace.detectors.ids if len(workspace.detectors) else instrument.ids
-    detectors = detectors_in(instrument, ids)
-    unknown = np.setdiff1d(spectra.ids, instrument.ids)
+    key = ("placed in", weakref.ref(instrument))
+    detectors = remembered(workspace.detectors, key, lambda: detectors_in(instrument, ids))
+    unknown = remembered(spectra, ("unknown to", weakref.ref(instrument)), lambda: _unknown(spectra, instrument))
     if len(unknown):
-        log.warning(
-            "LoadInstrument: %d detectors are not in %s, the first is %d", len(unknown), instrument.name, unknown[0]
-        )
-    plain = Spectra(spectra.numbers, spectra.ids, spectra.start, masked=spectra.masked)  # without edited geometry
-    result: MatrixWorkspace = workspace.replaced(detectors=detectors, spectra=plain)
+        message = "LoadInstrument: %d detectors are not in %s, the first is %d"
+        warned_once(spectra, log, message, len(unknown), instrument.name, int(unknown[0]))
+    result: MatrixWorkspace = workspace.replaced(detectors=detectors, spectra=_without_edited_geometry(spectra))
     return result
+
+
+def _unknown(spectra: Spectra, instrument: Instrument) -> npt.NDArray[np.int64]:
+    return np.setdiff1d(spectra.ids, instrument.ids)
+
+
+def _without_edited_geometry(spectra: Spectra) -> Spectra:
+    if spectra.geometry is None:
+        return spectra
+    return Spectra(spectra.numbers, spectra.ids, spectra.start, masked=spectra.masked)
 
 
 def detectors_in(instrument: Instrument, ids: npt.NDArray[np.int64]) -> Detectors:
