@@ -94,6 +94,13 @@ def test_a_keyword_in_two_spellings_is_a_type_error(ws: HistogramWorkspace, call
         call("Rebin", ws, Params="0,3,3", params="0,1,3", to=("out",))
 
 
+def test_a_call_that_is_not_assigned_is_told_what_its_second_argument_was_taken_for(
+    ws: HistogramWorkspace, call: Call
+) -> None:
+    with pytest.raises(ValueError, match="Params: must be given; '0,3,3' was taken as OutputWorkspace, because"):
+        call("Rebin", ws, "0,3,3")
+
+
 def test_all_that_is_wrong_with_a_call_is_said_at_once(ws: HistogramWorkspace, call: Call) -> None:
     with pytest.raises(ValueError, match=r"^Rebin: ") as caught:
         call("Rebin", "wz", Params="0,a,3", PreserveEvents="maybe")

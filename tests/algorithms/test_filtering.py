@@ -195,6 +195,8 @@ def test_logs_that_are_missing_or_hold_no_numbers_are_named(ws: EventWorkspace) 
     with_log(ws, [0], ["open"])
     with pytest.raises(ValueError, match="LogName: the workspace has no log 'nope'"):
         filter_by_log_value(ws, "nope")
+    with pytest.raises(ValueError, match="no log 'proton_chrge'; did you mean proton_charge"):
+        filter_by_log_value(ws, "proton_chrge")
     with pytest.raises(ValueError, match="LogName: 'T' does not hold numbers"):
         filter_by_log_value(ws, "T")
     with pytest.raises(ValueError, match="is greater than MaximumValue"):

@@ -131,5 +131,5 @@ def test_wrong_properties_are_named(ws: HistogramWorkspace, tmp_path: Path) -> N
         save_plot_1d(WorkspaceGroup([TableWorkspace()]), output_type="plotly")
     with pytest.raises(ValueError, match="SavePlot1D: SpectraList: there is no spectrum number 7"):
         save_plot_1d(WorkspaceGroup([ws, ws]), output_type="plotly", spectra_list=[2, 7])
-    with pytest.raises(ValueError, match="SavePlot1D: Filename: there is no folder"):
+    with pytest.raises(ValueError, match="SavePlot1D: there is no folder"):
         save_plot_1d(ws, str(tmp_path / "missing" / "a.html"), output_type="plotly-full")

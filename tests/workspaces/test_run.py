@@ -191,6 +191,8 @@ def test_logs_are_read_and_written_by_subscription() -> None:
 def test_a_log_that_is_not_there_raises_what_scripts_catch() -> None:
     with pytest.raises(RuntimeError, match="Unknown search object nope"):
         Run().getProperty("nope")
+    with pytest.raises(RuntimeError, match=r"SampleTmp: .* none of that name; did you mean SampleTemp"):
+        Run({"SampleTemp": 3.0}).getProperty("SampleTmp")
 
 
 def test_properties_are_added_with_units_and_not_replaced_by_accident() -> None:

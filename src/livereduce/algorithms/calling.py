@@ -116,10 +116,16 @@ def bind(
     supplied = set(given) | (set() if store_results else {p.name for p in outputs})
     missing = [p for p in declaration.properties if p.mandatory and p.name not in supplied]
     optional = [p for p in declaration.inputs if not p.mandatory and p.name not in supplied]
-    given |= _by_position(declaration, args, missing, optional)
+    placed = _by_position(declaration, args, missing, optional)
+    given |= placed
     problems = _version_problem(declaration, options.get("Version"))
     for prop in missing[len(args) :]:
         hint = "; assign the result to a name, or name it" if prop in outputs else ""
+        if taken := [p.name for p in outputs if p.mandatory and p.name in placed and prop not in outputs]:
+            hint = (
+                f"; {placed[taken[0]]!r} was taken as {taken[0]}, because the call is not assigned to a variable:"
+                " assign it, or give the others by name"
+            )
         problems.append(f"{prop.name}: must be given{hint}")
     for prop in outputs:
         if given.get(prop.name) == "" and not prop.mandatory:

@@ -30,13 +30,13 @@ def replacing(path: Path) -> Iterator[Path]:
 def check_folder(path: Path) -> None:
     """Raise ValueError if the folder of a file to write does not exist."""
     if not path.parent.is_dir():
-        raise ValueError(f"Filename: there is no folder {str(path.parent)!r}")
+        raise ValueError(f"there is no folder {str(path.parent)!r}")
 
 
 def check_exists(path: Path) -> None:
     """Raise ValueError if a file to read does not exist."""
     if not path.is_file():
-        raise ValueError(f"Filename: there is no file {str(path)!r}")
+        raise ValueError(f"there is no file {str(path)!r}")
 
 
 class Version(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from livereduce.algorithms.declaration import algorithm
+from livereduce.algorithms.declaration import algorithm, nearest
 from livereduce.workspaces import EventWorkspace, Run, TimeSeries
 from livereduce.workspaces.arrays import I64, Bool
 from livereduce.workspaces.ranges import merged_intervals
@@ -101,7 +101,9 @@ def filter_by_log_value(
     if time_tolerance < 0:
         raise ValueError(f"TimeTolerance: expected 0 or more, found {time_tolerance:g}")
     if log_name not in ws.getRun():
-        raise ValueError(f"LogName: the workspace has no log {log_name!r}")
+        near = nearest(log_name, ws.getRun().keys(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"LogName: the workspace has no log {log_name!r}{hint}")
     log = ws.getRun()[log_name]
     try:
         values = np.atleast_1d(np.asarray(log.value, np.float64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -85,7 +86,9 @@ class Run:
             return log
         if name == DURATION and (seconds := self._duration()) is not None:
             return Property(name, seconds, "second")
-        raise RuntimeError(f"Unknown search object {name}: the run has {len(self)} logs, none of that name")
+        close = difflib.get_close_matches(name, self.keys(), n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise RuntimeError(f"Unknown search object {name}: the run has {len(self)} logs, none of that name{hint}")
 
     def keys(self) -> list[str]:
         """Return the names of all logs."""

@@ -581,7 +581,7 @@ def test_a_file_cut_short_or_of_another_kind_is_named(raw: Path, tmp_path: Path)
         raw.write_bytes(whole[:size])
         with pytest.raises(RuntimeError, match=r"LoadEventNexus: .*raw\.nxs\.h5: cannot be read"):
             load_event_nexus(raw)
-    with pytest.raises(ValueError, match="LoadEventNexus: Filename: there is no file"):
+    with pytest.raises(ValueError, match="LoadEventNexus: there is no file"):
         load_event_nexus(tmp_path / "nowhere.nxs")
 
 

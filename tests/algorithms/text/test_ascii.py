@@ -113,7 +113,7 @@ def test_an_existing_file_is_replaced_and_nothing_else_is_left(ws: HistogramWork
 
 
 def test_folders_that_are_not_there_and_empty_workspaces_are_errors(ws: HistogramWorkspace, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="SaveAscii: Filename: there is no folder"):
+    with pytest.raises(ValueError, match="SaveAscii: there is no folder"):
         save_ascii(ws, tmp_path / "nowhere" / "out.txt")
     empty = HistogramWorkspace([], np.empty((1, 0)))
     with pytest.raises(ValueError, match="is empty"):
@@ -175,7 +175,7 @@ def test_comments_and_blank_lines_within_a_spectrum_change_nothing(tmp_path: Pat
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="LoadAscii: Filename: there is no file"):
+    with pytest.raises(ValueError, match="LoadAscii: there is no file"):
         load_ascii(tmp_path / "nowhere.txt")
 
 

@@ -95,7 +95,7 @@ def test_wrong_properties_are_named(
 
 
 def test_a_missing_folder_is_named(ws: HistogramWorkspace, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="SaveFocusedXYE: Filename: there is no folder"):
+    with pytest.raises(ValueError, match="SaveFocusedXYE: there is no folder"):
         save_focused_xye(ws, tmp_path / "missing" / "a.xye")
 
 
