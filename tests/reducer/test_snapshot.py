@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from livereduce.reducer.snapshot import Shown, SnapshotWriter
-from livereduce.workspaces import Detectors, EventTable, EventWorkspace, HistogramWorkspace
+from livereduce.web.files import load_workspace
+from livereduce.workspaces import Detectors, EventTable, EventWorkspace, HistogramWorkspace, TableWorkspace
 
 
 class Unreadable(HistogramWorkspace):
@@ -146,3 +147,20 @@ def test_parts_of_a_large_event_workspace_are_counted_as_events_come_and_its_val
     assert parts["sum_y"][:4].tolist() == [2, 1, 2, 0]
     # one event: in the sum, in how many spectra of it are empty, in the wanted spectra, in the counts
     assert table.cache.offered - counted == 4
+
+
+def test_tables_are_written_by_columns_and_of_a_long_one_the_last_rows(tmp_path: Path) -> None:
+    table = TableWorkspace([("str", "hkl"), ("double", "d"), ("int", "n")])
+    for i in range(10_001):
+        table.addRow([f"line {i}", i / 2, i])
+    empty = TableWorkspace([("double", "d")])
+    SnapshotWriter(tmp_path).write([Shown("peaks", table, "other"), Shown("none", empty, "other")], 7)
+    entry = in_manifest(tmp_path)["peaks"]
+    assert (entry["columns"], entry["truncated"], entry["kind"]) == (["hkl", "d", "n"], True, "TableWorkspace")
+    found = load_workspace(tmp_path, "peaks")
+    assert found is not None
+    assert [len(found.arrays[f"column{i}"]) for i in range(3)] == [10_000] * 3
+    assert [found.arrays[f"column{i}"][0] for i in range(3)] == ["line 1", 0.5, 1]
+    without_rows = load_workspace(tmp_path, "none")
+    assert without_rows is not None
+    assert without_rows.arrays["column0"].tolist() == []

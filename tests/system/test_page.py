@@ -381,6 +381,33 @@ def test_several_spectra_are_all_drawn_and_can_be_chosen(settings: config.Config
         assert int(page.drawn()["drawn"]) == 3 * 400
 
 
+def test_of_a_table_the_newest_rows_are_shown(settings: config.Config, browse: Open) -> None:
+    write_health(settings.runtime_dir)
+    write_snapshot(settings.runtime_dir, version=1, spectra=3)
+    folder = settings.runtime_dir / "snapshot"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    columns = {"column0": np.arange(10_000_000, 10_000_600), "column1": np.linspace(1, 2, 600) / 3}
+    files = {part: f"centres.{part}.npy" for part in columns}
+    for part, file in files.items():
+        np.save(folder / file, columns[part])
+    entry = {"name": "centres", "kind": "TableWorkspace", "version": 1, "columns": ["run", "d"], "files": files}
+    manifest["workspaces"].append(entry | {"role": "other", "title": "", "truncated": False})
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with served(settings) as url:
+        page = browse(url)
+        page.until("document.getElementById('workspace').options.length === 2")
+        page.ask(
+            "(() => { const s = document.getElementById('workspace');"
+            "s.value = 'centres'; s.dispatchEvent(new Event('change')); })()"
+        )
+        page.until("document.querySelectorAll('#columns tbody tr').length === 500")
+        assert page.ask("document.querySelector('#columns tbody tr:last-child').innerText").split() == [
+            "10000599", "0.6666667",
+        ]  # fmt: skip
+        assert page.ask("document.getElementById('legend').hidden")
+        assert page.text("get").split() == ["save", "as", "csv"]
+
+
 def test_a_script_error_is_shown_with_its_line_while_the_curve_stays(settings: config.Config, browse: Open) -> None:
     script = str(settings.script_dir / "reduce_PG3_live_proc.py")
     error = ScriptProblem("proc", script, 12, "NameError: name 'Rebim'", "Traceback …", 3, time.time_ns())

@@ -23,12 +23,20 @@ from pydantic_core import to_json
 
 from livereduce.algorithms import extract_spectra, sum_spectra
 from livereduce.errors import encodable, reason
-from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Workspace, WorkspaceGroup, WorkspaceStore
+from livereduce.workspaces import (
+    EventWorkspace,
+    MatrixWorkspace,
+    TableWorkspace,
+    Workspace,
+    WorkspaceGroup,
+    WorkspaceStore,
+)
 from livereduce.workspaces.axes import unit
 
 log = logging.getLogger(__name__)
 
 WHOLE_VALUES = 1_000_000
+TABLE_ROWS = 10_000
 OTHERS = 20
 BUDGET_S = 2.0
 FIRST_SPECTRA = 4
@@ -81,14 +89,18 @@ class SnapshotWriter:
         left_out: list[dict[str, str]] = []
         wanted = self._read_wanted()
         for item in _members(shown):
-            if not isinstance(item.workspace, MatrixWorkspace):
+            if not isinstance(item.workspace, MatrixWorkspace | TableWorkspace):
                 left_out.append(_left_out(item, f"a {item.workspace.kind} is not shown as curves"))
             elif item.role == "other" and time.perf_counter() - began > BUDGET_S:
                 left_out.append(_left_out(item, f"writing took longer than {BUDGET_S:g} s"))
             else:
                 try:
                     stem = f"{self.version}.{len(entries) + len(left_out)}.{_in_file_name(item.name)}"
-                    entries.append(self._entry(item, item.workspace, stem, wanted.get(item.name, [])))
+                    entries.append(
+                        self._table(item, item.workspace, stem)
+                        if isinstance(item.workspace, TableWorkspace)
+                        else self._entry(item, item.workspace, stem, wanted.get(item.name, []))
+                    )
                 except OSError:  # the disk: it concerns all of them
                     raise
                 except Exception as error:
@@ -138,6 +150,23 @@ class SnapshotWriter:
             "event_count": int(workspace.number_events()) if isinstance(workspace, EventWorkspace) else None,
         }
 
+    def _table(self, item: Shown, table: TableWorkspace, stem: str) -> dict[str, Any]:
+        """Write a table by columns; of a long one the last rows."""
+        names = table.getColumnNames()
+        files = {f"column{i}": f"{stem}.column{i}.npy" for i in range(len(names))}
+        for name, file in zip(names, files.values(), strict=True):
+            self._put_array(file, _column(table.column(name)[-TABLE_ROWS:]))
+        return {
+            "name": encodable(item.name),
+            "kind": table.kind,
+            "role": item.role,
+            "version": self.version,
+            "title": encodable(str(table.title)),
+            "columns": [encodable(name) for name in names],
+            "files": files,
+            "truncated": len(table) > TABLE_ROWS,
+        }
+
     def _put_array(self, name: str, array: NDArray[Any]) -> None:
         values = np.ascontiguousarray(array)
         path = self._folder / name
@@ -159,6 +188,12 @@ class SnapshotWriter:
                     path.unlink(missing_ok=True)
                 except OSError as error:
                     log.warning("%s cannot be removed: %s", path, reason(error))
+
+
+def _column(values: list[Any]) -> NDArray[Any]:
+    """Numbers as they are, anything else as text."""
+    found = np.array(values) if all(isinstance(v, int | float | np.number) for v in values) else None
+    return found if found is not None and found.dtype.kind in "bif" else np.array([encodable(str(v)) for v in values])
 
 
 def _left_out(item: Shown, why: str) -> dict[str, str]:

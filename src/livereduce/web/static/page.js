@@ -237,7 +237,7 @@ async function draw() {
   const table = Boolean(data.columns), empty = !table && !data.values && !data.curves.some((c) => c.y.length);
   $("note").textContent = empty ? `${data.name} (${data.kind || "workspace"}) holds no curve.` : "";
   $("columns").hidden = !table; $("plot").parentElement.hidden = table;
-  if (table) columns(data.columns);
+  if (table) { memory.curves = []; columns(data.columns); }
   else if (data.values) { memory.curves = []; plot.showPicture(data, options); }
   else {
     memory.curves = data.curves.map((c, i) => ({ ...c, colour: i, hidden: memory.hidden.has(c.spectrum),
@@ -246,7 +246,7 @@ async function draw() {
   }
   legend();
   $("plot").setAttribute("aria-label", `${data.name}, run ${data.run}: ${yLabel} against ${xLabel}, version ${data.version}`);
-  downloads(base, asked);
+  downloads(base, asked, table ? ["csv"] : ["csv", "nxs", "npy"]);
 }
 
 // the workspace index, which is what the API counts by, and the instrument's spectrum number where it is known
@@ -256,9 +256,10 @@ function indexLabel(data, index) {
 }
 
 function columns(list) {
-  const n = Math.min(list.length ? list[0].values.length : 0, 500);
+  const total = list.length ? list[0].values.length : 0, n = Math.min(total, 500), first = total - n;  // the newest ones
   const head = element("tr", {}, ...list.map((c) => element("th", {}, c.name)));
-  const rows = Array.from({ length: n }, (_, i) => row(...list.map((c) => [String(c.values[i] ?? "–"), typeof c.values[i] === "number" ? "n" : ""])));
+  const cell = (v) => (typeof v === "number" ? [String(Number.isInteger(v) ? v : +v.toPrecision(7)), "n"] : [String(v ?? "–"), ""]);
+  const rows = Array.from({ length: n }, (_, i) => row(...list.map((c) => cell(c.values[first + i]))));
   $("columns").replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows));
 }
 
@@ -277,10 +278,10 @@ function legend() {
   }));
 }
 
-function downloads(base, asked) {
+function downloads(base, asked, forms) {
   const join = asked ? "&" : "?", query = asked === "?image" ? "" : asked;
   const link = (form) => element("a", { href: `${base}${query}${query ? join : "?"}format=${form}` }, form);
-  $("get").replaceChildren("save as ", link("csv"), " ", link("nxs"), " ", link("npy"));
+  $("get").replaceChildren("save as ", ...forms.flatMap((form) => [link(form), " "]));
 }
 
 function read(values) {
