@@ -37,7 +37,8 @@ def align_detectors(
     ws
         Workspace in time of flight.
     calibration_file
-        Diffraction calibration in HDF5, or five-column text (``.cal``).
+        Diffraction calibration in HDF5, or text (``.cal``) of five columns: number, detector ID, offset, 1 if selected
+        else 0, group.
     calibration_workspace
         Table with columns detid, difc, difa and tzero.
     offsets_workspace
