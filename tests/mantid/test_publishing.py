@@ -31,6 +31,12 @@ def test_a_publication_is_kept_with_its_texts_and_answered_well() -> None:
     assert publications[-1].files == {"file": "<div>a</div>", "more": "<div>b</div>"}
 
 
+def test_files_opened_as_bytes_and_odd_names_are_taken() -> None:
+    response = publish_plot("PG3", 1, files={1: io.BytesIO("<p>Å\N{DEGREE SIGN}</p>".encode()), "b": b"\xff<p>"})  # type: ignore[dict-item]
+    assert response.status_code == 200
+    assert publications[-1].files == {"1": "<p>Å°</p>", "b": "\N{REPLACEMENT CHARACTER}<p>"}
+
+
 def test_only_the_newest_publications_are_kept() -> None:
     for i in range(publishing.KEPT + 5):
         publish_plot("X", i, {"file": ""})

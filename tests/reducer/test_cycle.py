@@ -13,9 +13,11 @@ import pytest
 from livereduce.algorithms.memory import remembered
 from livereduce.config import Config, from_mapping
 from livereduce.mantid.api import mtd
+from livereduce.mantid.publishing import publications
 from livereduce.protocols.adara import RunState, RunStatus, encode, unix_ns
 from livereduce.reducer.cycle import Cycle
 from livereduce.reducer.health import Reporter
+from livereduce.reducer.scripts import ACCEPTED
 from livereduce.sources import BEGIN, Position
 from livereduce.sources.journal import NEEDED, JournalWriter, prune, read_needed, segments
 from livereduce.status import REDUCER
@@ -45,6 +47,7 @@ def config(tmp_path: Path) -> Iterator[Config]:
         }
     )  # fmt: skip
     mtd.clear()
+    publications.clear()
 
 
 def write_runs(journal: Path) -> None:
@@ -119,3 +122,59 @@ def test_when_memory_is_short_what_is_remembered_of_spectra_goes(config: Config)
     Cycle(config, Reporter(config.runtime_dir / "reducer.json")).drop_caches()
     gc.collect()
     assert alive() is None
+
+
+PUBLISHING = """
+from livereduce.mantid.publishing import publish_plot
+output, run = input, input.getRunNumber()
+publish_plot("PG3", run, files={"file": f"<p>{input.getNumberEvents():g} events \\ud800</p>"})
+"""
+
+
+def accept_post(config: Config, text: str) -> None:
+    """Put a post-processing script where the supervisor puts those that may be used."""
+    folder = config.state_dir / "scripts"
+    folder.mkdir(parents=True)
+    (folder / ACCEPTED["post"]).write_text(text)
+
+
+def published(config: Config) -> dict[str, bytes]:
+    found = sorted((config.runtime_dir / "plots").glob("*"))
+    return {path.name: path.read_bytes().partition(b"\n")[2] for path in found}
+
+
+def test_what_scripts_publish_is_written_for_the_page_until_the_data_are_cleared(config: Config) -> None:
+    write_runs(config.state_dir / "journal")
+    accept_post(config, PUBLISHING)
+    for turns, before in ((10, []), (0, [f"PG3_{run}_file.plot" for run in (0, 7, 8, 9)])):
+        cycle = Cycle(config, Reporter(config.runtime_dir / "reducer.json"))
+        assert list(published(config)) == before
+        for turn in range(turns):
+            cycle.monitor.turn(1000.0 * turn)
+        cycle.report()
+        if turns:
+            assert published(config)["PG3_7_file.plot"] == b"<p>1 events ?</p>"
+        else:
+            cycle.clear()
+        cycle.close()
+    assert published(config) == {}
+
+
+def test_plots_that_cannot_be_written_are_said_and_the_data_go_on(config: Config) -> None:
+    write_runs(config.state_dir / "journal")
+    accept_post(config, PUBLISHING)
+    (config.runtime_dir / "plots").write_text("in the way")
+    cycle = Cycle(config, Reporter(path := config.runtime_dir / "reducer.json"))
+    for turn in range(10):
+        cycle.monitor.turn(1000.0 * turn)
+    cycle.report()
+    assert REDUCER.validate_json(path.read_bytes()).warnings == (
+        "what scripts publish cannot be written for the page: File exists",
+    )
+    assert [run["events"] for run in cycle.monitor.builder.ledger.as_json()["runs"]] == [1, 1, 1]
+    (config.runtime_dir / "plots").unlink()
+    cycle.shown(9)  # the next result
+    cycle.report()
+    assert REDUCER.validate_json(path.read_bytes()).warnings == ()
+    assert list(published(config)) == [f"PG3_{run}_file.plot" for run in (0, 7, 8, 9)]
+    cycle.close()

@@ -445,6 +445,49 @@ def test_text_from_outside_is_never_taken_for_markup(settings: config.Config, br
         assert page.ask("window.bad") is None
 
 
+PUBLISHED = """
+<div id="chart"></div>
+<script>
+let page = "reached", api = "reached";
+try { parent.document.title } catch { page = "refused" }
+const tell = () => parent.postMessage({ page, api, origin: self.origin, drawn: chart.textContent }, "*");
+Plotly.newPlot("chart", []);
+fetch("/api/status").catch(() => { api = "refused" }).then(tell);
+</script>
+"""
+
+
+def test_plots_that_scripts_publish_are_drawn_in_a_frame_that_reaches_nothing(
+    settings: config.Config, browse: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_health(settings.runtime_dir)
+    library = tmp_path / "site" / "plotly" / "package_data"
+    library.mkdir(parents=True)
+    (library.parent / "__init__.py").touch()
+    (library / "plotly.min.js").write_text(
+        "var Plotly = { newPlot: (id) => { document.getElementById(id).textContent = 'by plotly.js' } }"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    with served(settings) as url:
+        page = browse(url)
+        page.until("document.getElementById('word').textContent === 'running'")
+        assert page.ask("document.getElementById('published').checkVisibility()") is False
+        page.ask("void addEventListener('message', (event) => { window.told = event.data })")
+        (settings.runtime_dir / "plots").mkdir()
+        about = {"instrument": "PG3", "run": str(RUN), "file": "file", "time_ns": time.time_ns()}
+        beside = settings.runtime_dir / "plots" / "PG3_1001_file.tmp"
+        beside.write_text(json.dumps(about) + "\n" + PUBLISHED)
+        beside.replace(beside.with_suffix(".plot"))
+        page.until("window.told")
+        assert page.ask("window.told") == {
+            "page": "refused", "api": "refused", "origin": "null", "drawn": "by plotly.js",
+        }  # fmt: skip
+        assert page.ask("document.getElementById('published').checkVisibility()") is True
+        assert page.text("published-name") == "PG3 1001"
+        (settings.runtime_dir / "plots" / "PG3_1001_file.plot").unlink()
+        page.until("document.getElementById('published').hidden")
+
+
 def test_a_server_that_goes_away_is_said_and_the_curve_stays(settings: config.Config, browse: Open) -> None:
     write_health(settings.runtime_dir)
     write_snapshot(settings.runtime_dir, version=1)

@@ -1,8 +1,8 @@
 """What scripts call to show a plot on the facility's web monitor, where `finddata` and `postprocessing` are missing.
 
 `publish_plot`, `plot1d` and `plot_heatmap` take the arguments of the real ones. A publication is kept here, newest last
-and at most `KEPT` of them, for the page to show; nothing is sent anywhere and nothing is raised, because the scripts
-that publish do so as an afterthought. Plots are HTML ``<div>`` texts that plotly.js draws.
+and at most `KEPT` of them, until the reducer writes them for the page; nothing is sent anywhere and nothing is raised,
+because the scripts that publish do so as an afterthought. Plots are HTML ``<div>`` texts that plotly.js draws.
 """
 
 from __future__ import annotations
@@ -43,9 +43,14 @@ publications: deque[Publication] = deque(maxlen=KEPT)
 
 def publish_plot(instrument: str, run_number: object, files: Mapping[str, Any], config: object = None) -> Response:
     """Keep the HTML texts of `files` for the page; open files are read."""
-    texts = {name: str(item.read() if hasattr(item, "read") else item) for name, item in files.items()}
+    texts = {str(name): _text(item) for name, item in files.items()}
     publications.append(Publication(str(instrument), str(run_number), texts))
     return Response(text=f"kept for livereduce's page: {', '.join(texts)}")
+
+
+def _text(item: Any) -> str:
+    content = item.read() if hasattr(item, "read") else item
+    return content.decode(errors="replace") if isinstance(content, bytes) else str(content)
 
 
 def plot1d(

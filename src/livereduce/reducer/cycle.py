@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from livereduce.algorithms import save_nexus
@@ -22,10 +23,12 @@ from livereduce.live.load import LiveStep, Method, Names
 from livereduce.live.monitor import Cadence, Monitor, RunTransitionBehavior
 from livereduce.live.state import Transition
 from livereduce.mantid.api import mtd
+from livereduce.mantid.publishing import publications
 from livereduce.reducer.accounts import Accounts
 from livereduce.reducer.health import Reporter
 from livereduce.reducer.heap import return_free_memory
 from livereduce.reducer.listeners import open_listener
+from livereduce.reducer.plots import PlotWriter
 from livereduce.reducer.scripts import BrokenScript, LimitedScript, ScriptFolder
 from livereduce.reducer.snapshot import Shown, SnapshotWriter, to_show
 from livereduce.reducer.trial import Trial
@@ -57,6 +60,7 @@ class Cycle:
         self._config = config
         self._reporter = reporter
         self._snapshots = SnapshotWriter(config.runtime_dir)
+        self._plots = PlotWriter(config.runtime_dir)
         self._cuts = CutLog(config.state_dir / "cuts")
         self._needed = self._cuts.resume_at or BEGIN
         self._said_needed: Position | None = None
@@ -142,6 +146,8 @@ class Cycle:
         elif self._config.listener == "file" and self._cuts.to_replay:  # places in a file last, as in a journal
             self.monitor.clear_until(self._cuts.to_replay[-1].end)
         self._write_snapshot([], 0)
+        publications.clear()
+        self._handle_plots(self._plots.clear)
 
     # -- the live cycle's observer ------------------------------------------------------------------------------------
 
@@ -191,7 +197,17 @@ class Cycle:
         self._reporter.stage("snapshot")
         step, began = self.monitor.step, time.perf_counter()
         self._write_snapshot(to_show(mtd.store, step.names.output, step.names.accumulation, step.accumulation), run)
+        self._handle_plots(lambda: self._plots.write(publications, time.time_ns(), step.warn))
         step.latency["snapshot"] = time.perf_counter() - began
+
+    def _handle_plots(self, handle: Callable[[], None]) -> None:
+        what = "what scripts publish cannot be written for the page"
+        try:
+            handle()
+        except OSError as error:
+            self._reporter.trouble(what, error.strerror or error)
+        else:
+            self._reporter.trouble(what, "")
 
     def _write_snapshot(self, shown: list[Shown], run: int) -> None:
         try:

@@ -95,7 +95,7 @@ class SnapshotWriter:
                 left_out.append(_left_out(item, f"writing took longer than {BUDGET_S:g} s"))
             else:
                 try:
-                    stem = f"{self.version}.{len(entries) + len(left_out)}.{_in_file_name(item.name)}"
+                    stem = f"{self.version}.{len(entries) + len(left_out)}.{in_file_name(item.name)}"
                     entries.append(
                         self._table(item, item.workspace, stem)
                         if isinstance(item.workspace, TableWorkspace)
@@ -200,7 +200,7 @@ def _left_out(item: Shown, why: str) -> dict[str, str]:
     return {"name": encodable(item.name), "why": encodable(why)}
 
 
-def _in_file_name(name: str) -> str:
+def in_file_name(name: str) -> str:
     """Return what a file's name tells people of a workspace's; it need not be another one for another workspace."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in name)[:80]
 

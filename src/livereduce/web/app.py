@@ -28,7 +28,7 @@ from starlette.staticfiles import StaticFiles
 from livereduce import __version__, status
 from livereduce.config import Config, script_names
 from livereduce.status import State, Status
-from livereduce.web import events, files, metrics, openapi, workspaces
+from livereduce.web import events, files, metrics, openapi, plots, workspaces
 from livereduce.web.files import SnapshotError
 from livereduce.web.openapi import Endpoint
 
@@ -120,6 +120,24 @@ def endpoints(site: Site) -> list[Endpoint]:
         lambda request: workspaces.get(runtime_dir, request),
         parameters=openapi.WORKSPACE_PARAMETERS,
         responses=openapi.WORKSPACE_RESPONSES,
+    )
+    add(
+        "/api/plots", "Plots that scripts publish, the newest first", lambda _: JSONResponse(plots.listing(runtime_dir))
+    )
+    add(
+        "/api/plots/{name}",
+        "One plot as a document with its scripts in a sandbox",
+        lambda request: plots.get(runtime_dir, request.path_params["name"]),
+        media="text/html",
+        parameters=openapi.PLOT_PARAMETERS,
+        responses=openapi.PLOT_RESPONSES,
+    )
+    add(
+        plots.PLOTLY_JS,
+        "plotly.js of an installed plotly package, for plots that need it",
+        lambda _: plots.get_plotly_js(),
+        media="text/javascript",
+        responses=openapi.PLOTLY_RESPONSES,
     )
     add("/api/events", "Versions of the workspaces, as they change", events.stream(site), media="text/event-stream")
     add("/api/log", "The end of the log", lambda request: _log(site.config.log.file, request), parameters=openapi.LINES)

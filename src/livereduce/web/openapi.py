@@ -35,6 +35,9 @@ WORKSPACE_RESPONSES = {
     "413": "Too many values for text",
     "503": "The snapshot is damaged or being replaced",
 }
+PLOT_PARAMETERS = ({"name": "name", "in": "path", "required": True, "schema": {"type": "string"}},)
+PLOT_RESPONSES = {"404": "No such plot"}
+PLOTLY_RESPONSES = {"404": "No plotly package is installed"}
 LINES = (_query("lines", "How many lines", {"type": "integer", "default": 200, "minimum": 1, "maximum": 10000}),)
 READY_RESPONSES = {"503": "Starting, stopping, or without a source"}
 ACTION_RESPONSES = {"401": "No bearer token", "403": "Not the token"}

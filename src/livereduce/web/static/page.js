@@ -294,6 +294,31 @@ function read(values) {
 }
 const help = $("plot-help");
 
+// ---- plots of scripts ----
+
+async function plots() {
+  try {
+    memory.plots = (await get("/api/plots")).plots;
+    published();
+  } catch { /* the status says that there is no contact */ }
+  setTimeout(plots, 3000);
+}
+
+function published() {
+  $("published").hidden = !memory.plots.length;
+  const options = memory.plots.map((p) => element("option", { value: p.name }, `${p.instrument} ${p.run}${p.file === "file" ? "" : " " + p.file}`));
+  if ([...$("published-name").options].map((o) => o.value).join() !== options.map((o) => o.value).join()) $("published-name").replaceChildren(...options);
+  const present = memory.plots.find((p) => p.name === memory.plot) || memory.plots[0];  // the newest, until one is chosen
+  const src = present ? `/api/plots/${encodeURIComponent(present.name)}?${present.time_ns}` : "";
+  $("published-name").value = present ? present.name : "";
+  if (memory.framed === src) return;
+  memory.framed = src;
+  if (!present) { $("published-frame").replaceChildren(); return; }
+  $("published-alone").href = src;
+  // a new frame, because another address in the old one would be a step of the browser's history
+  $("published-frame").replaceChildren(element("iframe", { sandbox: "allow-scripts", title: `Plot ${present.name}`, src }));
+}
+
 // ---- actions ----
 
 async function actions() {
@@ -336,10 +361,11 @@ $("workspace").addEventListener("change", () => {
 });
 $("show").addEventListener("change", () => { $("one").hidden = $("show").value !== "one"; plot.setZoom(null); refresh(); });
 $("spectrum").addEventListener("change", refresh);
+$("published-name").addEventListener("change", () => { memory.plot = $("published-name").value; published(); });
 
 const versions = new EventSource("/api/events");
 versions.onmessage = (event) => { memory.versions = JSON.parse(event.data); refresh(); };
 addEventListener("pagehide", () => versions.close());
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
-everySecond(); ledger(); actions().catch(() => {}); refresh();
+everySecond(); ledger(); plots(); actions().catch(() => {}); refresh();
