@@ -19,7 +19,7 @@ from livereduce.algorithms.declaration import Declaration, Kind, Property, neare
 from livereduce.algorithms.outputs import keep, replace_input
 from livereduce.errors import LiveReduceError
 from livereduce.geometry import GeometryError
-from livereduce.workspaces import Workspace, WorkspaceGroup, WorkspaceStore
+from livereduce.workspaces import MatrixWorkspace, Workspace, WorkspaceGroup, WorkspaceStore
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +94,22 @@ def execute(
     given = {name: part for name, part in kept.items() if name not in unasked and (part is not None or names[name])}
     stored = (p.name for p in declaration.outputs if p.kind is Kind.NAME and p.name in bound.given)
     given |= {name: store[bound.given[name]] for name in stored if declaration.assignable}
+    if declaration.monitors_with and values.to_boolean(arguments.get(declaration.monitors_with, False)):
+        given |= _monitors(store, given)
     if len(given) < 2:
         return next(iter(given.values()), None)
     return collections.namedtuple(f"{declaration.name}_returns", list(given))(*given.values())
+
+
+def _monitors(store: WorkspaceStore, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Store the monitors attached to a result beside it, under its name with ``_monitors``."""
+    (ws,) = given.values()
+    monitors = ws.monitors if isinstance(ws, MatrixWorkspace) else None
+    if monitors is None:
+        return {}
+    if ws.name():
+        ws.monitors = keep(store, f"{ws.name()}_monitors", monitors, [])
+    return {"MonitorWorkspace": ws.monitors}
 
 
 def bind(

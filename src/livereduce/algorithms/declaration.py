@@ -59,6 +59,7 @@ class Declaration:
     wants_store: str = ""
     lenient: bool = False
     assignable: bool = True
+    monitors_with: str = ""
 
     @property
     def inputs(self) -> tuple[Property, ...]:
@@ -122,6 +123,7 @@ def algorithm(
     lenient: bool = False,
     assignable: bool = True,
     with_results: bool = False,
+    monitors_with: str = "",
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Register the decorated function as the algorithm scripts call `name`.
 
@@ -141,6 +143,9 @@ def algorithm(
         Whether the names a script's call is assigned to name its outputs; without, assigning is a RuntimeError.
     with_results
         Whether the result's fields are properties even of an algorithm that puts its workspaces into the store itself.
+    monitors_with
+        The parameter with which a script also gets the monitors attached to the result, as ``MonitorWorkspace``, and
+        the store has them as ``<name>_monitors``.
 
     Returns
     -------
@@ -162,6 +167,7 @@ def algorithm(
             read.wants_store,
             lenient,
             assignable,
+            monitors_with,
         )
         for key in (name, *aliases):
             if (other := _registry.get(key.lower())) and other.function.__module__ != function.__module__:

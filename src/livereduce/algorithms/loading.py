@@ -53,7 +53,7 @@ _HISTOGRAMS = _Kind("a NeXus file of histograms", load_tof_raw_nexus, ("load_mon
 _COLUMNS = _Kind("a text of columns", load_ascii, ("unit",))
 
 
-@algorithm("Load", outputs_after="filename")
+@algorithm("Load", outputs_after="filename", monitors_with="load_monitors")
 def load(
     filename: Path,
     entry_number: int = 0,
@@ -82,7 +82,8 @@ def load(
     bank_name, filter_by_tof_min, filter_by_tof_max, filter_by_time_start, filter_by_time_stop
         Of a file of events: as in LoadEventNexus.
     load_monitors
-        Of a raw file: whether to attach the monitors.
+        Of a raw file: whether to attach the monitors. A script gets them beside the result, and in the store as
+        ``<OutputWorkspace>_monitors``.
     meta_data_only
         Of a file of events: as in LoadEventNexus.
     unit

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import filter_by_log_value, load_event_nexus, load_nexus_monitors, rebin
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, TimeSeries
+from livereduce.algorithms.calling import execute
+from livereduce.algorithms.declaration import find
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, TimeSeries, WorkspaceStore
 
 SECOND = 1_000_000_000
 # 2026-11-23T06:00:00Z, by the calendar: 56 years, 14 of them leap, then 326 days and six hours
@@ -444,6 +446,36 @@ def test_a_file_without_monitors_has_none(raw: Path) -> None:
     assert load_event_nexus(raw, load_monitors=True).getMonitorWorkspace() is None
     with pytest.raises(RuntimeError, match=r"LoadNexusMonitors: .*/entry has no monitors"):
         load_nexus_monitors(raw)
+
+
+def test_a_script_gets_the_monitors_beside_the_result(raw: Path) -> None:
+    change(raw, lambda entry: histogram_monitor(entry, "monitor1", [3, 4]))
+    store: Any = WorkspaceStore()
+
+    def call(name: str, **keywords: Any) -> Any:
+        declaration = find(name)
+        assert declaration is not None
+        return execute(declaration, [str(raw)], keywords, store, ["ws"])
+
+    ws = call("LoadEventNexus", LoadMonitors="1")
+    assert (ws._fields, ws.MonitorWorkspace.name()) == (("OutputWorkspace", "MonitorWorkspace"), "ws_monitors")
+    assert store["ws_monitors"].y.tolist() == [[3, 4]]
+    assert store["ws"].getMonitorWorkspace() is store["ws_monitors"] is ws[1]
+    again = call("Load", LoadMonitors=True)
+    assert again[1] is ws[1], "who held the monitors sees the new ones"
+    assert store["ws"].getMonitorWorkspace() is ws[1]
+    unnamed = call("LoadEventNexus", LoadMonitors=True, StoreInADS=False)
+    assert (unnamed[1].y.tolist(), unnamed[1].name()) == ([[3, 4]], "")
+    assert isinstance(call("LoadEventNexus"), EventWorkspace)
+
+
+def test_a_script_that_asks_for_monitors_of_a_file_without_gets_the_workspace(raw: Path) -> None:
+    store = WorkspaceStore()
+    declaration = find("LoadEventNexus")
+    assert declaration is not None
+    ws = execute(declaration, [str(raw)], {"LoadMonitors": True}, store, ["ws"])
+    assert isinstance(ws, EventWorkspace)
+    assert store.names() == ["ws"]
 
 
 # -- files that lie -----------------------------------------------------------------------------------------------

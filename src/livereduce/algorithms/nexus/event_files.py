@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
     "LoadEventNexus",
     names={"nx_entry_name": "NXentryName", "load_nexus_instrument_xml": "LoadNexusInstrumentXML"},
     outputs_after="filename",
+    monitors_with="load_monitors",
 )
 def load_event_nexus(
     filename: Path,
@@ -79,7 +80,8 @@ def load_event_nexus(
     compress_tolerance
         As Tolerance of CompressEvents, µs; by default events are not compressed.
     load_monitors
-        Whether to attach the monitors; ``getMonitorWorkspace()`` gives them.
+        Whether to attach the monitors; ``getMonitorWorkspace()`` gives them. A script gets them beside the result, and
+        in the store as ``<OutputWorkspace>_monitors``.
     monitors_load_only
         The monitors' histograms or events; by default histograms if all have one, else events.
     meta_data_only

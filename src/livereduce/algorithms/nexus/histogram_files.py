@@ -22,7 +22,12 @@ from livereduce.workspaces.arrays import I64
 _IDS = ("detector_number", "detector_id", "pixel_id")
 
 
-@algorithm("LoadTOFRawNexus", names={"nx_entry_name": "NXentryName"}, outputs_after="filename")
+@algorithm(
+    "LoadTOFRawNexus",
+    names={"nx_entry_name": "NXentryName"},
+    outputs_after="filename",
+    monitors_with="load_monitors",
+)
 def load_tof_raw_nexus(
     filename: Path,
     spectrum_min: int | None = None,
@@ -43,7 +48,8 @@ def load_tof_raw_nexus(
     nx_entry_name
         The NXentry to read; by default the first.
     load_monitors
-        Whether to attach the monitors; ``getMonitorWorkspace()`` gives them.
+        Whether to attach the monitors; ``getMonitorWorkspace()`` gives them. A script gets them beside the result, and
+        in the store as ``<OutputWorkspace>_monitors``.
     load_logs
         Whether to read the logs; run number, title, times and charge are always read.
     """
