@@ -97,7 +97,6 @@ def test_spectra_are_taken_in_any_order_with_ids_and_mask() -> None:
 def test_spectrum_numbers_are_found_by_index() -> None:
     spectra = Spectra([30, 10, 20])
     assert spectra.index_of_numbers([10, 30, 5]).tolist() == [1, 0, -1]
-    assert spectra.with_numbers([1, 2, 3]).index_of_numbers([3]).tolist() == [2]
     assert Spectra([]).index_of_numbers([1]).tolist() == [-1]
 
 

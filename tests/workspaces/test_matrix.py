@@ -140,6 +140,16 @@ def test_spectrum_info_gives_mask_kind_and_means_of_the_geometry() -> None:
     assert info.twoTheta(0) == pytest.approx(0.75)
 
 
+def test_spectrum_info_is_made_once_for_a_loop_and_again_where_spectra_or_detectors_changed() -> None:
+    ws = histogram(detectors=Detectors.from_instrument(instrument()))
+    info = ws.spectrumInfo()
+    assert ws.spectrumInfo() is info
+    ws.spectra = ws.spectra.with_masked([False, True])
+    assert [ws.spectrumInfo().isMasked(i) for i in (0, 1)] == [False, True]
+    ws.detectors = Detectors([11, 12, 13], l1=10.0, l2=[3.0, 5.0, 1.0], two_theta=[0.1, 0.3, 0.0])
+    assert ws.spectrumInfo().l2(0) == pytest.approx(4.0)
+
+
 def test_the_instrument_gives_places_and_detectors() -> None:
     ws = events()
     view = ws.getInstrument()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 
 import numpy as np
@@ -201,6 +201,12 @@ class Counter:
         columns, edges = y_columns(self._table, plan), frozen(edges)
         one_for_all = len(edges) == 1
         return lambda group, rows: partial(kernels.focus_search, group, *columns, edges if one_for_all else edges[rows])
+
+    @cached_property
+    def pixels_by_spectrum(self) -> tuple[I32, I64]:
+        """Pixels sorted by spectrum, and the first of them of each spectrum and of what is in none."""
+        pixels = np.argsort(self.group, kind="stable").astype(np.int32)
+        return pixels, np.searchsorted(self.group[pixels], np.arange(self.shape[0] + 1))
 
     def mask(self, tof: U32, pix: I32) -> Bool:
         """Tell for each event whether it is inside the windows."""

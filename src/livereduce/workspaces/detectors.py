@@ -274,22 +274,24 @@ class Spectra:
         """Return the same spectra with another mask."""
         return Spectra(self.numbers, self.ids, self.start, masked=masked, geometry=self.geometry)
 
-    def with_numbers(self, numbers: npt.ArrayLike) -> Spectra:
-        """Return the same spectra with other numbers."""
-        return Spectra(numbers, self.ids, self.start, masked=self.masked, geometry=self.geometry)
-
     def with_geometry(self, geometry: SpectrumGeometry) -> Spectra:
         """Return the same spectra with flight paths and angles of their own."""
         return Spectra(self.numbers, self.ids, self.start, masked=self.masked, geometry=geometry)
 
+    @cached_property
+    def _by_number(self) -> tuple[I64, I64]:
+        """Workspace indices sorted by spectrum number, and the numbers in that order."""
+        order = np.argsort(self.numbers, kind="stable")
+        return order, self.numbers[order]
+
     def index_of_numbers(self, numbers: npt.ArrayLike) -> I64:
         """Return the workspace index of each spectrum number, -1 where there is none."""
         wanted = np.asarray(numbers, np.int64)
-        order = np.argsort(self.numbers, kind="stable")
+        order, ascending = self._by_number
         if not len(order):
             return np.full(wanted.shape, -1, np.int64)
-        at = np.minimum(np.searchsorted(self.numbers[order], wanted), len(order) - 1)
-        return np.where(self.numbers[order][at] == wanted, order[at], -1)
+        at = np.minimum(np.searchsorted(ascending, wanted), len(order) - 1)
+        return np.where(ascending[at] == wanted, order[at], -1)
 
     def is_monitor(self, detectors: Detectors) -> Bool:
         """Tell for each spectrum whether all its detectors are monitors (one without detectors is none)."""

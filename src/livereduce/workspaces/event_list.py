@@ -120,9 +120,7 @@ class TermEvents:
             views = table.cache.pixel_views([*self.stretches.values()], lambda some: sorted_by_pixel(table, some))
         self._views = dict(zip(self.stretches, views, strict=True))
         self._weigher = Weigher(table, term.plan.individually())
-        group = self._counter.group.astype(np.int64)
-        self._pixels: I32 = np.argsort(group, kind="stable").astype(np.int32)
-        self._first: I64 = np.searchsorted(group[self._pixels], np.arange(term.plan.n_spectra + 1))
+        self._pixels, self._first = self._counter.pixels_by_spectrum
 
     @property
     def number_in_spectra(self) -> I64:

@@ -66,6 +66,7 @@ class MatrixWorkspace(Arithmetic, Workspace):
         self.distribution = distribution
         self.vertical = vertical
         self.monitors = monitors
+        self._spectrum_info: SpectrumInfo | None = None
 
     # -- what the subclasses say ----------------------------------------------------------------------------------
 
@@ -310,8 +311,11 @@ class MatrixWorkspace(Arithmetic, Workspace):
         return [int(n) for n in self.spectra.numbers]
 
     def spectrumInfo(self) -> SpectrumInfo:  # noqa: N802
-        """Return mask, kind and place of the spectra."""
-        return SpectrumInfo(self.spectra, self.detectors)
+        """Return mask, kind and place of the spectra; the same object at each turn of a script's loop over them."""
+        info = self._spectrum_info
+        if info is None or not info.describes(self.spectra, self.detectors):
+            info = self._spectrum_info = SpectrumInfo(self.spectra, self.detectors)
+        return info
 
     def getDetector(self, index: int) -> DetectorView:  # noqa: N802
         """Return the first detector of a spectrum."""

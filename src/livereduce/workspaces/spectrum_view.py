@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from livereduce.workspaces.detectors import Detectors, Spectra
+from functools import cached_property
+
+from livereduce.workspaces.arrays import Bool
+from livereduce.workspaces.detectors import Detectors, Spectra, SpectrumGeometry
 from livereduce.workspaces.instrument_view import V3D
 
 
@@ -26,8 +29,18 @@ class SpectrumInfo:
 
     def __init__(self, spectra: Spectra, detectors: Detectors) -> None:
         self._spectra, self._detectors = spectra, detectors
-        self._geometry = spectra.geometry_from(detectors)
-        self._monitor = spectra.is_monitor(detectors)
+
+    def describes(self, spectra: Spectra, detectors: Detectors) -> bool:
+        """Tell whether it is of these spectra at these places."""
+        return self._spectra is spectra and self._detectors is detectors
+
+    @cached_property
+    def _geometry(self) -> SpectrumGeometry:
+        return self._spectra.geometry_from(self._detectors)
+
+    @cached_property
+    def _monitor(self) -> Bool:
+        return self._spectra.is_monitor(self._detectors)
 
     def size(self) -> int:
         """Return the number of spectra."""
