@@ -240,6 +240,7 @@ def test_bytes_between_positions_are_counted_over_segments(tmp_path: Path, write
     assert bytes_between(tmp_path, Position(1, 4), Position(3, 1)) == 2 + 2 + 1
     assert bytes_between(tmp_path, Position(2, 1), Position(2, 2)) == 1
     assert bytes_between(tmp_path, Position(3, 0), Position(1, 0)) == 0
+    assert [segment.index for segment in segments(tmp_path, 2)] == [2, 3]
 
 
 def test_a_write_that_fails_halfway_keeps_what_was_written_and_the_next_segment_is_sound(

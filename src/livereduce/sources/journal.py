@@ -55,12 +55,15 @@ class Segment:
     path: Path
 
 
-def segments(directory: Path) -> list[Segment]:
-    """List the journal's segments in order; what is not a segment is passed over."""
+def segments(directory: Path, first: int = 0) -> list[Segment]:
+    """List the journal's segments from number `first` on, in order; what is not a segment is passed over.
+
+    It is asked several times a second what comes behind a place near the end: those before it cost next to nothing.
+    """
     found = []
     with os.scandir(directory) as entries:
         for entry in entries:
-            if match := _NAME.fullmatch(entry.name):
+            if (match := _NAME.fullmatch(entry.name)) and int(match[1]) >= first:
                 index, connection, run, start, requested = map(int, match.groups())
                 try:
                     size = entry.stat().st_size
@@ -75,12 +78,12 @@ def bytes_between(directory: Path, begin: Position, end: Position | None = None)
     if not directory.is_dir():
         return 0
     total = 0
-    for segment in segments(directory):
+    for segment in segments(directory, begin.segment):
         first = begin.offset if segment.index == begin.segment else 0
         last = segment.size
         if end is not None and segment.index == end.segment:
             last = min(last, end.offset)
-        if segment.index >= begin.segment and (end is None or segment.index <= end.segment):
+        if end is None or segment.index <= end.segment:
             total += max(0, last - first)
     return total
 
@@ -327,7 +330,7 @@ class JournalReader:
             return None
         if self._fd is not None and not self._position.offset and not os.fstat(self._fd).st_nlink:
             self.close()  # it got no bytes, and its number is used again
-        return next((s for s in segments(self._directory) if s.index >= self._expected), None)
+        return next(iter(segments(self._directory, self._expected)), None)
 
     @property
     def _expected(self) -> int:
