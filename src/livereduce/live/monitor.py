@@ -9,6 +9,7 @@ Nothing here waits: `turn` does what is due and says when the next turn is worth
 from __future__ import annotations
 
 import logging
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -111,8 +112,7 @@ class Monitor:
         self.stopped = False
         self.chunks = 0
         self._cuts = cuts
-        self._replay = list(cuts.to_replay) if cuts else []
-        self._replay_end = self._replay[-1].end if self._replay else None
+        self._replay = deque(cuts.to_replay if cuts else ())  # in the order of the stream
         # whether what is accumulated, if anything, is of the run before
         self._replace_next = step.accumulation is None
         self._next_due = float("-inf")
@@ -128,12 +128,12 @@ class Monitor:
     @property
     def reprocessing(self) -> bool:
         """Whether a run is being read again up to where the last process had come."""
-        return self._replay_end is not None
+        return bool(self._replay)
 
     @property
     def replay_end(self) -> Position | None:
-        """Where reading again ends."""
-        return self._replay_end
+        """Where reading again ends; None when it is over."""
+        return self._replay[-1].end if self._replay else None
 
     def turn(self, now: float) -> float:
         """Do the step that is due, if any; return the seconds until the next turn can have something to do.
@@ -173,7 +173,7 @@ class Monitor:
     def _clear(self, until: Position, now: float) -> float:
         """Drop what lies before the place at which somebody asked for a new beginning."""
         self._next_due = now
-        limit = min(until, self._replay_end or until)
+        limit = min(until, self.replay_end or until)
         chunk = self.builder.extract(limit)
         if chunk is not None:
             record = self._note_cut(chunk)
@@ -184,13 +184,13 @@ class Monitor:
         elif limit == until:
             self._clear_until = None
         else:
-            self._caught_up()
+            self._replay.clear()
         return 0.0
 
     def _nothing_new(self, now: float) -> float:
         if self.reprocessing:
             # The journal is shorter than its cuts say (its last second was lost with the power): that is all there is.
-            self._caught_up()
+            self._replay.clear()
             self._next_due = now
             return 0.0
         if self._result_stale:
@@ -204,14 +204,9 @@ class Monitor:
 
     def _replay_until(self) -> Position | None:
         """Where the chunk has to end: Append and Replace depend on how data are cut, Add does not."""
-        if not self._replay:
-            return None
-        if self.cadence.method is Method.ADD:
-            return self._replay_end
+        if not self._replay or self.cadence.method is Method.ADD:
+            return self.replay_end
         return self._replay[0].end
-
-    def _caught_up(self) -> None:
-        self._replay, self._replay_end = [], None
 
     def _note_cut(self, chunk: Chunk) -> CutRecord:
         """Write down where the chunk ends before anything is done with it (while reading again it is there already)."""
@@ -222,10 +217,8 @@ class Monitor:
 
     def _settled(self, record: CutRecord) -> None:
         """Note that the chunk will not be taken again: it was added or set aside."""
-        if self._replay_end is not None:
-            self._replay = [cut for cut in self._replay if cut.end > record.end]
-            if record.end >= self._replay_end:
-                self._caught_up()
+        while self._replay and self._replay[0].end <= record.end:
+            self._replay.popleft()
         if record.transition is Transition.NONE:
             return
         if record.transition is Transition.END and record.identity != NO_RUN:
@@ -284,7 +277,7 @@ class Monitor:
         """
         if self._replace_next:  # all of this run was set aside so far: what there is belongs to the run before
             return False
-        if chunk.transition is Transition.END or chunk.end == self._replay_end:
+        if chunk.transition is Transition.END or chunk.end == self.replay_end:
             return True
         if chunk.transition is Transition.BEGIN and self.cadence.transition is not RunTransitionBehavior.RESTART:
             return True
