@@ -53,6 +53,14 @@ def test_text_that_utf8_cannot_hold_is_written_with_question_marks(tmp_path: Pat
     assert (problem.file, problem.line, problem.message, problem.traceback) == ("caf?.py", 3, "no caf?", "in caf?")
 
 
+def test_of_what_scripts_print_the_last_20_000_characters_are_written(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path / "reducer.json")
+    for number in range(3000):
+        reporter.printed(f"step {number:4}\n")
+    report(reporter, monitor())
+    assert written(tmp_path / "reducer.json").script_output == "".join(f"step {i:4}\n" for i in range(1000, 3000))
+
+
 def test_a_version_that_gave_way_to_the_one_before_it_is_said_so(tmp_path: Path) -> None:
     reporter = Reporter(tmp_path / "reducer.json")
     error = ScriptError("NameError: x.", file="post.py", line=2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -34,7 +33,7 @@ class Reporter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._printed: deque[str] = deque()
+        self._printed = ""
         self._problems: dict[str, ScriptProblem] = {}
         self._rates = _Rates()
         self._troubles: dict[str, str] = {}
@@ -114,9 +113,7 @@ class Reporter:
 
     def printed(self, text: str) -> None:
         """Keep the tail of what scripts print."""
-        self._printed.append(encodable(text))
-        while sum(map(len, self._printed)) > PRINTED_KEPT and len(self._printed) > 1:
-            self._printed.popleft()
+        self._printed = (self._printed + encodable(text))[-PRINTED_KEPT:]
 
     def report(
         self,
@@ -156,7 +153,7 @@ class Reporter:
             source_error=builder.source.error,
             source_lost_since_ns=builder.source.time_ns if builder.source.error else None,
             script_error=self._problem(),
-            script_output="".join(self._printed)[-PRINTED_KEPT:],
+            script_output=self._printed,
             warnings=(*(f"{what}: {why}" for what, why in self._troubles.items()), *odd, *_counted(step.warnings)),
             latency=dict(step.latency),
             memory_bytes=_own_memory(),
