@@ -119,7 +119,7 @@ def test_when_memory_is_short_what_is_remembered_of_spectra_goes(config: Config)
     owner = Spectra([1])
     alive = weakref.ref(remembered(owner, "taken", lambda: Spectra([2])))
     assert alive() is not None
-    Cycle(config, Reporter(config.runtime_dir / "reducer.json")).drop_caches()
+    Cycle(config, Reporter(config.runtime_dir / "reducer.json")).save_memory()
     gc.collect()
     assert alive() is None
 

@@ -1,11 +1,12 @@
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
 from livereduce.status import Holding
-from livereduce.supervisor.memory import Forecast, Pressure, Relief, in_words, limit_bytes, own_bytes
+from livereduce.supervisor.memory import Forecast, MemoryWatch, Pressure, Relief, in_words, limit_bytes, own_bytes
 
 GIB = 1 << 30
 
@@ -71,24 +72,57 @@ def test_growth_of_more_than_five_minutes_ago_is_forgotten() -> None:
     assert forecast.seconds_until(3_000_000_000) is None
 
 
-def test_caches_are_dropped_when_memory_is_nearly_full_but_not_all_the_time() -> None:
+def test_memory_is_saved_when_it_is_nearly_full_but_not_all_the_time() -> None:
     pressure = Pressure()
     judged = [pressure.judge(now, 95, 100, ()) for now in (0.0, 1.0, 59.0, 61.0)]
-    assert judged == [Relief.DROP_CACHES, Relief.NOTHING, Relief.NOTHING, Relief.DROP_CACHES]
+    assert judged == [Relief.SAVE, Relief.NOTHING, Relief.NOTHING, Relief.SAVE]
     assert pressure.judge(200.0, 89, 100, ()) is Relief.NOTHING
+
+
+def test_at_the_limit_memory_is_saved_first_however_soon_after_the_last_time() -> None:
+    pressure = Pressure()
+    judged = [pressure.judge(now, used, 100, ()) for now, used in ((0.0, 92), (2.0, 104), (3.0, 60), (7.0, 101))]
+    assert judged == [Relief.SAVE, Relief.SAVE, Relief.NOTHING, Relief.SAVE]
+    assert [pressure.judge(now, 101, 100, ()) for now in (8.0, 16.9, 17.1)] == [
+        Relief.NOTHING,
+        Relief.NOTHING,
+        Relief.RESTART,
+    ]
+
+
+def judge_full(pressure: Pressure, now: float, holdings: Sequence[Holding] = ()) -> list[Relief]:
+    """Memory is full from `now` until what saving it cannot help against was done."""
+    judged = [pressure.judge(now + s, 100, 100, holdings) for s in (0.0, 5.0, 11.0)]
+    pressure.judge(now + 12.0, 10, 100, holdings)
+    return judged
 
 
 def test_a_leak_means_three_fresh_starts_an_hour_at_most() -> None:
     pressure = Pressure()
-    judged = [pressure.judge(600.0 * n, 100, 100, ()) for n in range(7)]
-    assert judged == [Relief.RESTART] * 3 + [Relief.SAY_OFTEN] * 3 + [Relief.SAY_OFTEN]
-    assert pressure.judge(3601.0, 100, 100, ()) is Relief.RESTART
+    judged = [judge_full(pressure, 600.0 * n) for n in range(6)]
+    assert judged[:3] == [[Relief.SAVE, Relief.NOTHING, Relief.RESTART]] * 3
+    assert judged[3:] == [[Relief.SAVE, Relief.NOTHING, Relief.SAY_OFTEN]] * 3
+    assert judge_full(pressure, 3612.0)[-1] is Relief.RESTART
 
 
 def test_events_are_no_leak() -> None:
     events, hoard = Holding("events", "EventTable", 85), Holding("hoard", "Workspace2D", 10)
-    assert Pressure().judge(0.0, 100, 100, [events, hoard]) is Relief.SAY_EVENTS
-    assert Pressure().judge(0.0, 110, 100, [events, hoard]) is Relief.RESTART
+    assert judge_full(Pressure(), 0.0, [events, hoard])[-1] is Relief.SAY_EVENTS
+    assert judge_full(Pressure(), 0.0, [Holding("events", "EventTable", 75), hoard])[-1] is Relief.RESTART
+
+
+def test_what_is_wrong_is_said_until_memory_is_below_the_limit() -> None:
+    """All that this process uses counts; the limits are set around it."""
+    me, events = [os.getpid()], [Holding("events", "EventTable", 1 << 60)]
+    watch = MemoryWatch(1 << 20)
+    said = []
+    for now in (0.0, 5.0, 11.0, 61.0):
+        watch.look(now, me, events)
+        said.append("the events of this run fill it" in watch.trouble)
+    watch.limit = 1 << 50
+    watch.look(62.0, me, events)
+    assert said == [False, False, True, True]
+    assert watch.trouble == ""
 
 
 def test_what_takes_most_is_named() -> None:

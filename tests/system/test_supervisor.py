@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from tests.system.conftest import Agree, Daemon, Lab
+    from tests.system.conftest import Agree, Daemon, Lab, Until
 
 pytestmark = pytest.mark.system
 
@@ -405,6 +405,31 @@ def test_memory_at_its_limit_means_a_fresh_reducer_and_says_who_holds_it(
     assert "MiB of 600 MiB; largest: hoard_" in line
     heartbeat = daemon.health("heartbeat")
     assert heartbeat["memory_limit_bytes"] == 600 << 20
+
+
+def test_events_for_which_there_is_no_memory_are_read_from_the_disk(
+    lab: Lab, agree: Agree, until: Until, impatient: Callable[[str], None]
+) -> None:
+    """Some 40 million events, which are 320 MB, where processes of some 230 MB may have 400 MiB."""
+    impatient("self.memory.limit = 400 << 20")
+    lab.script("proc", "output = input\n")
+    lab.script("post", "total = SumSpectra(input)\noutput = Rebin(total, '0,1000000,1000000')\n")
+    simulator = lab.simulator(runs=1, run_seconds=20, speed=1, rate=2_000_000)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "1", update_every=0.5)
+    used: list[int] = []
+
+    def over() -> bool:
+        used.append(daemon.health("heartbeat").get("memory_bytes", 0))
+        return daemon.process.poll() is not None or bool(daemon.health("reducer").get("finished_runs"))
+
+    until(over, "the run to be taken in")
+    [account] = daemon.last_words()["runs"]
+    agree(account, simulator.truth()["runs"][0])
+    assert account["events"] * 8 > 300e6
+    assert daemon.workspace()[2].sum() == account["accumulated"]
+    assert "of events are now read from" in daemon.err.read_text()
+    assert max(used) < 400 << 20
+    assert daemon.health("heartbeat")["restarts"] == 0
 
 
 # -- records -----------------------------------------------------------------------------------------------------------

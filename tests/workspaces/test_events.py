@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -6,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livereduce.workspaces import EventTable
+from livereduce.workspaces.events import Weights
 
 
 def append(table: EventTable, tof: list[int], pix: list[int] | None = None, **pulses: Any) -> tuple[int, int]:
@@ -116,3 +118,48 @@ def test_asking_for_events_that_are_not_there_is_an_error() -> None:
     append(table, [1, 2])
     with pytest.raises(IndexError, match=r"events \[1, 3\) of a table of 2"):
         list(table.pieces(1, 3))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_events_on_disk_are_the_same_and_need_no_memory(tmp_path: Path, weighted: bool) -> None:
+    """950 events in segments of 100: nine are full, and a file holds a GiB."""
+    table = EventTable(1000, segment_events=100, weighted=weighted)
+    size = 16 if weighted else 8
+    rng = np.random.default_rng(1)
+    tof, pix = rng.integers(0, 1 << 32, 950, dtype=np.uint32), rng.integers(0, 1000, 950, dtype=np.int32)
+    weights = Weights(*(rng.random(950, dtype=np.float32) for _ in range(2))) if weighted else None
+    table.append(tof, pix, [0], [0, 950], [1.0], weights)
+    held, before = next(table.pieces(0, 10)), table.nbytes
+    assert table.move_to_disk(tmp_path, 1 << 30) == 900 * size
+    assert table.nbytes == before - 900 * size
+    assert list(tmp_path.iterdir()) == []
+    assert held[0].tolist() == tof[:10].tolist()
+    table.append([5], [7], [1], [0, 1], [1.0], Weights(*np.ones((2, 1), np.float32)) if weighted else None)
+    pieces = list(table.pieces(30, 951))
+    assert np.concatenate([t for t, _ in pieces]).tolist() == [*tof[30:].tolist(), 5]
+    assert np.concatenate([p for _, p in pieces]).tolist() == [*pix[30:].tolist(), 7]
+    if weights is not None:
+        found = list(table.weights(0, 950))
+        assert np.concatenate([w.variance for w in found]).tolist() == weights.variance.tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        pieces[0][0][0] = 1
+    assert table.move_to_disk(tmp_path, 1 << 30) == 0
+
+
+def test_no_more_events_go_to_disk_than_there_is_room_for(tmp_path: Path) -> None:
+    table = EventTable(1, segment_events=100)
+    append(table, list(range(500)))
+    assert table.move_to_disk(tmp_path, -5) == 0
+    assert table.move_to_disk(tmp_path, 1700) == 1600
+    assert table.move_to_disk(tmp_path, 1 << 30) == 2400
+    assert [t for tof, _ in table.pieces(0, 500) for t in tof.tolist()] == list(range(500))
+
+
+def test_events_that_cannot_be_written_stay_in_memory(tmp_path: Path) -> None:
+    table = EventTable(1, segment_events=100)
+    append(table, list(range(500)))
+    before = table.nbytes
+    with pytest.raises(OSError, match="No such file or directory"):
+        table.move_to_disk(tmp_path / "missing", 1 << 30)
+    assert table.nbytes == before
+    assert [t for tof, _ in table.pieces(0, 500) for t in tof.tolist()] == list(range(500))

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -184,3 +186,23 @@ def test_dropping_caches_frees_what_was_counted_and_leaves_values_as_they_were()
     store.drop_caches()
     assert table.cache.nbytes == ws.getMemorySize() == 0
     assert ws.y.tolist() == y.tolist() == [[1, 0], [0, 1]]
+
+
+def test_all_events_go_to_disk_those_of_monitors_too_and_counts_stay_as_they_are(tmp_path: Path) -> None:
+    """Tables begin with a segment of 1024 events; then as many again, and so on."""
+    store, table, of_monitors = WorkspaceStore(), EventTable(2), EventTable(1)
+    rng = np.random.default_rng(1)
+    tof, pix = rng.integers(0, 40, 3000), rng.integers(0, 2, 3000)
+    for i in range(0, 3000, 500):
+        table.append(tof[i : i + 500], pix[i : i + 500], [i], [0, 500], [1.0])
+    of_monitors.append(np.zeros(1024), np.zeros(1024), [0], [0, 1024], [1.0])
+    ws = EventWorkspace.from_table(table, 0, 3000, Detectors([1, 2]), edges=[0.0, 1.0, 2.0, 4.0])
+    ws.monitors = EventWorkspace.from_table(of_monitors, 0, 1024, Detectors([-1]))
+    store.add("ws", ws)
+    store.add("again", ws.clone())
+    expected = [np.histogram(tof[pix == p] / 10, [0, 1, 2, 4])[0].tolist() for p in (0, 1)]
+    assert store.move_events_to_disk(tmp_path, 1 << 30) == 8 * (1024 + 1024 + 1024)
+    store.drop_caches()
+    assert ws.y.tolist() == expected
+    np.testing.assert_allclose(ws.getSpectrum(1).getTofs(), tof[pix == 1] / 10)
+    assert store.move_events_to_disk(tmp_path, 1 << 30) == 0

@@ -6,6 +6,7 @@ Does not cover: the cycle itself (`live`), when it is turned (`process`).
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +41,8 @@ from livereduce.workspaces import MatrixWorkspace, TableWorkspace, WorkspaceGrou
 log = logging.getLogger(__name__)
 
 LARGEST = 10
+DISK_LEFT = 0.05
+"""Share of the disk that events leave to the journal, without which nothing goes on."""
 SAVED = MatrixWorkspace | TableWorkspace | WorkspaceGroup
 
 
@@ -131,12 +134,27 @@ class Cycle:
             self._trial = None
             self._reporter.update(trial=verdict)
 
-    def drop_caches(self) -> None:
-        """Forget what can be computed again."""
+    def save_memory(self) -> None:
+        """Forget what can be computed again, and let events be read from the disk where it has room for them."""
         log.warning("memory is nearly full: forgetting what can be computed again")
         mtd.store.drop_caches()
         forget_everything()
+        self._move_events()
         return_free_memory()
+
+    def _move_events(self) -> None:
+        folder = self._config.state_dir / "events"
+        what = f"events cannot be moved from memory to {folder}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            disk = shutil.disk_usage(folder)
+            moved = mtd.store.move_events_to_disk(folder, disk.free - int(DISK_LEFT * disk.total))
+        except OSError as error:
+            self._reporter.trouble(what, error.strerror or error)
+        else:
+            self._reporter.trouble(what, "")
+            if moved:
+                log.warning("%.0f MiB of events are now read from %s", moved / 2**20, folder)
 
     def clear(self) -> None:
         """Forget all that is in the journal by now, and show nothing until something new has come."""

@@ -130,5 +130,5 @@ class Reducer:
                 cycle.swap_post()
             case {"do": "try proc", "number": int(number)}:
                 cycle.try_proc(number)
-            case {"do": "drop caches"}:
-                cycle.drop_caches()
+            case {"do": "save memory"}:
+                cycle.save_memory()

@@ -294,8 +294,8 @@ class Supervisor:
         pids = [os.getpid(), *(child.pid for child in self._children() if child.pid)]
         health = self.guard.reducer_health(self.reducer.pid) if self.reducer.pid else None
         relief = self.memory.look(now, pids, health.largest if health else ())
-        if relief is Relief.DROP_CACHES:
-            self.reducer.tell(do=Relief.DROP_CACHES.value)
+        if relief is Relief.SAVE:
+            self.reducer.tell(do=Relief.SAVE.value)
         elif relief is Relief.RESTART and self.reducer.pid is not None:
             self.reducer.restarts += 1
             self._begin_again(now)

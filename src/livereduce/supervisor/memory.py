@@ -20,7 +20,10 @@ from livereduce.status import Holding
 log = logging.getLogger(__name__)
 
 NEARLY = 0.9
-"""From this share of the limit on, what can be computed again is forgotten."""
+"""From this share of the limit on, what can be computed again is forgotten, and events are read from the disk."""
+SAVED_EVERY_S = 60.0
+SAVED_WITHIN_S = 10.0
+"""What the reducer may take for it at the limit, before worse is done."""
 EXPLAINED = 0.8
 """Events that are this share of the memory are its reason: a fresh reducer would need as much."""
 RESTARTS_AN_HOUR = 3
@@ -98,9 +101,12 @@ class Relief(Enum):
     """What is to be done about memory."""
 
     NOTHING = ""
-    DROP_CACHES = "drop caches"
+    SAVE = "save memory"
     RESTART = "restart"
-    SAY_EVENTS = "the events of this run fill it; preserve_events false, or a chunk script that bins, needs less"
+    SAY_EVENTS = (
+        "the events of this run fill it, and are not on the disk; preserve_events false, or a chunk script that bins,"
+        " needs less"
+    )
     SAY_OFTEN = "three fresh starts within an hour did not help; what scripts keep in the store is the likely reason"
 
 
@@ -109,20 +115,24 @@ ONLY_SAID = (Relief.SAY_EVENTS, Relief.SAY_OFTEN)
 
 @dataclass(slots=True)
 class Pressure:
-    """Decides about memory; nothing is done twice in a minute, and no more than three restarts in an hour."""
+    """Decides about memory: first what costs nobody anything, once a minute; then three restarts an hour at most."""
 
     _restarts: deque[float] = field(default_factory=deque)
-    _dropped: float = float("-inf")
+    _saved: float = float("-inf")
+    _full_since: float | None = None
 
     def judge(self, now: float, used: int, limit: int, largest: Iterable[Holding]) -> Relief:
         """Say what to do when `used` of `limit` bytes are in use; `now` in s by a monotonic clock."""
+        first = used >= limit and self._full_since is None
+        if used < limit or first:
+            self._full_since = now if first else None
         if used < NEARLY * limit:
             return Relief.NOTHING
-        if used < limit:
-            if now - self._dropped < 60.0:
-                return Relief.NOTHING
-            self._dropped = now
-            return Relief.DROP_CACHES
+        if first or now - self._saved >= SAVED_EVERY_S:
+            self._saved = now
+            return Relief.SAVE
+        if self._full_since is None or now - self._full_since < SAVED_WITHIN_S:
+            return Relief.NOTHING
         if sum(holding.bytes for holding in largest if holding.kind == "EventTable") >= EXPLAINED * used:
             return Relief.SAY_EVENTS
         while self._restarts and now - self._restarts[0] > 3600.0:
@@ -161,7 +171,10 @@ class MemoryWatch:
             return Relief.NOTHING
         relief = self._pressure.judge(now, self.used, self.limit, largest)
         words = in_words(self.used, self.limit, largest)
-        self.trouble = f"memory: {words}: {relief.value}" if relief in ONLY_SAID else ""
+        if relief in ONLY_SAID:
+            self.trouble = f"memory: {words}: {relief.value}"
+        elif self.used < self.limit:
+            self.trouble = ""
         if relief is Relief.RESTART:
             log.error("memory: %s; beginning the run again with a fresh reducer", words)
         return relief

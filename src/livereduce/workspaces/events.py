@@ -12,16 +12,20 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import F32, F64, I32, I64, U32, GrowingArray
+from livereduce.workspaces.arrays import F32, F64, I32, I64, U32, AnyArray, GrowingArray
 from livereduce.workspaces.cache import CountCache
+from livereduce.workspaces.on_disk import on_disk
 
 SEGMENT_EVENTS = 4 << 20
 _FIRST_SEGMENT = 1 << 10
+_FILE_BYTES = 1 << 30
+"""What goes to disk at once: a mapped file costs a file descriptor, and what is written is in memory until it is."""
 
 
 class Weights(NamedTuple):
@@ -32,9 +36,9 @@ class Weights(NamedTuple):
 
 
 class Segment:
-    """A stretch of events at a fixed place in memory; the first `n` are published and immutable."""
+    """A stretch of events at a fixed place; the first `n` are published and immutable."""
 
-    __slots__ = ("n", "pix", "tof", "weights")
+    __slots__ = ("n", "on_disk", "pix", "tof", "weights")
 
     def __init__(self, capacity: int, *, weighted: bool = False) -> None:
         self.tof: U32 = np.empty(capacity, np.uint32)
@@ -42,23 +46,34 @@ class Segment:
         columns = 2 if weighted else 0
         self.weights: list[F32] = [np.empty(capacity, np.float32) for _ in range(columns)]
         self.n = 0
+        self.on_disk = False
 
     @property
     def room(self) -> int:
         """Events that still fit."""
         return len(self.tof) - self.n
 
+    @property
+    def columns(self) -> tuple[AnyArray, ...]:
+        """What is kept of the events, a number for each."""
+        return self.tof, self.pix, *self.weights
+
     def fill(self, tof: U32, pix: I32, weights: tuple[F32, ...] = ()) -> None:
         """Copy events in and publish them; they must fit."""
         end = self.n + len(tof)
-        for column, values in zip((self.tof, self.pix, *self.weights), (tof, pix, *weights), strict=True):
+        for column, values in zip(self.columns, (tof, pix, *weights), strict=True):
             column[self.n : end] = values
         self.n = end
 
+    def move(self, columns: list[AnyArray]) -> None:
+        """Have the same columns on disk from now on; of a segment that is full."""
+        self.tof, self.pix, *self.weights = columns
+        self.on_disk = True
+
     @property
     def nbytes(self) -> int:
-        """Bytes reserved."""
-        return self.tof.nbytes + self.pix.nbytes + sum(column.nbytes for column in self.weights)
+        """Bytes of memory reserved."""
+        return 0 if self.on_disk else sum(column.nbytes for column in self.columns)
 
 
 class PulseTable:
@@ -252,9 +267,40 @@ class EventTable:
             yield segment, slice(a - first, end - first)
             a, k = end, k + 1
 
+    def move_to_disk(self, folder: Path, most: int) -> int:
+        """Let the events of full segments be read from files in `folder`; return how many bytes of memory that frees.
+
+        Parameters
+        ----------
+        folder
+            Where the files are, which have no names. In a file system that is kept in memory this helps nobody.
+        most
+            No more bytes than this are moved.
+
+        Raises
+        ------
+        OSError
+            A file cannot be written; what it was to hold stays in memory.
+        """
+        moved = 0
+        waiting = [segment for segment in self._segments if segment.nbytes and not segment.room]
+        while waiting:
+            some: list[Segment] = []
+            size = 0
+            while waiting and size < _FILE_BYTES and moved + size + waiting[0].nbytes <= most:
+                some.append(waiting.pop(0))
+                size += some[-1].nbytes
+            if not some:
+                break
+            columns = iter(on_disk([column for segment in some for column in segment.columns], folder))
+            for segment in some:
+                segment.move([next(columns) for _ in segment.columns])
+            moved += size
+        return moved
+
     @property
     def nbytes(self) -> int:
-        """Bytes reserved for events and pulses, caches apart."""
+        """Bytes of memory reserved for events and pulses; caches, and what is on disk, apart."""
         return sum(segment.nbytes for segment in self._segments) + self.pulses.nbytes
 
     def __repr__(self) -> str:

@@ -10,9 +10,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from livereduce.workspaces.event_workspace import EventWorkspace
+from livereduce.workspaces.events import EventTable
 from livereduce.workspaces.group import WorkspaceGroup
+from livereduce.workspaces.matrix import MatrixWorkspace
 from livereduce.workspaces.workspace import Workspace
 
 HIDDEN = "__"
@@ -156,13 +159,10 @@ class WorkspaceStore:
     def holdings(self) -> list[Holding]:
         """List who holds how many bytes, largest first; an event table is listed once with all who show it."""
         found = [Holding(name, ws.kind, ws.nbytes) for name, ws in self._items.items()]
-        tables: dict[int, tuple[int, list[str]]] = {}
-        for name, workspace in self._items.items():
-            if isinstance(workspace, EventWorkspace):
-                for table in {id(t): t for t in workspace.tables}.values():
-                    size = table.nbytes + table.cache.nbytes
-                    tables.setdefault(id(table), (size, []))[1].append(name)
-        found += [Holding("events", "EventTable", size, tuple(names)) for size, names in tables.values()]
+        found += [
+            Holding("events", "EventTable", table.nbytes + table.cache.nbytes, tuple(names))
+            for table, names in self._tables().items()
+        ]
         return sorted(found, key=lambda holding: -holding.nbytes)
 
     def drop_caches(self) -> None:
@@ -170,8 +170,25 @@ class WorkspaceStore:
         for workspace in self._items.values():
             if isinstance(workspace, EventWorkspace):
                 workspace.clearMRU()
-                for table in workspace.tables:
-                    table.cache.clear()
+        for table in self._tables():
+            table.cache.clear()
+
+    def move_events_to_disk(self, folder: Path, most: int) -> int:
+        """Do as `EventTable.move_to_disk` with all events there are."""
+        moved = 0
+        for table in self._tables():
+            moved += table.move_to_disk(folder, most - moved)
+        return moved
+
+    def _tables(self) -> dict[EventTable, list[str]]:
+        """Event tables with the names of the workspaces that show them, in themselves or in monitors attached."""
+        found: dict[EventTable, list[str]] = {}
+        for name, workspace in self._items.items():
+            monitors = workspace.monitors if isinstance(workspace, MatrixWorkspace) else None
+            shown = [ws.tables for ws in (workspace, monitors) if isinstance(ws, EventWorkspace)]
+            for table in {table: None for tables in shown for table in tables}:
+                found.setdefault(table, []).append(name)
+        return found
 
     # -- Mantid's names -------------------------------------------------------------------------------------------
 
