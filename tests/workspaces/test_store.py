@@ -22,20 +22,16 @@ def test_a_workspace_is_found_by_the_name_it_was_stored_under() -> None:
     store, ws = WorkspaceStore(), histogram()
     store.add("a", ws)
     assert store["a"] is ws
-    assert store.retrieve("a") is ws
     assert ws.name() == "a"
     assert "a" in store
     assert ws in store
-    assert store.doesExist("a")
-    assert store.workspaceExists("a")
-    assert len(store) == store.size() == 1
+    assert len(store) == 1
 
 
 def test_names_are_case_sensitive_and_must_not_be_empty() -> None:
     store = WorkspaceStore()
     store.add("a", histogram())
     assert "A" not in store
-    assert not store.doesExist("A")
     with pytest.raises(ValueError, match="needs a name"):
         store.add(" ", histogram())
 
@@ -86,7 +82,7 @@ def test_hidden_names_are_found_but_not_listed() -> None:
     store = WorkspaceStore()
     for name in ("z", "__x", "a"):
         store.add(name, histogram())
-    assert store.names() == list(store) == store.getObjectNames() == ["z", "a"]
+    assert store.names() == list(store) == ["z", "a"]
     assert store.names(hidden=True) == ["z", "__x", "a"]
     assert "__x" in store
 
@@ -96,8 +92,6 @@ def test_hidden_names_made_up_are_unique_while_in_use() -> None:
     names = {store.unique_hidden_name() for _ in range(5)}
     assert len(names) == 5
     assert all(name.startswith("__") for name in names)
-    store.add("accumulation_1", histogram())
-    assert store.unique_name("accumulation_") == "accumulation_2"
 
 
 def test_an_alias_stands_for_another_name_until_something_has_it() -> None:

@@ -1,4 +1,4 @@
-"""The named store scripts share: what Mantid calls the analysis data service.
+"""The named store scripts share: what Mantid calls the analysis data service; its names for it are in `mantid.ads`.
 
 Names are case-sensitive; one that begins with two underscores is hidden from listings. An alias is a second name that
 is resolved to the first ("accumulation" to the name the live cycle uses inside). Scripts run one at a time; where they
@@ -152,10 +152,6 @@ class WorkspaceStore:
         """Return a hidden name that is not in use."""
         return next(name for i in self._numbers if (name := f"{HIDDEN}hidden_{i}") not in self._items)
 
-    def unique_name(self, prefix: str) -> str:
-        """Return a name with this prefix that is not in use."""
-        return next(name for i in itertools.count(1) if (name := f"{prefix}{i}") not in self._items)
-
     def holdings(self) -> list[Holding]:
         """List who holds how many bytes, largest first; an event table is listed once with all who show it."""
         found = [Holding(name, ws.kind, ws.nbytes) for name, ws in self._items.items()]
@@ -189,30 +185,6 @@ class WorkspaceStore:
             for table in {table: None for tables in shown for table in tables}:
                 found.setdefault(table, []).append(name)
         return found
-
-    # -- Mantid's names -------------------------------------------------------------------------------------------
-
-    def retrieve(self, name: str) -> Workspace:
-        """Return the workspace of that name."""
-        return self[name]
-
-    def doesExist(self, name: str) -> bool:  # noqa: N802
-        """Tell whether there is a workspace of that name."""
-        return name in self
-
-    workspaceExists = doesExist  # noqa: N815
-
-    def getObjectNames(self) -> list[str]:  # noqa: N802
-        """Return all names that are not hidden."""
-        return self.names()
-
-    def addOrReplace(self, name: str, workspace: Workspace) -> None:  # noqa: N802
-        """Store under a name, new or not."""
-        self.replace(name, workspace)
-
-    def size(self) -> int:
-        """Return the number of workspaces."""
-        return len(self._items)
 
 
 def _check_name(name: str) -> None:
