@@ -13,6 +13,7 @@ from livereduce import algorithms
 from livereduce.algorithms import convert_units, plus, rebin
 from livereduce.algorithms.by_detector import calibration_from_table
 from livereduce.algorithms.calibrating import calibration_from_offsets
+from livereduce.algorithms.converted_x import Quadratic
 from livereduce.workspaces import (
     Detectors,
     EventTable,
@@ -114,6 +115,12 @@ def test_a_quadratic_term_is_solved_for_histograms_and_for_events_alike() -> Non
         np.testing.assert_allclose(by_events.getSpectrum(i).getTofs(), root(tofs, i), rtol=0, atol=0.51e-3 / DIFC[i])
     edges = [0.3, 0.01, 4.5]
     assert np.abs(rebin(by_events, edges).y.sum(axis=1) - ws.y.sum(axis=1)).max() <= 5
+
+
+def test_the_root_is_the_one_that_becomes_linear_and_keeps_its_digits() -> None:
+    # t - tzero = 10000 µs with difc = 5000: linear d = 2. First correction: d = 2 - difa d²/difc = 2 - 4 difa/5000
+    found = Quadratic("dSpacing", np.array([1 / 5000]), np.array([-3 / 5000]), bend=np.array([1e-9 / 5000]))
+    np.testing.assert_allclose(found.from_tof([10003.0], rows=[0]) - 2.0, [-8e-13], atol=1e-15)
 
 
 def test_quadratic_events_are_converted_and_counted_once_as_data_come_in() -> None:

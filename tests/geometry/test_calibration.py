@@ -11,13 +11,9 @@ from numpy.testing import assert_allclose
 
 from livereduce.geometry import GeometryError, Instrument
 from livereduce.geometry.calibration import (
-    Calibration,
     load_cal,
     load_diffraction_calibration,
-    uncalibrated,
 )
-
-DIFC, TZERO = 5000.0, 3.0
 
 
 @pytest.fixture
@@ -49,35 +45,6 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def one(difa: float) -> Callable[..., Any]:
-    """Columns of one detector with a quadratic term."""
-    return lambda write: write(detid=[1], difc=[DIFC], difa=[difa], tzero=[TZERO])
-
-
-@pytest.mark.parametrize("difa", [0.0, 1e-12, -1e-12, 4.0, -4.0, 500.0, -500.0])
-def test_d_spacing_solves_the_quadratic_for_either_sign_of_difa(write: Callable[..., Path], difa: float) -> None:
-    found = load_diffraction_calibration(one(difa)(write))
-    for d in (0.1, 1.0, 2.5):
-        time = DIFC * d + difa * d * d + TZERO
-        assert_allclose(found.d_spacing([time], [0]), [d], rtol=1e-13)
-        assert_allclose(found.time_of_flight([d], [0]), [time], rtol=1e-14)
-
-
-def test_the_root_is_the_one_that_becomes_linear_and_keeps_its_digits() -> None:
-    # T - tzero = 10000 with difc = 5000: linear d = 2. First correction: d = 2 - difa d²/difc = 2 - 4 difa/5000
-    difc, difa, tzero = (np.array([v]) for v in (DIFC, 1e-9, TZERO))
-    found = Calibration(np.array([1]), difc, difa, tzero, np.array([1]), np.array([True]))
-    assert_allclose(found.d_spacing([10003.0], [0]) - 2.0, [-8e-13], atol=1e-15)
-
-
-def test_times_beyond_the_turning_point_have_no_d_spacing(write: Callable[..., Path]) -> None:
-    # difa = -500: TOF has its greatest value at d = 5, 5000*5 - 500*25 = 12500
-    found = load_diffraction_calibration(one(-500.0)(write))
-    values = found.d_spacing([12499.0 + TZERO, 12500.0 + TZERO, 12501.0 + TZERO], [0, 0, 0])
-    assert np.isnan(values).tolist() == [False, False, True]
-    assert values[1] == pytest.approx(5.0)
-
-
 def test_a_calibration_file_has_defaults_for_all_but_ids_and_difc(write: Callable[..., Path]) -> None:
     found = load_diffraction_calibration(write(detid=np.array([7, 3], np.int32), difc=[2000.0, 1000.0]))
     assert found.ids.tolist() == [7, 3]
@@ -92,8 +59,6 @@ def test_no_difc_or_use_0_masks_and_groups_are_kept(write: Callable[..., Path]) 
     )
     assert found.use.tolist() == [False, False, True]
     assert found.group.tolist() == [1, 2, 0]
-    assert np.isnan(found.d_spacing([500.0] * 3, [0, 1, 2])).tolist() == [True, True, False]
-    assert np.isnan(found.time_of_flight([0.5] * 3, [0, 1, 2])).tolist() == [True, True, False]
     assert not load_diffraction_calibration(write(detid=[1])).use.any()
 
 
@@ -118,20 +83,6 @@ def test_constants_are_put_in_the_order_of_the_detectors_asked_for(write: Callab
     assert empty.use.tolist() == [False]
 
 
-def test_a_linear_calibration_is_a_unit_conversion_and_a_quadratic_one_is_not(write: Callable[..., Path]) -> None:
-    path = write(detid=[1, 2, 3], difc=[1000.0, 2000.0, 500.0], tzero=[10.0, 0.0, 0.0], use=[1, 1, 0])
-    conversion = load_diffraction_calibration(path).conversion()
-    assert conversion.unit == "dSpacing"
-    assert_allclose(conversion.from_tof([2010.0, 4000.0], rows=[0, 1]), [2.0, 2.0])
-    assert conversion.undefined.tolist() == [False, False, True]
-    quadratic = load_diffraction_calibration(write(detid=[1], difc=[1.0], difa=[0.1]))
-    assert not quadratic.linear
-    with pytest.raises(ValueError, match=r"quadratic terms \(difa\)"):
-        quadratic.conversion()
-    # a quadratic term of a masked detector does not count
-    assert load_diffraction_calibration(write(detid=[1], difc=[1.0], difa=[0.1], use=[0])).linear
-
-
 def test_broken_calibration_files_are_explained(write: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(GeometryError, match=r"cannot read the calibration .*none\.h5"):
         load_diffraction_calibration(tmp_path / "none.h5")
@@ -146,13 +97,6 @@ def test_broken_calibration_files_are_explained(write: Callable[..., Path], tmp_
         file["x"] = 1
     with pytest.raises(GeometryError, match=r"other\.h5 has no group 'calibration'"):
         load_diffraction_calibration(other)
-
-
-def test_without_a_calibration_constants_come_from_the_geometry(bench: Instrument) -> None:
-    found = uncalibrated(bench)
-    assert_allclose(found.difc[:2], [DIFC_11, DIFC_12], rtol=1e-8)
-    assert found.use.tolist() == [True, True, False]
-    assert found.group.tolist() == [1, 1, 0]
 
 
 CAL = """# number UDET offset select group

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from livereduce.geometry import GeometryError, Instrument
-from livereduce.geometry.grouping import group_by_name, load_grouping, load_mask
+from livereduce.geometry.grouping import load_grouping, load_mask
 
 
 @pytest.fixture
@@ -136,34 +136,3 @@ def test_an_isis_mask_lists_spectra_between_comments(banks: Instrument) -> None:
 def test_a_mask_of_spectra_needs_to_know_them(banks: Instrument) -> None:
     with pytest.raises(GeometryError, match="the text names spectra, but which detectors these have is not known"):
         load_mask("1\n2\n", banks)
-
-
-def test_a_name_stands_for_all_components_with_a_number_behind_it(banks: Instrument) -> None:
-    found = group_by_name(banks, "bank")
-    assert found.group.tolist() == [0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
-    assert found.names == {1: "bank1", 2: "bank2", 3: "bank10"}
-
-
-def test_several_names_make_groups_in_the_order_named(banks: Instrument) -> None:
-    found = group_by_name(banks, "bank10, bank1")
-    assert found.names == {1: "bank10", 2: "bank1"}
-    assert found.group.tolist() == [0, 2, 2, 2, 0, 0, 0, 1, 1, 1]
-
-
-def test_all_is_everything_but_monitors(banks: Instrument) -> None:
-    assert group_by_name(banks, "All").group.tolist() == [0] + [1] * 9
-
-
-def test_a_component_inside_a_group_makes_none_of_its_own(idf: Callable[..., Instrument]) -> None:
-    found = idf(
-        """<component type="panel"><location name="bank1"/></component>
-        <type name="panel"><component type="inner" idlist="a"><location name="bank1"/></component></type>
-        <type name="inner"><component type="pixel"><location/></component></type>
-        <idlist idname="a" start="1" end="1"/>"""
-    )
-    assert group_by_name(found, "bank").names == {1: "bank1"}
-
-
-def test_a_name_that_is_nowhere_is_an_error(banks: Instrument) -> None:
-    with pytest.raises(GeometryError, match="TEST has no component 'column', nor any called 'column' and a number"):
-        group_by_name(banks, "column")

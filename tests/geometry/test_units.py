@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from livereduce.geometry import GeometryError, Instrument
+from livereduce.geometry import GeometryError
 from livereduce.geometry.units import (
     MEV_ANGSTROM2,
     UNITS,
@@ -17,10 +16,8 @@ from livereduce.geometry.units import (
     US_SQRT_MEV_PER_M,
     Conversion,
     conversion,
-    converted_edges,
     geometric_difc,
     inelastic_momentum_transfer,
-    instrument_conversion,
     wave_vector,
 )
 
@@ -175,19 +172,6 @@ def test_there_and_back_is_the_identity_in_every_unit(unit: str) -> None:
     assert (steps < 0).all() != found.rising
 
 
-def test_edges_of_a_falling_unit_are_reversed_and_say_so() -> None:
-    time, q = conversion("TOF", **PATHS), conversion("MomentumTransfer", **PATHS)
-    edges, turned = converted_edges([T2, 2 * T2, 4 * T2], time, q)
-    assert turned
-    assert_allclose(edges, [[np.pi / 4, np.pi / 2, np.pi]], rtol=1e-12)
-    wavelength, turned = converted_edges(edges, q, conversion("Wavelength", **PATHS))
-    assert turned
-    assert_allclose(wavelength, [[2, 4, 8]], rtol=1e-12)
-    same, turned = converted_edges(wavelength, conversion("Wavelength", **PATHS), conversion("dSpacing", **PATHS))
-    assert not turned
-    assert_allclose(same, [[2, 4, 8]], rtol=1e-12)
-
-
 def test_an_edge_at_time_zero_is_infinite_energy_and_times_before_have_none() -> None:
     for unit in ("Energy", "MomentumTransfer"):
         values = conversion(unit, **PATHS).from_tof([0.0, -1.0])
@@ -215,19 +199,6 @@ def test_without_a_source_only_time_of_flight_is_left() -> None:
     assert conversion("TOF", l1=np.nan, l2=[1.0], two_theta=[1.0]).from_tof([3.0]).tolist() == [[3.0]]
     with pytest.raises(GeometryError, match="no conversion to Wavelength: the distance from source to sample"):
         conversion("Wavelength", l1=np.nan, l2=[1.0], two_theta=[1.0])
-
-
-def test_an_instrument_brings_its_own_paths_and_final_energies(idf: Callable[..., Instrument]) -> None:
-    efixed = '<parameter name="Efixed"><value val="50"/></parameter>'
-    body = f"""<component type="b" idlist="ids"><location/></component><type name="b">
-    <component type="pixel"><location x="5">{efixed}</location></component>
-    <component type="monitor"><location z="-1"/></component></type><idlist idname="ids" start="1" end="2"/>"""
-    found = instrument_conversion(idf(body), "DeltaE", "Indirect")
-    # L1 = 10 m
-    assert_allclose(found.from_tof([tof(V50, 5.0) + tof(V100, 10.0)], rows=[0]), [50.0], rtol=1e-12)
-    assert found.undefined.tolist() == [False, True]
-    wavelength = instrument_conversion(idf(body), "Wavelength")
-    assert_allclose(wavelength.from_tof([tof(V2, 15.0), tof(V2, 9.0)], rows=[0, 1]), [2, 2], rtol=1e-12)
 
 
 def test_geometric_difc_is_time_of_flight_per_d_spacing() -> None:

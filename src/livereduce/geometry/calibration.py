@@ -1,4 +1,4 @@
-"""Calibrated d-spacing: TOF = difc d + difa d² + tzero, with constants of each detector from a file or its position.
+"""Calibrated d-spacing: TOF = difc d + difa d² + tzero, with constants of each detector from a file.
 
 Reads the diffraction calibration in HDF5 and the older five-column text. Constants are in us and Å.
 """
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from livereduce.geometry.document import GeometryError
 from livereduce.geometry.instrument import Instrument, frozen
 from livereduce.geometry.space import Floats
-from livereduce.geometry.units import Conversion, geometric_difc
+from livereduce.geometry.units import geometric_difc
 
 Group = Any  # an h5py group or file; h5py is imported only where a path is opened
 
@@ -48,45 +48,6 @@ class Calibration:
     instrument: str = ""
     warnings: tuple[str, ...] = ()
 
-    @property
-    def linear(self) -> bool:
-        """Whether no detector in use has a quadratic term, so that d is a linear function of time of flight."""
-        return not np.any(self.difa[self.use])
-
-    def conversion(self) -> Conversion:
-        """Return d = (TOF - tzero)/difc as a unit conversion; masked detectors have none.
-
-        Raises
-        ------
-        ValueError
-            The calibration is not `linear`.
-        """
-        if not self.linear:
-            raise ValueError("the calibration has quadratic terms (difa); d is no linear function of time of flight")
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factor = np.where(self.use, 1.0 / self.difc, 0.0)
-            offset = np.where(self.use, -self.tzero / self.difc, 0.0)
-        return Conversion("dSpacing", frozen(factor), frozen(offset))
-
-    def d_spacing(self, tof: ArrayLike, rows: ArrayLike) -> Floats:
-        """D-spacing in Å at times of flight in us of the detectors in `rows`; nan where there is none.
-
-        The root that tends to the linear one as difa goes to 0, in the form that loses no digits there.
-        """
-        at = np.asarray(rows)
-        difc, time = self.difc[at], np.asarray(tof, dtype=np.float64) - self.tzero[at]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            root = np.sqrt(difc**2 + 4.0 * self.difa[at] * time)
-            result: Floats = np.where(self.use[at], 2.0 * time / (difc + root), np.nan)
-        return result
-
-    def time_of_flight(self, d: ArrayLike, rows: ArrayLike) -> Floats:
-        """Time of flight in us at d-spacings in Å; nan for masked detectors."""
-        at, spacing = np.asarray(rows), np.asarray(d, dtype=np.float64)
-        time = (self.difa[at] * spacing + self.difc[at]) * spacing + self.tzero[at]
-        result: Floats = np.where(self.use[at], time, np.nan)
-        return result
-
     def ordered(self, ids: ArrayLike) -> Calibration:
         """Return the constants of these detectors, in this order; those without any are masked and in no group."""
         wanted = np.array(ids, dtype=np.int64)
@@ -99,14 +60,6 @@ class Calibration:
         constants = [np.where(there, column[at], 0.0) for column in (self.difc, self.difa, self.tzero)]
         group, use = (np.where(there, column[at], 0) for column in (self.group, self.use))
         return _calibration(wanted, constants, group, use, self.instrument, self.warnings)
-
-
-def uncalibrated(instrument: Instrument) -> Calibration:
-    """Take the constants from flight paths and angles; monitors and detectors in the beam are masked."""
-    difc = geometric_difc(instrument.l1, instrument.l2, instrument.two_theta)
-    zero = np.zeros(len(instrument))
-    good = np.isfinite(difc) & ~instrument.monitor
-    return _calibration(instrument.ids, (np.where(good, difc, 0.0), zero, zero), good, good, instrument.name)
 
 
 def load_diffraction_calibration(source: Path | str | Group) -> Calibration:

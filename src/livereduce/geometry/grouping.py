@@ -1,4 +1,4 @@
-"""Which detectors belong together and which are masked: grouping and mask files, and grouping by component names.
+"""Which detectors belong together and which are masked: grouping and mask files.
 
 Files name detectors by id, by spectrum number or by component. The result is a column over the detectors of an
 instrument, in its order.
@@ -87,43 +87,6 @@ def load_mask(source: Path | str, instrument: Instrument, spectrum_numbers: Ids 
         lines = [line for line in text.splitlines() if line.strip()[:1].isdecimal()]
         filled.put(1, filled.rows_of_spectra(_numbers(" ".join(lines), label), label))
     return frozen(filled.group > 0)
-
-
-def group_by_name(instrument: Instrument, names: str) -> Grouping:
-    """Make one group of every component of a name.
-
-    Parameters
-    ----------
-    names
-        Names separated by commas. Where nothing is called just ``bank``, it stands for all components called
-        ``bank`` and a number, in the order of the definition; ``All`` for everything but monitors. Components inside
-        one that is already a group are left out.
-
-    Raises
-    ------
-    GeometryError
-        No component has such a name.
-    """
-    filled = _Filling(instrument, None)
-    found: dict[int, str] = {}
-    for name in (part.strip() for part in names.split(",")):
-        if name.lower() == "all":
-            found[len(found) + 1] = "All"
-            filled.put(len(found), _where(~instrument.monitor))
-            continue
-        before = len(found)
-        number_behind = "" if name in instrument.components else r"\d+"
-        pattern, last = re.compile(re.escape(name) + number_behind, re.IGNORECASE), -1
-        for number, entry in enumerate(instrument.components.entries):
-            inside = entry.first < last
-            if entry.anonymous or inside or entry.first == entry.last or not pattern.fullmatch(entry.name):
-                continue
-            last = entry.last
-            found[len(found) + 1] = instrument.components.component(number).name
-            filled.put(len(found), np.arange(entry.first, entry.last))
-        if len(found) == before:
-            raise GeometryError(f"{instrument.name} has no component {name!r}, nor any called {name!r} and a number")
-    return filled.grouping(found)
 
 
 class _Filling:

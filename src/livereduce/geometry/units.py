@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livereduce.geometry.document import GeometryError
-from livereduce.geometry.instrument import Instrument, frozen
+from livereduce.geometry.instrument import frozen
 from livereduce.geometry.space import Floats
 
 PLANCK = 6.62607015e-34  # J s
@@ -176,47 +176,6 @@ def conversion(
         path = np.where(is_monitor, path, np.broadcast_to(unknown, distance.shape))
         start = np.where(is_monitor, 0.0, US_SQRT_MEV_PER_M * known / np.sqrt(energy))
     return _of_the_neutron(unit, path, start)
-
-
-def instrument_conversion(
-    instrument: Instrument, unit: str, mode: Mode = "Elastic", fixed_energy: ArrayLike | None = None
-) -> Conversion:
-    """Make the conversion for all detectors of an instrument; in indirect mode energies default to its ``Efixed``.
-
-    Raises
-    ------
-    ValueError, GeometryError
-        As `conversion`.
-    """
-    if mode == "Indirect" and fixed_energy is None:
-        fixed_energy = instrument.parameter("Efixed")
-    return conversion(
-        unit,
-        l1=instrument.l1,
-        l2=instrument.l2,
-        two_theta=instrument.two_theta,
-        monitor=instrument.monitor,
-        mode=mode,
-        fixed_energy=fixed_energy,
-    )
-
-
-def converted_edges(edges: ArrayLike, source: Conversion, target: Conversion) -> tuple[Floats, bool]:
-    """Convert bin edges of n spectra from one unit to another, in rising order.
-
-    Parameters
-    ----------
-    edges
-        float[m] for all or float[n, m], rising.
-
-    Returns
-    -------
-    edges, reversed
-        float64[n, m], and whether the order was reversed; then counts and errors have to be reversed with it.
-    """
-    found = target.from_tof(source.to_tof(edges))
-    turned = source.rising != target.rising
-    return (found[:, ::-1] if turned else found), turned
 
 
 def geometric_difc(l1: float, l2: ArrayLike, two_theta: ArrayLike) -> Floats:
