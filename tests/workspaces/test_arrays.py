@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from livereduce.workspaces.arrays import GrowingArray, frozen
+from livereduce.workspaces.arrays import GrowingArray, Rows, frozen
 
 
 def test_frozen_takes_over_an_array_that_owns_its_memory() -> None:
@@ -38,3 +38,20 @@ def test_a_growing_array_keeps_what_it_handed_out() -> None:
     assert array.view(3).tolist() == [1, 2, 0]
     with pytest.raises(ValueError, match="read-only"):
         array.view()[0] = 1
+
+
+def test_rows_give_that_of_one_spectrum_when_called() -> None:
+    each = Rows.of(np.array([[1.0, 2.0], [3.0, 4.0]]), 2)
+    shared = Rows.of(np.array([5.0, 6.0]), 3)
+    assert each(1).tolist() == [3.0, 4.0]
+    assert [shared(index).tolist() for index in range(3)] == [[5.0, 6.0]] * 3
+    for rows, index in ((each, 2), (each, -1), (shared, 3)):
+        with pytest.raises(IndexError, match=f"workspace index {index} is not in 0 to"):
+            rows(index)
+
+
+def test_what_is_computed_of_rows_is_a_plain_array() -> None:
+    rows = Rows.of(np.array([[1.0, 2.0]]), 1)
+    for result in (rows * 2, np.sqrt(rows), np.where(rows > 1, rows, 0), np.concatenate([rows, rows]), rows(0)):
+        assert type(result) is np.ndarray
+    assert type(rows.sum()) is np.float64

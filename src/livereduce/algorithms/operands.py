@@ -93,7 +93,7 @@ def _mismatch(lhs: MatrixWorkspace, rhs: MatrixWorkspace, same_y_unit: bool) -> 
 
 
 def _same_x(lhs: MatrixWorkspace, rhs: MatrixWorkspace) -> bool:
-    if lhs.x is rhs.x:
+    if lhs.x.__array_interface__ == rhs.x.__array_interface__:  # the same memory
         return True
     if lhs.x.shape[-1] != rhs.x.shape[-1]:
         return False

@@ -8,7 +8,7 @@ only ever appended to.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,36 @@ def read_only(array: AnyArray) -> AnyArray:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+class Rows(np.ndarray[Any, np.dtype[np.float64]]):
+    """X, Y or E of a workspace's spectra: an array that gives the row of one spectrum when it is called.
+
+    So ``ws.y`` is all values, and ``ws.y(0)`` those of a spectrum, as scripts for Mantid ask for them. What is computed
+    of such an array is a plain one.
+    """
+
+    __array_priority__ = -1.0
+    _n_spectra: int
+
+    @classmethod
+    def of(cls, array: F64, n_spectra: int) -> Self:
+        """Show an array, which is a row for each spectrum or one row for all, so; read-only if it is."""
+        rows = array.view(cls)
+        rows._n_spectra = n_spectra
+        return rows
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """Return what numpy has computed as a plain array or number."""
+        return array[()] if return_scalar else np.asarray(array)
+
+    def __call__(self, index: int) -> F64:
+        """Return the row of a spectrum."""
+        if not 0 <= index < self._n_spectra:
+            raise IndexError(f"workspace index {index} is not in 0 to {self._n_spectra - 1}")
+        plain: F64 = np.asarray(self)
+        row: F64 = plain if plain.ndim == 1 else plain[index]
+        return row
 
 
 class Column:

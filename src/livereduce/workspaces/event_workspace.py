@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import F64, I64, Bool, Column
+from livereduce.workspaces.arrays import F64, I64, Bool, Column, Rows
 from livereduce.workspaces.axes import NumericAxis
 from livereduce.workspaces.compression import Compression
 from livereduce.workspaces.detectors import Detectors, Spectra
@@ -159,8 +159,8 @@ class EventWorkspace(MatrixWorkspace):
 
     @property
     def x(self) -> F64:
-        """Bin edges: shared, or a row per spectrum. Read-only."""
-        return self.edges
+        """Bin edges: shared, or a row per spectrum; ``x(i)`` are those of a spectrum. Read-only."""
+        return Rows.of(self.edges, self.n_spectra)
 
     @property
     def n_bins(self) -> int:
@@ -174,8 +174,8 @@ class EventWorkspace(MatrixWorkspace):
 
     @property
     def y(self) -> F64:
-        """Weighted counts, float64[spectra, bins]. Read-only."""
-        return self._values().y
+        """Weighted counts, float64[spectra, bins]; ``y(i)`` are those of a spectrum. Read-only."""
+        return Rows.of(self._values().y, self.n_spectra)
 
     @property
     def e2(self) -> F64:

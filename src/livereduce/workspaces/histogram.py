@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.workspaces.arrays import F64, Bool, frozen, read_only
+from livereduce.workspaces.arrays import F64, Bool, Rows, frozen, read_only
 from livereduce.workspaces.axes import NumericAxis
 from livereduce.workspaces.detectors import Detectors, Spectra
 from livereduce.workspaces.matrix import MatrixWorkspace
@@ -109,13 +109,13 @@ class HistogramWorkspace(MatrixWorkspace):
 
     @property
     def x(self) -> F64:
-        """Bin edges or points: one row for all spectra, or a row each. Read-only."""
-        return self._shown("_x")
+        """Bin edges or points: one row for all spectra, or a row each; ``x(i)`` is that of a spectrum. Read-only."""
+        return Rows.of(self._shown("_x"), self.n_spectra)
 
     @property
     def y(self) -> F64:
-        """Values, float64[spectra, bins]. Read-only."""
-        return self._shown("_y")
+        """Values, float64[spectra, bins]; ``y(i)`` are those of a spectrum. Read-only."""
+        return Rows.of(self._shown("_y"), self.n_spectra)
 
     @property
     def e2(self) -> F64:
@@ -127,7 +127,10 @@ class HistogramWorkspace(MatrixWorkspace):
 
     @property
     def e(self) -> F64:
-        """Standard deviations, float64[spectra, bins]. Read-only."""
+        """Standard deviations, float64[spectra, bins]; ``e(i)`` are those of a spectrum. Read-only."""
+        return Rows.of(self._deviations(), self.n_spectra)
+
+    def _deviations(self) -> F64:
         if self._e is not None:
             return self._shown("_e")
         assert self._e2 is not None
@@ -135,8 +138,8 @@ class HistogramWorkspace(MatrixWorkspace):
 
     @property
     def dx(self) -> F64 | None:
-        """Resolution of X, float64[spectra, bins], or None."""
-        return self._dx
+        """Resolution of X, float64[spectra, bins], or None; ``dx(i)`` is that of a spectrum."""
+        return None if self._dx is None else Rows.of(self._dx, self.n_spectra)
 
     @property
     def n_bins(self) -> int:
@@ -166,9 +169,9 @@ class HistogramWorkspace(MatrixWorkspace):
         return np.empty(0) if self._dx is None else self._dx[index]
 
     def _arguments(self) -> dict[str, Any]:
-        errors = {"e2": self._e2} if self._e2 is not None else {"e": self.e}
+        errors = {"e2": self._e2} if self._e2 is not None else {"e": self._shown("_e")}
         return super()._arguments() | {
-            "x": self.x, "y": self.y, **errors, "dx": self._dx, "bin_mask": self.bin_mask,
+            "x": self._shown("_x"), "y": self._shown("_y"), **errors, "dx": self._dx, "bin_mask": self.bin_mask,
         }  # fmt: skip
 
     def clone(self) -> Self:

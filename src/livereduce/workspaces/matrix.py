@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from livereduce.workspaces.arrays import F64
+from livereduce.workspaces.arrays import F64, Rows, frozen
 from livereduce.workspaces.axes import Axis, NumericAxis, Unit, unit
 from livereduce.workspaces.detectors import Detectors, Spectra
 from livereduce.workspaces.instrument_view import DetectorView, InstrumentView
@@ -72,12 +72,12 @@ class MatrixWorkspace(Arithmetic, Workspace):
 
     @property
     def x(self) -> F64:
-        """Bin edges (or points): one row for all spectra, or a row each. Read-only."""
+        """Bin edges (or points): one row for all spectra, or a row each; ``x(i)`` is that of a spectrum. Read-only."""
         raise NotImplementedError
 
     @property
     def y(self) -> F64:
-        """Values, float64[spectra, bins]. Read-only."""
+        """Values, float64[spectra, bins]; ``y(i)`` are those of a spectrum. Read-only."""
         raise NotImplementedError
 
     @property
@@ -112,16 +112,16 @@ class MatrixWorkspace(Arithmetic, Workspace):
 
     @property
     def e(self) -> F64:
-        """Standard deviations, float64[spectra, bins]."""
-        return np.sqrt(self.e2)
+        """Standard deviations, float64[spectra, bins]; ``e(i)`` are those of a spectrum. Read-only."""
+        return Rows.of(frozen(np.sqrt(self.e2)), self.n_spectra)
 
     def _x_row(self, index: int) -> F64:
-        x = self.x
+        x = np.asarray(self.x)
         row: F64 = x if x.ndim == 1 else x[index]
         return row
 
     def _y_row(self, index: int) -> F64:
-        row: F64 = self.y[index]
+        row: F64 = np.asarray(self.y)[index]
         return row
 
     def _e_row(self, index: int) -> F64:
