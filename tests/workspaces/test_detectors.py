@@ -100,6 +100,13 @@ def test_spectrum_numbers_are_found_by_index() -> None:
     assert Spectra([]).index_of_numbers([1]).tolist() == [-1]
 
 
+def test_detectors_are_found_in_the_first_spectrum_that_has_them() -> None:
+    spectra = Spectra.from_groups([1, 2, 3, 4], [[7, 5], [], [9], [5, 3]])
+    assert spectra.owner.tolist() == [0, 0, 2, 3, 3]
+    assert spectra.index_of_detectors([5, 3, 9, 7, 4, 99]).tolist() == [0, 3, 2, 0, -1, -1]
+    assert Spectra([1]).index_of_detectors([1]).tolist() == [-1]
+
+
 def test_a_spectrum_is_a_monitor_if_all_its_detectors_are() -> None:
     detectors = Detectors([1, 2, 3], [True, True, False])
     spectra = Spectra.from_groups([1, 2, 3, 4], [[1, 2], [1, 3], [], [77]])

@@ -76,10 +76,9 @@ def _indices(ws: MatrixWorkspace, row: dict[str, object]) -> I64:
     ids = str(row.get("DetectorIDsList", "")).strip()
     if ids.lower() not in _NOTHING_SAID:
         wanted = values.to_integers(ids)
-        owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
         if len(missing := np.setdiff1d(wanted, ws.spectra.ids)):
             raise ValueError(f"no spectrum has detector {missing[0]}")
-        return distinct(owner[np.isin(ws.spectra.ids, wanted)])
+        return distinct(ws.spectra.owner[np.isin(ws.spectra.ids, wanted)])
     listed = str(row.get("SpectraList", "")).strip()
     indices = values.to_integers("" if listed.lower() in _NOTHING_SAID else listed)
     check_indices(ws, indices)

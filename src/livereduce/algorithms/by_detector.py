@@ -79,11 +79,8 @@ def values_of(ws: MatrixWorkspace, ids: I64, missing: float = 0.0) -> F64:
     """
     if not len(ws.spectra.ids) or ws.n_bins != 1:
         raise ValueError(f"{ws!r} has no value for each detector: expected one bin and detector IDs in every spectrum")
-    owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
-    order = np.argsort(ws.spectra.ids, kind="stable")
-    known, value = ws.spectra.ids[order], ws.y[owner[order], 0]
-    at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    return np.where(known[at] == ids, value[at], missing)
+    at = ws.spectra.index_of_detectors(ids)
+    return np.where(at >= 0, ws.y[at, 0], missing)
 
 
 def calibration_table(calibration: Calibration) -> TableWorkspace:

@@ -77,7 +77,7 @@ def aligned_by(ws: MatrixWorkspace, calibration: Calibration) -> MatrixWorkspace
 def spectrum_calibration(ws: MatrixWorkspace, calibration: Calibration) -> Conversion:
     """Conversion of each spectrum: by the means of the constants over its calibrated detectors."""
     ordered = calibration.ordered(ws.spectra.ids)
-    spectrum = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))[ordered.use]
+    spectrum = ws.spectra.owner[ordered.use]
     with np.errstate(invalid="ignore", divide="ignore"):
         count = np.bincount(spectrum, minlength=ws.n_spectra)
         difc, difa, tzero = (

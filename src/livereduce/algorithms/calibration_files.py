@@ -285,5 +285,5 @@ def _numbers_in(ws: MatrixWorkspace, instrument: Instrument) -> I64:
     """Spectrum number of each detector, 0 for those in no spectrum."""
     rows = instrument.rows_of(ws.spectra.ids)
     numbers = np.zeros(len(instrument), np.int64)
-    numbers[rows[rows >= 0]] = np.repeat(ws.spectra.numbers, np.diff(ws.spectra.start))[rows >= 0]
+    numbers[rows[rows >= 0]] = ws.spectra.numbers[ws.spectra.owner[rows >= 0]]
     return numbers

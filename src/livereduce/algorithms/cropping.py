@@ -80,11 +80,10 @@ def _each_once(indices: I64) -> I64:
 
 def _spectra_of(ws: MatrixWorkspace, detectors: I64) -> I64:
     """Return the spectrum of each of these detectors, in their order."""
-    ids, owner = ws.spectra.ids, np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
-    if len(missing := np.setdiff1d(detectors, ids)):
-        raise ValueError(f"DetectorList: no spectrum has detector {missing[0]}")
-    order = np.argsort(ids, kind="stable")
-    return _each_once(owner[order[np.searchsorted(ids[order], detectors)]])
+    found = ws.spectra.index_of_detectors(detectors)
+    if np.any(found < 0):
+        raise ValueError(f"DetectorList: no spectrum has detector {detectors[found < 0][0]}")
+    return _each_once(found)
 
 
 def _extracted(

@@ -19,7 +19,7 @@ from livereduce.algorithms.files import check_exists, version_of
 from livereduce.algorithms.kernels import rebin_rows
 from livereduce.algorithms.memory import remembered, warned_once
 from livereduce.algorithms.operands import as_histogram
-from livereduce.algorithms.spectra import distinct
+from livereduce.algorithms.spectra import united
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Spectra
 from livereduce.workspaces.arrays import F64, I32, I64, Column
 
@@ -95,12 +95,9 @@ class Groups:
         border = np.searchsorted(of_spectrum[order], np.arange(len(np.asarray(numbers)) + 1))
         everybody = [order[a:b] for a, b in pairwise(border.tolist())]
         masked = spectra.masked
-        ids = [distinct(spectra.take(indices).ids) for indices in everybody]
-        start = np.concatenate([[0], np.cumsum([len(i) for i in ids])]).astype(np.int64)
-        gone = [bool(len(indices)) and bool(masked[indices].all()) for indices in everybody]
-        result = Spectra(numbers, np.concatenate([np.empty(0, np.int64), *ids]), start, masked=gone)
         members = tuple(indices[~masked[indices]] for indices in everybody)
-        return cls(members, np.where(masked, -1, of_spectrum).astype(np.int32), result)
+        target = np.where(masked, -1, of_spectrum).astype(np.int32)
+        return cls(members, target, united(spectra, numbers, everybody))
 
 
 def groups_of_workspace(ws: MatrixWorkspace, grouping: MatrixWorkspace) -> Groups:

@@ -17,7 +17,7 @@ from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.files import check_exists, version_of
 from livereduce.algorithms.memory import remembered
 from livereduce.algorithms.operands import as_histogram
-from livereduce.algorithms.spectra import check_indices, distinct
+from livereduce.algorithms.spectra import check_indices, distinct, indices_of_numbers, united
 from livereduce.geometry import GeometryError, Instrument, instrument_from_flight_paths
 from livereduce.geometry.grouping import load_grouping
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part, Spectra
@@ -144,7 +144,8 @@ def _layout(ws: MatrixWorkspace, groups: list[Group], keep_ungrouped: bool) -> L
         raise ValueError("the grouping has no groups")
     masked = ws.spectra.masked
     members = tuple(group.indices[~masked[group.indices]] for group in groups)
-    return Layout(members, _described(ws.spectra, groups), _targets(members, ws.n_spectra))
+    spectra = united(ws.spectra, [group.number for group in groups], [group.indices for group in groups])
+    return Layout(members, spectra, _targets(members, ws.n_spectra))
 
 
 def grouped(ws: MatrixWorkspace, layout: Layout, *, average: bool = False) -> MatrixWorkspace:
@@ -198,13 +199,6 @@ def _grouped_parts(ws: EventWorkspace, layout: Layout) -> list[Part]:
     return parts
 
 
-def _described(spectra: Spectra, groups: Sequence[Group]) -> Spectra:
-    ids = [distinct(spectra.take(distinct(group.indices)).ids) for group in groups]
-    start = np.concatenate([[0], np.cumsum([len(i) for i in ids])])
-    masked = [bool(len(group.indices)) and bool(spectra.masked[group.indices].all()) for group in groups]
-    return Spectra([group.number for group in groups], np.concatenate(ids), start, masked=masked)
-
-
 def _listed(ws: MatrixWorkspace, numbers: I64, ids: I64, indices: I64) -> Group:
     found = _found(ws, numbers, ids, indices)
     return Group(int(ws.spectra.numbers[found].min()), found)
@@ -213,14 +207,11 @@ def _listed(ws: MatrixWorkspace, numbers: I64, ids: I64, indices: I64) -> Group:
 def _found(ws: MatrixWorkspace, numbers: I64, ids: I64, found: I64) -> I64:
     check_indices(ws, found)
     if len(numbers):
-        found = ws.spectra.index_of_numbers(numbers)
-        if np.any(found < 0):
-            raise ValueError(f"SpectraList: there is no spectrum number {numbers[found < 0][0]}")
+        found = indices_of_numbers(ws, "SpectraList", numbers)
     if len(ids):
         if len(missing := np.setdiff1d(ids, ws.spectra.ids)):
             raise ValueError(f"DetectorList: no spectrum has detector {missing[0]}")
-        owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
-        return distinct(owner[np.isin(ws.spectra.ids, ids)])
+        return distinct(ws.spectra.owner[np.isin(ws.spectra.ids, ids)])
     if len(distinct(found)) < len(found):
         log.warning("GroupDetectors: a spectrum is listed more than once and counts as often")
     return found
@@ -248,20 +239,16 @@ def _joined(item: str) -> I64:
 
 
 def _from_workspace(ws: MatrixWorkspace, grouping: MatrixWorkspace) -> list[Group]:
-    owner = np.repeat(np.arange(grouping.n_spectra), np.diff(grouping.spectra.start))
-    of_detector = grouping.y[owner, 0].astype(np.int64)
-    order = np.argsort(grouping.spectra.ids, kind="stable")
-    ids, of_detector = grouping.spectra.ids[order], of_detector[order]
-    if not len(ids):
+    if not len(grouping.spectra.ids):
         raise ValueError("CopyGroupingFromWorkspace: its spectra have no detectors")
-    at = np.minimum(np.searchsorted(ids, ws.spectra.ids), len(ids) - 1)
-    return _by_detector(ws, np.where(ids[at] == ws.spectra.ids, of_detector[at], 0))
+    at = grouping.spectra.index_of_detectors(ws.spectra.ids)
+    return _by_detector(np.where(at >= 0, grouping.y[at, 0].astype(np.int64), 0), ws.spectra.owner)
 
 
 def _from_file(ws: MatrixWorkspace, path: Path) -> list[Group]:
     instrument = ws.detectors.instrument or _nameless(ws)
     rows = instrument.rows_of(ws.spectra.ids) if len(ws.spectra.ids) else np.arange(ws.n_spectra)
-    owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start)) if len(ws.spectra.ids) else rows
+    owner = ws.spectra.owner if len(ws.spectra.ids) else rows
     numbers = np.full(len(instrument), np.iinfo(np.int64).min)
     numbers[rows[rows >= 0]] = ws.spectra.numbers[owner[rows >= 0]]
     try:
@@ -274,7 +261,7 @@ def _from_file(ws: MatrixWorkspace, path: Path) -> list[Group]:
             raise ValueError(f"MapFile: {path}: {warning.replace('the instrument', 'the workspace')}")
         log.warning("GroupDetectors: %s: %s", path, warning)
     of_detector = np.where(rows >= 0, found.group[rows], 0)
-    return _by_detector(ws, of_detector, owner)
+    return _by_detector(of_detector, owner)
 
 
 def _nameless(ws: MatrixWorkspace) -> Instrument:
@@ -284,10 +271,8 @@ def _nameless(ws: MatrixWorkspace) -> Instrument:
     return instrument_from_flight_paths("workspace", ids, nothing, nothing, nothing > 0, 0.0)
 
 
-def _by_detector(ws: MatrixWorkspace, group: I64, owner: I64 | None = None) -> list[Group]:
-    """Groups in ascending order, from the group of each detector of the spectra one after another."""
-    if owner is None:
-        owner = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
+def _by_detector(group: I64, owner: I64) -> list[Group]:
+    """Groups in ascending order, from the group of each detector and the spectrum it is in."""
     owner, group = owner[group > 0], group[group > 0]
     if not len(group):
         raise ValueError("the grouping has no detector of the workspace")

@@ -8,7 +8,7 @@ import numpy as np
 
 from livereduce.algorithms.binning import rebinned
 from livereduce.algorithms.declaration import algorithm
-from livereduce.algorithms.spectra import taken
+from livereduce.algorithms.spectra import indices_of_numbers, taken
 from livereduce.algorithms.values import to_integer
 from livereduce.geometry.units import US_SQRT_MEV_PER_M
 from livereduce.workspaces import EventWorkspace, MatrixWorkspace
@@ -111,10 +111,7 @@ def _monitor_index(ws: MatrixWorkspace, spec: int | None, parameter: str, name: 
         if text is None:
             raise ValueError(f"{name}: must be given; the instrument has no parameter {parameter}")
         spec = to_integer(float(text))
-    index = int(ws.spectra.index_of_numbers([spec])[0])
-    if index < 0:
-        raise ValueError(f"{name}: there is no spectrum number {spec}")
-    return index
+    return int(indices_of_numbers(ws, name, [spec])[0])
 
 
 def _path_to(ws: MatrixWorkspace, index: int) -> float:

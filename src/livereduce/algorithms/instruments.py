@@ -14,6 +14,7 @@ import numpy.typing as npt
 from livereduce.algorithms.declaration import Integers, Numbers, algorithm
 from livereduce.algorithms.files import Version, check_exists, version_of
 from livereduce.algorithms.memory import remembered, warned_once
+from livereduce.algorithms.spectra import indices_of_numbers
 from livereduce.geometry import GeometryError, Instrument, find_definition, load_idf
 from livereduce.workspaces import (
     Detectors,
@@ -233,9 +234,7 @@ def edit_instrument_geometry(
     """
     indices = np.arange(workspace.n_spectra)
     if len(np.atleast_1d(spectrum_ids)):
-        indices = workspace.spectra.index_of_numbers(spectrum_ids)
-        if np.any(indices < 0):
-            raise ValueError(f"SpectrumIDs: there is no spectrum number {np.asarray(spectrum_ids)[indices < 0][0]}")
+        indices = indices_of_numbers(workspace, "SpectrumIDs", spectrum_ids)
     old = workspace.spectra.geometry_from(workspace.detectors)
     paths = _changed(old.l2, indices, l2, "L2")
     angles = _changed(old.two_theta, indices, np.radians(polar), "Polar")

@@ -9,7 +9,7 @@ import numpy as np
 
 from livereduce.algorithms.declaration import Integers, algorithm, nearest
 from livereduce.algorithms.operands import as_histogram, masked_spectra
-from livereduce.algorithms.spectra import check_indices, selected
+from livereduce.algorithms.spectra import check_indices, indices_of_numbers, selected
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part
 from livereduce.workspaces.arrays import I64, Bool
 
@@ -59,7 +59,7 @@ def mask_detectors(
         allowed = np.arange(n)
     check_indices(workspace, indices)
     masked[indices] = True
-    masked[_indices_of_numbers(workspace, "SpectraList", spectra_list)] = True
+    masked[indices_of_numbers(workspace, "SpectraList", spectra_list)] = True
     ids = np.concatenate(
         [np.asarray(detector_list, np.int64), *(_detectors_below(workspace, name) for name in component_list)]
     )
@@ -71,8 +71,7 @@ def mask_detectors(
             masked |= theirs.masked
         else:
             raise ValueError(f"MaskedWorkspace: has {masked_workspace.n_spectra} spectra without detectors, not {n}")
-    owner = np.repeat(np.arange(n), np.diff(spectra.start))
-    masked[owner[np.isin(spectra.ids, ids)]] = True
+    masked[spectra.owner[np.isin(spectra.ids, ids)]] = True
     return masked_spectra(workspace, spectra.masked | (masked & np.isin(np.arange(n), allowed)))
 
 
@@ -88,13 +87,6 @@ def _detectors_below(ws: MatrixWorkspace, name: str) -> I64:
         close = nearest(name, instrument.components, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"ComponentList: the instrument has no component {name!r}{hint}") from None
-
-
-def _indices_of_numbers(ws: MatrixWorkspace, name: str, numbers: Integers) -> I64:
-    found = ws.spectra.index_of_numbers(numbers)
-    if np.any(found < 0):
-        raise ValueError(f"{name}: there is no spectrum number {np.asarray(numbers)[found < 0][0]}")
-    return found
 
 
 @algorithm("MaskBins", names={"indices": "InputWorkspaceIndexSet", "index_type": "InputWorkspaceIndexType"})
@@ -123,7 +115,7 @@ def mask_bins(
         raise ValueError(f"XMin ({x_min:g}) must be below XMax ({x_max:g})")
     chosen = np.asarray(indices, np.int64)
     if index_type == "SpectrumNumber":
-        chosen = _indices_of_numbers(ws, "InputWorkspaceIndexSet", indices)
+        chosen = indices_of_numbers(ws, "InputWorkspaceIndexSet", indices)
     wanted = np.concatenate([chosen, np.asarray(spectra_list, np.int64)])
     check_indices(ws, wanted)
     rows = np.zeros(ws.n_spectra, bool)

@@ -137,8 +137,7 @@ def _index_of(ws: MatrixWorkspace, number: int, detector: int | None) -> int:
     """Return the index of a spectrum by its number or, without, by a detector; -1 if there is none."""
     if number >= 0:
         return int(ws.spectra.index_of_numbers([number])[0])
-    at = np.flatnonzero(ws.spectra.ids == detector)
-    return int(np.searchsorted(ws.spectra.start, at[0], side="right")) - 1 if len(at) else -1
+    return -1 if detector is None else int(ws.spectra.index_of_detectors([detector])[0])
 
 
 def _bin_by_bin(ws: MatrixWorkspace, monitor: MatrixWorkspace) -> HistogramWorkspace:

@@ -125,15 +125,10 @@ def _matched(lhs: MatrixWorkspace, rhs: MatrixWorkspace) -> MatrixWorkspace:
 
 def _partner(lhs: MatrixWorkspace, rhs: MatrixWorkspace) -> I64:
     """Index of the spectrum of the right that has all detectors of each spectrum of the left, -1 where none has."""
-    owner = np.repeat(np.arange(rhs.n_spectra), np.diff(rhs.spectra.start))
-    order = np.argsort(rhs.spectra.ids, kind="stable")
-    ids, owner = rhs.spectra.ids[order], owner[order]
-    wanted = lhs.spectra.ids
     result = np.full(lhs.n_spectra, -1, np.int64)
-    if not len(ids) or not len(wanted):
+    if not len(lhs.spectra.ids):
         return result
-    at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-    partner = np.where(ids[at] == wanted, owner[at], -1)
+    partner = rhs.spectra.index_of_detectors(lhs.spectra.ids)
     filled = np.flatnonzero(np.diff(lhs.spectra.start))
     low = np.minimum.reduceat(partner, lhs.spectra.start[filled])
     high = np.maximum.reduceat(partner, lhs.spectra.start[filled])

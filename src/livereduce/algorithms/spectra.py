@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.memory import remembered
@@ -114,6 +116,14 @@ def _union(spectra: Spectra, chosen: I64, summed: I64) -> Spectra:
     return Spectra([numbers.min() if len(numbers) else 1], ids, [0, len(ids)])
 
 
+def united(spectra: Spectra, numbers: npt.ArrayLike, groups: Sequence[I64]) -> Spectra:
+    """Return a spectrum for each group of workspace indices: the detectors of all in it, masked if they all are."""
+    ids = [distinct(spectra.take(indices).ids) for indices in groups]
+    start = np.concatenate([[0], np.cumsum([len(i) for i in ids])])
+    masked = [bool(len(indices)) and bool(spectra.masked[indices].all()) for indices in groups]
+    return Spectra(numbers, np.concatenate([np.empty(0, np.int64), *ids]), start, masked=masked)
+
+
 def selected(ws: MatrixWorkspace, start: int | None, end: int | None, indices: Integers = ()) -> I64:
     """Workspace indices of a range and a list together, ascending; ValueError if one is not in the workspace."""
     wanted = np.asarray(indices, np.int64)
@@ -140,6 +150,14 @@ def check_indices(ws: MatrixWorkspace, indices: Integers) -> None:
     if np.any(wrong := (wanted < 0) | (wanted >= ws.n_spectra)):
         there = f"is not in 0 to {ws.n_spectra - 1}" if ws.n_spectra else "is not there: there are no spectra"
         raise ValueError(f"workspace index {wanted[wrong][0]} {there}")
+
+
+def indices_of_numbers(ws: MatrixWorkspace, name: str, numbers: Integers) -> I64:
+    """Workspace indices of spectrum numbers; ValueError, which names the property, for one that there is not."""
+    found = ws.spectra.index_of_numbers(numbers)
+    if np.any(found < 0):
+        raise ValueError(f"{name}: there is no spectrum number {np.asarray(numbers)[found < 0][0]}")
+    return found
 
 
 def taken(ws: MatrixWorkspace, indices: I64) -> MatrixWorkspace:

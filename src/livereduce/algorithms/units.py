@@ -135,12 +135,10 @@ def _analyser_energies(ws: MatrixWorkspace) -> F64:
         raise ValueError("EFixed: must be given in Indirect mode; the instrument has no parameter Efixed")
     rows = instrument.rows_of(ws.spectra.ids)
     energy = np.where(rows >= 0, by_detector[rows], np.nan)
-    spectrum = np.repeat(np.arange(ws.n_spectra), np.diff(ws.spectra.start))
     used = ~np.isnan(energy)
+    spectrum = ws.spectra.owner[used]
     with np.errstate(invalid="ignore"):
-        mean: F64 = np.bincount(spectrum[used], energy[used], ws.n_spectra) / np.bincount(
-            spectrum[used], minlength=ws.n_spectra
-        )
+        mean: F64 = np.bincount(spectrum, energy[used], ws.n_spectra) / np.bincount(spectrum, minlength=ws.n_spectra)
     return mean
 
 

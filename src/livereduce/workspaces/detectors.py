@@ -279,26 +279,36 @@ class Spectra:
         return Spectra(self.numbers, self.ids, self.start, masked=self.masked, geometry=geometry)
 
     @cached_property
+    def owner(self) -> I64:
+        """Workspace index of the spectrum that each of `ids` is in."""
+        return frozen(np.repeat(np.arange(len(self)), np.diff(self.start)))
+
+    @cached_property
     def _by_number(self) -> tuple[I64, I64]:
-        """Workspace indices sorted by spectrum number, and the numbers in that order."""
+        """Spectrum numbers ascending, and the workspace index of each."""
         order = np.argsort(self.numbers, kind="stable")
-        return order, self.numbers[order]
+        return self.numbers[order], order
+
+    @cached_property
+    def _by_detector(self) -> tuple[I64, I64]:
+        """Detector IDs ascending, and the workspace index of each."""
+        order = np.argsort(self.ids, kind="stable")
+        return self.ids[order], self.owner[order]
 
     def index_of_numbers(self, numbers: npt.ArrayLike) -> I64:
         """Return the workspace index of each spectrum number, -1 where there is none."""
-        wanted = np.asarray(numbers, np.int64)
-        order, ascending = self._by_number
-        if not len(order):
-            return np.full(wanted.shape, -1, np.int64)
-        at = np.minimum(np.searchsorted(ascending, wanted), len(order) - 1)
-        return np.where(ascending[at] == wanted, order[at], -1)
+        return _looked_up(numbers, *self._by_number)
+
+    def index_of_detectors(self, ids: npt.ArrayLike) -> I64:
+        """Return the workspace index of the first spectrum with each detector ID, -1 where there is none."""
+        return _looked_up(ids, *self._by_detector)
 
     def is_monitor(self, detectors: Detectors) -> Bool:
         """Tell for each spectrum whether all its detectors are monitors (one without detectors is none)."""
         index = detectors.index_of(self.ids)
         flag = np.where(index >= 0, detectors.monitor[index], False) if len(detectors) else np.zeros(len(index), bool)
         length = np.diff(self.start)
-        found = np.bincount(np.repeat(np.arange(len(self)), length), flag, len(self))
+        found = np.bincount(self.owner, flag, len(self))
         result: Bool = (length > 0) & (found == length)
         return result
 
@@ -310,10 +320,19 @@ class Spectra:
             nan = np.full(len(self), np.nan)
             return SpectrumGeometry(np.nan, nan, nan)
         index = detectors.index_of(self.ids)
-        row = np.repeat(np.arange(len(self)), np.diff(self.start))[index >= 0]
+        row = self.owner[index >= 0]
         index = index[index >= 0]
         count = np.bincount(row, minlength=len(self))
         with np.errstate(invalid="ignore"):
             l2 = np.bincount(row, detectors.l2[index], len(self)) / count
             two_theta = np.bincount(row, detectors.two_theta[index], len(self)) / count
         return SpectrumGeometry(detectors.l1, frozen(l2), frozen(two_theta))
+
+
+def _looked_up(wanted: npt.ArrayLike, ascending: I64, index: I64) -> I64:
+    """Return the index of the first of equal values that each of the wanted is, -1 where there is none."""
+    values = np.asarray(wanted, np.int64)
+    if not len(ascending):
+        return np.full(values.shape, -1, np.int64)
+    at = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
+    return np.where(ascending[at] == values, index[at], -1)

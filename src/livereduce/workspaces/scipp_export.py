@@ -77,11 +77,10 @@ def _add_rows(array: sc.DataArray, ws: MatrixWorkspace, row: str) -> None:
 
 def _add_detectors(array: sc.DataArray, spectra: Spectra) -> None:
     """One detector ID each as a coordinate; where spectra have several, a table of IDs by spectrum in a scalar one."""
-    count = np.diff(spectra.start)
-    if np.all(count == 1):
+    if np.all(np.diff(spectra.start) == 1):
         array.coords[DETECTOR_ID] = sc.array(dims=[SPECTRUM], values=spectra.ids, unit=None)
     elif len(spectra.ids):
-        numbers = np.repeat(spectra.numbers, count)
+        numbers = spectra.numbers[spectra.owner]
         array.coords[DETECTOR_ID] = sc.scalar(
             sc.DataArray(
                 sc.array(dims=["detector"], values=spectra.ids, unit=None),

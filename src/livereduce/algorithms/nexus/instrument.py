@@ -179,7 +179,7 @@ def _of_spectra(group: h5py.Group, detector: h5py.Group, spectra: Spectra) -> De
         return Detectors(distinct(spectra.ids))
     geometry = _geometry(group, detector, len(spectra))
     unique, first = np.unique(spectra.ids, return_index=True)
-    owner = np.repeat(np.arange(len(spectra)), np.diff(spectra.start))[first]
+    owner = spectra.owner[first]
     return Detectors(unique, l1=geometry.l1, l2=geometry.l2[owner], two_theta=geometry.two_theta[owner])
 
 
