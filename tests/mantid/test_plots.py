@@ -1,9 +1,9 @@
 """The stand-in for plotly: what scripts write with it arrives in the HTML as plotly.js takes it."""
 
-import importlib.util
 import json
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,13 @@ def drawn(div: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
 
 @pytest.fixture
-def without_plotly(installed: None) -> None:
-    if importlib.util.find_spec("plotly").loader.__class__.__module__ != finder.__name__:  # type: ignore[union-attr]
-        pytest.skip("plotly itself is installed")
+def without_plotly(installed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hide a plotly that is installed here: its stand-in is found first."""
+    loaded = finder._take_out("plotly")
+    monkeypatch.setattr(sys, "meta_path", sorted(sys.meta_path, key=lambda found: found is not finder._stand_ins))
+    yield
+    finder._take_out("plotly")
+    sys.modules.update(loaded)
 
 
 def test_a_script_written_for_plotly_makes_its_div(script: Script, without_plotly: None) -> None:

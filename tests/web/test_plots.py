@@ -1,5 +1,4 @@
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +31,19 @@ def put(folder: Path, name: str, body: str, run: str = "7", file: str = "file", 
 
 
 @pytest.fixture
-def without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide a plotly that is installed here."""
-    monkeypatch.setattr(sys, "path", [p for p in sys.path if not (Path(p) / "plotly").exists()])
+def without_plotly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Hide a plotly that is installed here behind one that has nothing in it."""
+    package = tmp_path / "site" / "plotly"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('imported')")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    return package
 
 
 @pytest.fixture
-def with_plotly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_plotly: None) -> None:
-    package = tmp_path / "site" / "plotly"
-    (package / "package_data").mkdir(parents=True)
-    (package / "__init__.py").write_text("raise ImportError('imported')")
-    (package / "package_data" / "plotly.min.js").write_text("window.Plotly = {}")
-    monkeypatch.syspath_prepend(tmp_path / "site")
+def with_plotly(without_plotly: Path) -> None:
+    (without_plotly / "package_data").mkdir()
+    (without_plotly / "package_data" / "plotly.min.js").write_text("window.Plotly = {}")
 
 
 def test_there_are_no_plots_before_anything_is_published(app: Starlette, ask: Any) -> None:
@@ -104,7 +104,7 @@ def test_nothing_but_plots_is_served(app: Starlette, folder: Path, ask: Any, nam
 
 
 def test_without_plotly_a_plot_that_needs_it_says_so_and_how_to_get_it(
-    app: Starlette, folder: Path, ask: Any, without_plotly: None
+    app: Starlette, folder: Path, ask: Any, without_plotly: Path
 ) -> None:
     put(folder, "PG3_7_file", NEEDS_PLOTLY)
     text = ask(app, "/api/plots/PG3_7_file").text
