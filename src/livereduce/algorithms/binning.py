@@ -88,36 +88,44 @@ def rebin_to_workspace(ws: MatrixWorkspace, match: MatrixWorkspace, preserve_eve
 
 
 def rebinned(ws: MatrixWorkspace, edges: F64, *, preserve_events: bool = True) -> MatrixWorkspace:
-    """Return the workspace counted in these bins, common to all spectra."""
+    """Return the workspace counted in these bins, a row for all spectra or one for each."""
     if isinstance(ws, EventWorkspace):
         binned = ws.replaced(edges=edges)
         return binned if preserve_events else binned.to_histogram()
     histogram = as_histogram(ws)
-    y, e2 = _shared_out(histogram, histogram.y, histogram.e2, edges, distribution=histogram.distribution)
+    old = np.atleast_2d(point_edges(histogram.x, histogram.is_histogram))
+    y, e2 = shared_out(old, histogram.y, histogram.e2, edges, distribution=histogram.distribution)
     mask = histogram.bin_mask
     if mask is not None:
         share = mask.astype(np.float64)
-        mask = _shared_out(histogram, share, share, edges, distribution=False)[0] > 0
-    x = edges if histogram.is_histogram else (edges[1:] + edges[:-1]) / 2
+        mask = shared_out(old, share, share, edges, distribution=False)[0] > 0
+    x = edges if histogram.is_histogram else (edges[..., 1:] + edges[..., :-1]) / 2
     result: HistogramWorkspace = histogram.replaced(x=x, y=y, e2=e2, e=None, dx=None, bin_mask=mask)
     return result
 
 
-def _shared_out(ws: HistogramWorkspace, y: F64, e2: F64, edges: F64, *, distribution: bool) -> tuple[F64, F64]:
-    x = np.atleast_2d(point_edges(ws.x, ws.is_histogram))
-    shape = (ws.n_spectra, len(edges) - 1)
+def shared_out(x: F64, y: F64, e2: F64, edges: F64, *, distribution: bool) -> tuple[F64, F64]:
+    """Return values and variances in other bins.
+
+    Parameters
+    ----------
+    x
+        Old edges, float64[1 or spectra, bins + 1].
+    y, e2
+        float64[spectra, bins]; one row will do where each spectrum has edges of its own.
+    edges
+        New edges, float64[m + 1] for all spectra or float64[spectra, m + 1].
+    """
+    rows = np.ascontiguousarray(edges)
+    shape = (len(y) if rows.ndim == 1 else len(rows), rows.shape[-1] - 1)
     y_out, e2_out = np.zeros(shape), np.zeros(shape)
-    rebin_rows(np.ascontiguousarray(x), y, e2, np.ascontiguousarray(edges), distribution, y_out, e2_out)
-    return y_out, e2_out
-
-
-def shared_out_by_row(x: F64, y: F64, e2: F64, rows: F64, *, distribution: bool) -> tuple[F64, F64]:
-    """Return values and variances in other bins for each row; old edges and values may be one row for all."""
-    y_out, e2_out = np.zeros((len(rows), rows.shape[1] - 1)), np.zeros((len(rows), rows.shape[1] - 1))
-    for i, edges in enumerate(np.ascontiguousarray(rows)):
+    if rows.ndim == 1:
+        rebin_rows(np.ascontiguousarray(x), y, e2, rows, distribution, y_out, e2_out)
+        return y_out, e2_out
+    for i, new in enumerate(rows):
         row = slice(i, i + 1)
         x_row, y_row, e2_row = (np.ascontiguousarray(c[row] if len(c) > 1 else c) for c in (x, y, e2))
-        rebin_rows(x_row, y_row, e2_row, edges, distribution, y_out[row], e2_out[row])
+        rebin_rows(x_row, y_row, e2_row, new, distribution, y_out[row], e2_out[row])
     return y_out, e2_out
 
 

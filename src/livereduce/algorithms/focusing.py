@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from livereduce.algorithms.binning import edges_by_row, point_edges
+from livereduce.algorithms.binning import edges_by_row, point_edges, shared_out
 from livereduce.algorithms.by_detector import values_of
 from livereduce.algorithms.calibration_files import groups_in_file
 from livereduce.algorithms.declaration import Numbers, algorithm
 from livereduce.algorithms.files import check_exists, version_of
-from livereduce.algorithms.kernels import rebin_rows
 from livereduce.algorithms.memory import remembered, warned_once
 from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import united
@@ -206,7 +205,7 @@ def _summed_histogram(ws: HistogramWorkspace, groups: Groups, edges: F64) -> His
     y, e2 = np.zeros((n, edges.shape[-1] - 1)), np.zeros((n, edges.shape[-1] - 1))
     for i, members in enumerate(groups.members):
         if len(members):
-            y[i], e2[i] = _sum_of(ws, members, np.ascontiguousarray(rows[i]))
+            y[i], e2[i] = _sum_of(ws, members, rows[i])
     result: HistogramWorkspace = ws.replaced(
         x=edges, y=y, e2=e2, e=None, dx=None, bin_mask=None, spectra=groups.spectra
     )
@@ -215,18 +214,13 @@ def _summed_histogram(ws: HistogramWorkspace, groups: Groups, edges: F64) -> His
 
 def _sum_of(ws: HistogramWorkspace, members: I64, edges: F64) -> tuple[F64, F64]:
     x = np.atleast_2d(point_edges(ws.x, ws.is_histogram))
-    x = np.ascontiguousarray(x if len(x) == 1 else x[members])
-
-    def shared_out(values: F64, variances: F64, distribution: bool) -> tuple[F64, F64]:
-        out = np.zeros((len(members), len(edges) - 1)), np.zeros((len(members), len(edges) - 1))
-        rebin_rows(x, values, variances, edges, distribution, *out)
-        return out
-
-    y, e2 = (rows.sum(axis=0) for rows in shared_out(ws.y[members], ws.e2[members], ws.distribution))
+    x = x if len(x) == 1 else x[members]
+    shared = shared_out(x, ws.y[members], ws.e2[members], edges, distribution=ws.distribution)
+    y, e2 = (rows.sum(axis=0) for rows in shared)
     if ws.bin_mask is None or not ws.bin_mask[members].any():
         return y, e2
     # share of each new bin that is masked in a spectrum; the rest stands for all of it
     masked = ws.bin_mask[members].astype(np.float64)
-    share = shared_out(masked, masked, True)[0].sum(axis=0) / len(members)
+    share = shared_out(x, masked, masked, edges, distribution=True)[0].sum(axis=0) / len(members)
     scale = np.divide(1.0, 1.0 - share, out=np.zeros_like(share), where=share < 1.0 - 1e-12)
     return y * scale, e2 * scale**2

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from livereduce.algorithms.arithmetic import divide
-from livereduce.algorithms.binning import rebinned, shared_out_by_row
+from livereduce.algorithms.binning import rebinned, shared_out
 from livereduce.algorithms.cropping import integration
 from livereduce.algorithms.declaration import algorithm
 from livereduce.algorithms.memory import warned_once
@@ -160,7 +160,7 @@ def _in_bins(monitor: MatrixWorkspace, rows: F64) -> Values:
     if isinstance(monitor, EventWorkspace) and monitor.default_binning:
         raise ValueError("the spectra have different bins and the monitor has none: Rebin it, or them, first")
     x, y, e2 = (np.atleast_2d(values) for values in (monitor.x, monitor.y, monitor.e2))
-    return Values(*shared_out_by_row(x, y, e2, rows, distribution=False))
+    return Values(*shared_out(x, y, e2, rows, distribution=False))
 
 
 def _total(monitor: MatrixWorkspace, low: float | None, high: float | None, partial: bool) -> HistogramWorkspace:

@@ -288,7 +288,7 @@ def _focused_events(ws: EventWorkspace, groups: Groups | None, place: Place, bin
     result = place.applied(joined.replaced(order=EventOrder.X))
     if not bins.in_d:
         result = _in_unit(result, "TOF")
-    return _rebinned(result, bins.edges(result)) if bins.given else result
+    return rebinned(result, bins.edges(result)) if bins.given else result
 
 
 def _without_masked(ws: EventWorkspace) -> MatrixWorkspace:
@@ -326,10 +326,3 @@ def _ends(ws: MatrixWorkspace, groups: Groups) -> HistogramWorkspace:
     return HistogramWorkspace(
         rows, np.zeros((len(rows), 1)), detectors=ws.detectors, spectra=groups.spectra, unit=ws.unit
     )
-
-
-def _rebinned(ws: MatrixWorkspace, edges: F64) -> MatrixWorkspace:
-    """Return events in these bins, one row for all spectra or one each."""
-    if edges.ndim == 1 or not isinstance(ws, EventWorkspace):
-        return rebinned(ws, edges)
-    return ws.replaced(edges=edges)

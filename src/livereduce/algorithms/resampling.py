@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from livereduce.algorithms.binning import point_edges, rebinned, shared_out_by_row
+from livereduce.algorithms.binning import point_edges, rebinned
 from livereduce.algorithms.declaration import Numbers, algorithm
-from livereduce.algorithms.operands import as_histogram
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
+from livereduce.workspaces import EventWorkspace, MatrixWorkspace
 from livereduce.workspaces.arrays import F64
 
 
@@ -36,35 +35,9 @@ def resample_x(
     """
     if number_bins == 0:
         raise ValueError("NumberBins: must not be 0")
-    return resampled(
-        ws, abs(number_bins), _numbers(x_min), _numbers(x_max), log_binning or number_bins < 0, preserve_events
-    )
-
-
-def _numbers(values: Numbers) -> F64:
-    return np.atleast_1d(np.asarray(values, np.float64))
-
-
-def resampled(
-    ws: MatrixWorkspace, bins: int, x_min: F64, x_max: F64, logarithmic: bool, preserve_events: bool = True
-) -> MatrixWorkspace:
-    """Return the workspace in so many bins between these limits, one for all spectra or one for each."""
-    rows = edges_between(ws, x_min, x_max, bins, logarithmic=logarithmic)
-    if rows.ndim == 1:
-        return rebinned(ws, rows, preserve_events=preserve_events)
-    if isinstance(ws, EventWorkspace):
-        binned = ws.replaced(edges=rows)
-        return binned if preserve_events else binned.to_histogram()
-    histogram = as_histogram(ws)
-    x = np.atleast_2d(point_edges(histogram.x, histogram.is_histogram))
-    y, e2 = shared_out_by_row(x, histogram.y, histogram.e2, rows, distribution=histogram.distribution)
-    mask = histogram.bin_mask
-    if mask is not None:
-        share = mask.astype(np.float64)
-        mask = shared_out_by_row(x, share, share, rows, distribution=False)[0] > 0
-    new_x = rows if histogram.is_histogram else (rows[:, 1:] + rows[:, :-1]) / 2
-    result: HistogramWorkspace = histogram.replaced(x=new_x, y=y, e2=e2, e=None, dx=None, bin_mask=mask)
-    return result
+    low, high = (np.atleast_1d(np.asarray(limit, np.float64)) for limit in (x_min, x_max))
+    edges = edges_between(ws, low, high, abs(number_bins), logarithmic=log_binning or number_bins < 0)
+    return rebinned(ws, edges, preserve_events=preserve_events)
 
 
 def edges_between(ws: MatrixWorkspace, x_min: F64, x_max: F64, bins: int, *, logarithmic: bool) -> F64:
