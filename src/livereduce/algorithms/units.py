@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import weakref
-from typing import Literal, get_args
 
 import numpy as np
 
@@ -13,24 +12,12 @@ from livereduce.algorithms.converting import converted
 from livereduce.algorithms.declaration import algorithm
 from livereduce.algorithms.memory import remembered, warned_once
 from livereduce.algorithms.shifting import scaled_x
-from livereduce.geometry.units import WAVENUMBER, Conversion, Mode, conversion
+from livereduce.geometry.units import UNITS, WAVENUMBER, Conversion, Mode, UnitId, conversion
 from livereduce.workspaces import EventWorkspace, MatrixWorkspace
 from livereduce.workspaces.arrays import F64
 
 log = logging.getLogger(__name__)
 
-Target = Literal[
-    "TOF",
-    "Wavelength",
-    "Energy",
-    "Energy_inWavenumber",
-    "Momentum",
-    "dSpacing",
-    "MomentumTransfer",
-    "QSquared",
-    "DeltaE",
-    "DeltaE_inWavenumber",
-]
 # Units that turn into each other without a flight path.
 _OF_THE_NEUTRON = {"Wavelength", "Energy", "Energy_inWavenumber", "Momentum"}
 _OF_THE_LATTICE = {"dSpacing", "MomentumTransfer", "QSquared"}
@@ -40,8 +27,8 @@ _TRANSFER = {"DeltaE": 1.0, "DeltaE_inWavenumber": WAVENUMBER}
 @algorithm("ConvertUnits")
 def convert_units(
     ws: MatrixWorkspace,
-    target: Target,
-    e_mode: Literal["Elastic", "Direct", "Indirect"] = "Elastic",
+    target: UnitId,
+    e_mode: Mode = "Elastic",
     e_fixed: float | None = None,
     align_bins: bool = False,
 ) -> MatrixWorkspace:
@@ -65,7 +52,7 @@ def convert_units(
     """
     if target == ws.unit:
         return ws.clone()
-    if ws.unit not in get_args(Target):
+    if ws.unit not in UNITS:
         raise ValueError(f"InputWorkspace: X is in {ws.unit!r}, which is no unit that times of flight have")
     if ws.unit in _TRANSFER and target in _TRANSFER:
         result = scaled_x(ws, _TRANSFER[target] / _TRANSFER[ws.unit], unit=target)

@@ -32,7 +32,7 @@ MEV_ANGSTROM2 = (US_SQRT_MEV_PER_M / US_PER_M_ANGSTROM) ** 2
 """Energy of a neutron of 1 Å: 81.804210 meV."""
 
 Mode = Literal["Elastic", "Direct", "Indirect"]
-UNITS = (
+UnitId = Literal[
     "TOF",
     "Wavelength",
     "Energy",
@@ -43,7 +43,8 @@ UNITS = (
     "QSquared",
     "DeltaE",
     "DeltaE_inWavenumber",
-)
+]
+UNITS: tuple[str, ...] = get_args(UnitId)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,9 +118,8 @@ class Evaluated:
         self._y: F64 | None = None
         self._e2: F64 | None = None
         alike: list[list[Term]] = []
-        for (
-            term
-        ) in terms:  # compared, not hashed: factors may be as large as the result, and are mostly the same object
+        for term in terms:
+            # compared, not hashed: factors may be as large as the result, and are mostly the same object
             like = next((some for some in alike if some[0].plan.factors == term.plan.factors), None)
             alike.append([term]) if like is None else like.append(term)
         with CountCache.guard:
