@@ -274,6 +274,27 @@ def test_the_curve_is_drawn_without_any_click(settings: config.Config, browse: O
         assert int(page.drawn("rate")["drawn"]) >= 1
 
 
+def test_rates_and_beam_current_are_shown_from_before_the_page_was_opened(
+    settings: config.Config, browse: Open
+) -> None:
+    """Half an hour every ten seconds, of 2 mA where now it is 1 mA, and of 500 000 events/s; then 2 days ago."""
+    write_health(settings.runtime_dir)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    now = time.time()
+    lines = [[now - 2 * 86400, 1, 9e9, 9e12], *([now - 1800 + 10 * i, RUN, 5e5, 2e9] for i in range(180))]
+    (settings.state_dir / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with served(settings) as url:
+        page = browse(url)
+        page.until("+document.getElementById('beam').dataset.drawn > 180")
+        assert float(page.drawn("rate")["top"]) == 5e5
+        assert float(page.drawn("beam")["top"]) == 2.0
+        page.ask(
+            "(() => { const span = document.getElementById('span');"
+            "span.value = 600; span.dispatchEvent(new Event('change')) })()"
+        )
+        assert 58 <= int(page.drawn("beam")["drawn"]) < 100
+
+
 def test_the_curve_is_on_the_canvas_in_its_colour(settings: config.Config, browse: Open) -> None:
     write_health(settings.runtime_dir)
     write_snapshot(settings.runtime_dir, version=1)

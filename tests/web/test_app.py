@@ -51,6 +51,21 @@ def test_a_script_error_comes_with_its_line(app: Starlette, snapshot: Any, ask: 
     assert (found["state"], found["script_error"]["line"]) == ("script error", 12)
 
 
+def test_the_history_comes_in_columns_with_nulls_for_what_is_not_known(
+    app: Starlette, settings: config.Config, ask: Any
+) -> None:
+    empty: dict[str, list[Any]] = {"time_s": [], "run": [], "event_rate": [], "charge_rate_pC": []}
+    assert ask(app, "/api/history").json == empty
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    (settings.state_dir / "history.jsonl").write_text(
+        "[1700000000.5, 7, 250000.0, null]\n[1700000010.5, 7, null, 1e9]\n"
+    )
+    assert ask(app, "/api/history").json == {
+        "time_s": [1700000000.5, 1700000010.5], "run": [7, 7], "event_rate": [250000.0, None],
+        "charge_rate_pC": [None, 1e9],
+    }  # fmt: skip
+
+
 def test_ledger_and_story_are_the_reducers(app: Starlette, snapshot: Any, ask: Any) -> None:
     assert ask(app, "/api/ledger").json["runs"][-1] == {"run": 1001, "dropped": {"unmapped": 5}}
     assert ask(app, "/api/story").json == {"story": ["new run 1001"]}

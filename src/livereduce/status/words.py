@@ -54,8 +54,11 @@ class Status:
     title: str
     events: int
     event_rate: float | None
+    """Events per s over the last chunk; None = not known, as where nothing comes."""
     pulses: int
     charge_pC: float  # noqa: N815
+    charge_rate_pC: float | None  # noqa: N815
+    """pC/s."""
     data_age_s: float | None
     """Age of the newest data processed."""
     received_age_s: float | None
@@ -159,6 +162,7 @@ def describe(
     (state, sentence), *others = _conditions(facts)
     seen = reducer or ReducerHealth(pid=0, written_ns=now_ns, stage_since_ns=now_ns)
     received = recorder.last_receive_ns if recorder else seen.newest_data_ns
+    comes = state is not State.SOURCE_LOST and State.SOURCE_LOST not in {other for other, _ in others}
     return Status(
         state=state,
         sentence=sentence,
@@ -170,9 +174,10 @@ def describe(
         paused=seen.paused,
         title=seen.title,
         events=seen.events,
-        event_rate=seen.event_rate,
+        event_rate=seen.event_rate if comes else None,
         pulses=seen.pulses,
         charge_pC=seen.charge_pC,
+        charge_rate_pC=seen.charge_rate_pC if comes else None,
         data_age_s=age_s(seen.newest_data_ns, now_ns),
         received_age_s=age_s(received, now_ns),
         result_age_s=age_s(seen.result_ns, now_ns),

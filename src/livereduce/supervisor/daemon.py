@@ -26,6 +26,7 @@ from livereduce.errors import ConfigError
 from livereduce.status import Heartbeat, ReducerHealth, Stage, Status
 from livereduce.supervisor.configuration import WatchedConfig
 from livereduce.supervisor.deaths import Ban, LookCloser, Skip
+from livereduce.supervisor.history import HistoryWriter
 from livereduce.supervisor.lifeguard import Lifeguard, where_it_died
 from livereduce.supervisor.memory import MemoryWatch, Relief, limit_bytes
 from livereduce.supervisor.notify import notify
@@ -122,6 +123,7 @@ class Supervisor:
         self._file = WatchedConfig(config.source if reload else None, config, reload or (lambda: config))
         self._reading = Reading(self._fetch)
         self.memory = MemoryWatch(limit_bytes(config.system_mem_limit_perc))
+        self._history = HistoryWriter(config.state_dir)
         self._requested: set[str] = set()
         self.page = PageServer(config, token(config.state_dir, config.web.token), self._actions())
 
@@ -184,6 +186,7 @@ class Supervisor:
             self._next_look = now + LOOK_S
             self._kill_what_hangs(now)
             self._beat()
+            self._history.note(now, self.status)
         self._on_turn(self)
 
     def _end(self) -> None:

@@ -27,7 +27,7 @@ from starlette.staticfiles import StaticFiles
 
 from livereduce import __version__, status
 from livereduce.config import Config, script_names
-from livereduce.status import State, Status
+from livereduce.status import State, Status, history
 from livereduce.web import events, files, metrics, openapi, plots, workspaces
 from livereduce.web.files import SnapshotError
 from livereduce.web.openapi import Endpoint
@@ -141,6 +141,7 @@ def endpoints(site: Site) -> list[Endpoint]:
     )
     add("/api/events", "Versions of the workspaces, as they change", events.stream(site), media="text/event-stream")
     add("/api/log", "The end of the log", lambda request: _log(site.config.log.file, request), parameters=openapi.LINES)
+    add("/api/history", "Rates of the last day", lambda _: JSONResponse(_history(site.config.state_dir)))
     add("/api/story", "The last events of the run state machine", lambda _: _story(runtime_dir))
     add("/api/scripts", "The scripts as they are on disk", lambda _: _scripts(site.config))
     add("/metrics", "Figures for Prometheus", lambda _: _metrics(site), media="text/plain")
@@ -164,6 +165,12 @@ def _status(site: Site) -> Response:
 def _ledger(runtime_dir: Path) -> dict[str, Any]:
     reducer = files.read_health(runtime_dir).reducer
     return dict(reducer.ledger) if reducer and reducer.ledger else {"runs": [], "between_runs": {}}
+
+
+def _history(state_dir: Path) -> dict[str, Any]:
+    found = history.read(state_dir)
+    columns = zip(*found, strict=True) if found else ((),) * len(history.Rates._fields)
+    return dict(zip(history.Rates._fields, columns, strict=True))
 
 
 def _story(runtime_dir: Path) -> Response:

@@ -1,12 +1,12 @@
 // The page: asks for the status once a second, for curves when /api/events says there are newer ones.
 import { Plot, spark } from "./plot.js";
-import { charge, short, took } from "./scale.js";
+import { charge, current, short, took } from "./scale.js";
 
 const $ = (id) => document.getElementById(id);
 const TONE = { running: "good", reprocessing: "calm", "waiting for run": "calm", paused: "calm", starting: "calm",
   stopping: "calm", "beam off": "warn", "script slow": "warn", "source lost": "bad", "script error": "bad" };
-const RATE_SECONDS = 600, FEW = 8;
-const memory = { status: null, heard: 0, list: [], versions: {}, chosen: null, curves: [], hidden: new Set(), rates: [], shown: "" };
+const FEW = 8, HISTORY_SECONDS = 600;
+const memory = { status: null, heard: 0, list: [], versions: {}, chosen: null, curves: [], hidden: new Set(), history: [], rates: [], shown: "" };
 
 const plot = new Plot($("plot"), { onRead: read, onZoom: (zoomed) => { $("whole").hidden = !zoomed; } });
 
@@ -102,13 +102,30 @@ function excerpt(source, line) {
   });
 }
 
+// what was before the page was opened, every ten seconds; since then what the status said
+async function history() {
+  try {
+    const found = await get("/api/history");
+    memory.history = found.time_s.map((t, i) => [t, found.event_rate[i], found.charge_rate_pC[i]]);
+    const newest = memory.history.length ? memory.history.at(-1)[0] : 0;
+    memory.rates = memory.rates.filter(([t]) => t > newest);
+    if (memory.status) rates();
+  } catch { /* the status says that there is no contact */ }
+  setTimeout(history, HISTORY_SECONDS * 1000);
+}
+
 function rate(status) {
-  const now = status.now_ns / 1e9;
-  if (status.event_rate !== null) memory.rates.push([now, status.event_rate]);
-  while (memory.rates.length && memory.rates[0][0] < now - RATE_SECONDS) memory.rates.shift();
-  const seen = memory.rates.length ? now - memory.rates[0][0] : 0, seconds = Math.min(RATE_SECONDS, Math.max(60, seen));
-  $("rate-span").textContent = `last ${age(seconds)}`;
-  spark($("rate"), memory.rates, seconds);
+  memory.rates.push([status.now_ns / 1e9, status.event_rate, status.charge_rate_pC]);
+  rates();
+}
+
+function rates() {
+  const now = memory.status.now_ns / 1e9;
+  const all = [...memory.history, ...memory.rates].filter(([t]) => t >= now - $("span").value);
+  const seconds = Math.min($("span").value, Math.max(60, all.length ? now - all[0][0] : 0)), since = `${age(seconds)} ago`;
+  const top = Math.max(...all.map(([, , pC]) => pC || 0)), [size, unit] = current(top);
+  spark($("rate"), all.map(([t, events]) => [t, events]), now, seconds, since, (v) => `${short(v)} /s`);
+  spark($("beam"), all.map(([t, , pC]) => [t, pC === null ? null : pC / size]), now, seconds, since, (v) => `${short(v)} ${unit}`);
 }
 
 function logs(values) {
@@ -361,6 +378,7 @@ $("workspace").addEventListener("change", () => {
 });
 $("show").addEventListener("change", () => { $("one").hidden = $("show").value !== "one"; plot.setZoom(null); refresh(); });
 $("spectrum").addEventListener("change", refresh);
+$("span").addEventListener("change", () => memory.status && rates());
 $("published-name").addEventListener("change", () => { memory.plot = $("published-name").value; published(); });
 
 const versions = new EventSource("/api/events");
@@ -368,4 +386,4 @@ versions.onmessage = (event) => { memory.versions = JSON.parse(event.data); refr
 addEventListener("pagehide", () => versions.close());
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
-everySecond(); ledger(); plots(); actions().catch(() => {}); refresh();
+everySecond(); history(); ledger(); plots(); actions().catch(() => {}); refresh();

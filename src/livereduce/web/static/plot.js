@@ -2,6 +2,7 @@
 import { makeScale, short, tickText, ticks } from "./scale.js";
 
 const RIGHT = 24, TOP = 12, BOTTOM = 46;
+const GAP_SECONDS = 30;
 const COLOURS = 8;
 const STOPS = [[68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140], [40, 174, 128], [94, 201, 98],
   [173, 220, 48], [253, 231, 37]];
@@ -303,20 +304,27 @@ export class Plot {
 }
 
 // a line of the last minutes: values [[time in s, value], ...]
-export function spark(canvas, values, seconds) {
+// values [time, value or null] of the seconds before now, which began `since`; `say` writes a value with its unit
+export function spark(canvas, values, now, seconds, since, say) {
   const ratio = devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
   if (!width) return;
   canvas.width = width * ratio; canvas.height = height * ratio;
-  const g = canvas.getContext("2d"), style = getComputedStyle(canvas), now = values.length ? values.at(-1)[0] : 0;
+  const g = canvas.getContext("2d"), style = getComputedStyle(canvas);
   g.setTransform(ratio, 0, 0, ratio, 0, 0);
-  const top = Math.max(...values.map(([, v]) => v), 0) || 1;
-  const sx = makeScale(now - seconds, now, 4, width - 4, false), sy = makeScale(0, top * 1.1, height - 4, 4, false);
+  const known = values.filter(([, v]) => v !== null), top = known.reduce((most, [, v]) => Math.max(most, v), 0) || 1;
+  const sx = makeScale(now - seconds, now, 4, width - 4, false), sy = makeScale(0, top * 1.1, height - 16, 4, false);
   g.strokeStyle = style.getPropertyValue("--grid"); line(g, 4, sy(top), width - 4, sy(top)); line(g, 4, sy(0), width - 4, sy(0));
   g.fillStyle = style.getPropertyValue("--soft"); g.font = "11px system-ui, sans-serif"; g.textBaseline = "top";
-  g.fillText(`${short(top)} /s`, 5, sy(top) + 2);
+  g.fillText(since, 4, height - 12); g.textAlign = "right"; g.fillText("now", width - 4, height - 12); g.textAlign = "left";
+  g.fillText(known.length ? say(top) : "not known", 5, sy(top) + 2);
   g.strokeStyle = style.getPropertyValue("--c0"); g.lineWidth = 1.6; g.beginPath();
-  values.forEach(([t, v], i) => (i ? g.lineTo(sx(t), sy(v)) : g.moveTo(sx(t), sy(v)))); g.stroke();
-  canvas.dataset.drawn = values.length;
+  let before = -Infinity;
+  for (const [t, v] of known) {
+    t - before > GAP_SECONDS ? g.moveTo(sx(t), sy(v)) : g.lineTo(sx(t), sy(v));
+    before = t;
+  }
+  g.stroke();
+  canvas.dataset.drawn = known.length; canvas.dataset.top = top;
 }
 
 function line(g, a, b, c, d) { g.beginPath(); g.moveTo(a, b); g.lineTo(c, d); g.stroke(); }

@@ -50,6 +50,11 @@ export function short(v) {
   return String(+v.toPrecision(4));
 }
 
+// the size in pC/s of the unit that suits a beam current, and the unit
+export function current(pCs) {
+  return [[1e9, "mA"], [1e6, "µA"], [1e3, "nA"]].find(([size]) => pCs >= size) || [1, "pA"];
+}
+
 // a charge given in pC, with the unit that suits its size
 export function charge(pC) {
   for (const [size, unit] of [[1e12, "C"], [1e9, "mC"], [1e6, "µC"], [1e3, "nC"]]) {
