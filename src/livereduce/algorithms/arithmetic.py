@@ -21,7 +21,6 @@ from livereduce.algorithms.operands import (
     combined,
     is_distribution,
     joined_events,
-    replaced,
     shape_of,
     values_of,
     weighted,
@@ -172,7 +171,7 @@ def power(ws: MatrixWorkspace, exponent: float) -> MatrixWorkspace:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         y = histogram.y**exponent
         slope = exponent * histogram.y ** (exponent - 1.0)
-        return replaced(histogram, Values(y, np.where(histogram.e2 == 0, 0.0, slope**2 * histogram.e2)))
+        return histogram.replaced(y=y, e2=np.where(histogram.e2 == 0, 0.0, slope**2 * histogram.e2), e=None)
 
 
 @algorithm("Scale")

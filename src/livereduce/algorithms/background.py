@@ -27,8 +27,7 @@ class Rows(NamedTuple):
     @property
     def centres(self) -> F64:
         """X of each value."""
-        result: F64 = (self.x[:, 1:] + self.x[:, :-1]) / 2 if self.is_histogram else self.x
-        return result
+        return (self.x[:, 1:] + self.x[:, :-1]) / 2 if self.is_histogram else self.x
 
 
 class Level(NamedTuple):
@@ -95,8 +94,7 @@ def calculate_flat_background(
         y, e = _subtracted(rows, level, used[:, None] & nullify_negative_values)
     else:
         y, e = _given(rows, level, used[:, None] & nullify_negative_values)
-    result: HistogramWorkspace = histogram.replaced(y=y * width, e2=None, e=e * width)
-    return result
+    return histogram.replaced(y=y * width, e2=None, e=e * width)
 
 
 def _limits(start: float | None, end: float | None) -> tuple[float, float]:

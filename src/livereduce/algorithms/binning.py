@@ -100,8 +100,7 @@ def rebinned(ws: MatrixWorkspace, edges: F64, *, preserve_events: bool = True) -
         share = mask.astype(np.float64)
         mask = shared_out(old, share, share, edges, distribution=False)[0] > 0
     x = edges if histogram.is_histogram else (edges[..., 1:] + edges[..., :-1]) / 2
-    result: HistogramWorkspace = histogram.replaced(x=x, y=y, e2=e2, e=None, dx=None, bin_mask=mask)
-    return result
+    return histogram.replaced(x=x, y=y, e2=e2, e=None, dx=None, bin_mask=mask)
 
 
 def shared_out(x: F64, y: F64, e2: F64, edges: F64, *, distribution: bool) -> tuple[F64, F64]:

@@ -62,8 +62,7 @@ def _grouping(path: Path, version: Version, instrument: Instrument) -> Grouping:
 
 def _spectrum_numbers(instrument: Instrument) -> I64:
     """Spectrum of each detector where nobody says: one a detector, numbered from 1, as live data come."""
-    numbers: I64 = np.where(instrument.monitor, 0, np.cumsum(~instrument.monitor))
-    return numbers
+    return np.where(instrument.monitor, 0, np.cumsum(~instrument.monitor))
 
 
 def groups_in_file(path: Path, ws: MatrixWorkspace) -> I64:

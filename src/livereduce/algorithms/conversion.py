@@ -23,16 +23,14 @@ def convert_to_point_data(ws: MatrixWorkspace) -> HistogramWorkspace:
     """Give every value one X, the centre of its bin; values and errors stay. Points stay points."""
     histogram = as_histogram(ws)
     x = histogram.x
-    result: HistogramWorkspace = histogram.replaced(x=(x[..., 1:] + x[..., :-1]) / 2 if ws.is_histogram else x)
-    return result
+    return histogram.replaced(x=(x[..., 1:] + x[..., :-1]) / 2 if ws.is_histogram else x)
 
 
 @algorithm("ConvertToHistogram")
 def convert_to_histogram(ws: MatrixWorkspace) -> HistogramWorkspace:
     """Give every value a bin: from midway between points, the outermost as wide as symmetry asks. Bins stay bins."""
     histogram = as_histogram(ws)
-    result: HistogramWorkspace = histogram.replaced(x=point_edges(histogram.x, histogram.is_histogram))
-    return result
+    return histogram.replaced(x=point_edges(histogram.x, histogram.is_histogram))
 
 
 @algorithm("ConvertToDistribution", in_place=["workspace"])
@@ -71,7 +69,4 @@ def _times_width(ws: MatrixWorkspace, power: int, *, distribution: bool) -> Hist
     if not np.all(width > 0):
         raise ValueError("Workspace: some bins have no width, or X falls; Rebin it first")
     factor: F64 = width**power
-    result: HistogramWorkspace = histogram.replaced(
-        y=histogram.y * factor, e2=histogram.e2 * factor**2, e=None, distribution=distribution
-    )
-    return result
+    return histogram.replaced(y=histogram.y * factor, e2=histogram.e2 * factor**2, e=None, distribution=distribution)

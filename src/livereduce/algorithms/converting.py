@@ -86,8 +86,7 @@ def _converted_histogram(
     if mask is not None:
         mask = rows_of(mask, rows).astype(bool)
     x = rows.x[0].copy() if np.all(rows.x == rows.x[:1]) else rows.x
-    result: HistogramWorkspace = ws.replaced(x=x, y=y, e2=e2, e=None, dx=None, bin_mask=mask, unit=target.unit)
-    return result
+    return ws.replaced(x=x, y=y, e2=e2, e=None, dx=None, bin_mask=mask, unit=target.unit)
 
 
 def _widths(x: F64, is_histogram: bool, shape: tuple[int, ...]) -> F64:

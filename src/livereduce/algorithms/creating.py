@@ -105,7 +105,7 @@ def _x_rows(data: Numbers, shape: tuple[int, int]) -> F64:
 
 def _with_parent(ws: HistogramWorkspace, parent: MatrixWorkspace) -> HistogramWorkspace:
     spectra = parent.spectra if parent.n_spectra == ws.n_spectra else ws.spectra
-    result: HistogramWorkspace = ws.replaced(
+    return ws.replaced(
         detectors=parent.detectors,
         spectra=spectra,
         run=parent.logs.clone(),
@@ -114,7 +114,6 @@ def _with_parent(ws: HistogramWorkspace, parent: MatrixWorkspace) -> HistogramWo
         y_label=ws.y_label or parent.y_label,
         title=ws.title or parent.title,
     )
-    return result
 
 
 @algorithm("CreateSingleValuedWorkspace")

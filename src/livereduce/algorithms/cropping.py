@@ -143,8 +143,7 @@ def _cropped_rows(ws: HistogramWorkspace, low: float, high: float) -> HistogramW
 
 def _edges_inside(x: F64, low: float, high: float) -> Bool:
     width = np.diff(x, append=2 * x[..., -1:] - x[..., -2:-1]) if x.shape[-1] > 1 else np.abs(x)
-    inside: Bool = (x >= low - _TOLERANCE * width) & (x <= high + _TOLERANCE * width)
-    return inside
+    return (x >= low - _TOLERANCE * width) & (x <= high + _TOLERANCE * width)
 
 
 def bins_inside(x: F64, is_histogram: bool, low: float, high: float) -> Bool:
@@ -202,8 +201,7 @@ def _counted(ws: EventWorkspace, lower: float | None, upper: float | None) -> Hi
     if not empty.any():
         return result
     counts = [np.where(empty[:, None], 0.0, rows) for rows in (result.y, result.e2)]
-    nothing: HistogramWorkspace = result.replaced(y=counts[0], e2=counts[1], e=None)
-    return nothing
+    return result.replaced(y=counts[0], e2=counts[1], e=None)
 
 
 def _integrated(ws: HistogramWorkspace, low: float, high: float, partial: bool) -> HistogramWorkspace:
@@ -219,7 +217,7 @@ def _integrated(ws: HistogramWorkspace, low: float, high: float, partial: bool) 
     used = share > 0
     total = np.sum(y * share, axis=1, where=used, keepdims=True)
     variance = np.sum(e2 * share**2, axis=1, where=used, keepdims=True)
-    result: HistogramWorkspace = ws.replaced(
+    return ws.replaced(
         x=_range_used(ws, used, low, high, partial),
         y=total,
         e2=variance,
@@ -228,7 +226,6 @@ def _integrated(ws: HistogramWorkspace, low: float, high: float, partial: bool) 
         bin_mask=None,
         distribution=False,
     )
-    return result
 
 
 def _range_used(ws: HistogramWorkspace, used: Bool, low: float, high: float, partial: bool) -> F64:

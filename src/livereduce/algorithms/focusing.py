@@ -206,10 +206,7 @@ def _summed_histogram(ws: HistogramWorkspace, groups: Groups, edges: F64) -> His
     for i, members in enumerate(groups.members):
         if len(members):
             y[i], e2[i] = _sum_of(ws, members, rows[i])
-    result: HistogramWorkspace = ws.replaced(
-        x=edges, y=y, e2=e2, e=None, dx=None, bin_mask=None, spectra=groups.spectra
-    )
-    return result
+    return ws.replaced(x=edges, y=y, e2=e2, e=None, dx=None, bin_mask=None, spectra=groups.spectra)
 
 
 def _sum_of(ws: HistogramWorkspace, members: I64, edges: F64) -> tuple[F64, F64]:

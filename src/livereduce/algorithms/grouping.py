@@ -20,7 +20,7 @@ from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import check_indices, distinct, indices_of_numbers, united
 from livereduce.geometry import GeometryError, Instrument, instrument_from_flight_paths
 from livereduce.geometry.grouping import load_grouping
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part, Spectra
+from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Part, Spectra
 from livereduce.workspaces.arrays import F64, I32, I64, Column
 
 log = logging.getLogger(__name__)
@@ -161,10 +161,7 @@ def grouped(ws: MatrixWorkspace, layout: Layout, *, average: bool = False) -> Ma
     y, e2 = _summed(histogram.y, members), _summed(histogram.e2, members)
     x = histogram.x if histogram.x.ndim == 1 else histogram.x[0]
     changes = {"y": y / count, "e2": e2 / count**2} if average else {"y": y, "e2": e2}
-    grouped_rows: HistogramWorkspace = histogram.replaced(
-        x=x, **changes, e=None, dx=None, bin_mask=None, spectra=spectra
-    )
-    return grouped_rows
+    return histogram.replaced(x=x, **changes, e=None, dx=None, bin_mask=None, spectra=spectra)
 
 
 def _summed(rows: F64, members: Sequence[I64]) -> F64:

@@ -148,8 +148,7 @@ def load_instrument(
     if len(unknown):
         message = "LoadInstrument: %d detectors are not in %s, the first is %d"
         warned_once(spectra, log, message, len(unknown), instrument.name, int(unknown[0]))
-    result: MatrixWorkspace = workspace.replaced(detectors=detectors, spectra=_without_edited_geometry(spectra))
-    return result
+    return workspace.replaced(detectors=detectors, spectra=_without_edited_geometry(spectra))
 
 
 def _unknown(spectra: Spectra, instrument: Instrument) -> npt.NDArray[np.int64]:
@@ -246,8 +245,7 @@ def edit_instrument_geometry(
     spectra = workspace.spectra
     if len(np.atleast_1d(detector_ids)):
         spectra = _with_detectors(spectra, indices, np.asarray(detector_ids, np.int64))
-    result: MatrixWorkspace = workspace.replaced(spectra=spectra.with_geometry(SpectrumGeometry(l1, paths, angles)))
-    return result
+    return workspace.replaced(spectra=spectra.with_geometry(SpectrumGeometry(l1, paths, angles)))
 
 
 def _changed(values: F64, indices: npt.NDArray[np.int64], new: Numbers, what: str) -> F64:

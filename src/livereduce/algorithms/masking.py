@@ -10,7 +10,7 @@ import numpy as np
 from livereduce.algorithms.declaration import Integers, algorithm, nearest
 from livereduce.algorithms.operands import as_histogram, masked_spectra
 from livereduce.algorithms.spectra import check_indices, indices_of_numbers, selected
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part
+from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Part
 from livereduce.workspaces.arrays import I64, Bool
 
 
@@ -126,13 +126,12 @@ def mask_bins(
     x = histogram.x
     inside = (x[..., 1:] > x_min) & (x[..., :-1] < x_max) if ws.is_histogram else (x >= x_min) & (x < x_max)
     mask: Bool = inside & rows[:, None]
-    result: HistogramWorkspace = histogram.replaced(
+    return histogram.replaced(
         y=np.where(mask, 0.0, histogram.y),
         e2=np.where(mask, 0.0, histogram.e2),
         e=None,
         bin_mask=mask if histogram.bin_mask is None else mask | histogram.bin_mask,
     )
-    return result
 
 
 def _without_events(ws: EventWorkspace, rows: Bool, x_min: float, x_max: float) -> EventWorkspace:

@@ -157,9 +157,7 @@ def combined(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         values = operation(values_of(lhs), values_of(rhs))
     histogram = as_histogram(model)
-    result: HistogramWorkspace = histogram.replaced(
-        y=values.y, e2=values.e2, e=None, bin_mask=bin_masks(histogram.y.shape, lhs, rhs)
-    )
+    result = histogram.replaced(y=values.y, e2=values.e2, e=None, bin_mask=bin_masks(histogram.y.shape, lhs, rhs))
     if merge_logs and isinstance(lhs, MatrixWorkspace) and isinstance(rhs, MatrixWorkspace):
         result.logs.add((rhs if model is lhs else lhs).logs)
     masked = result.spectra.masked.copy()
@@ -177,12 +175,6 @@ def bin_masks(shape: tuple[int, ...], *operands: MatrixWorkspace | float) -> Boo
 
 def _is_larger(operand: MatrixWorkspace | float) -> bool:
     return shape_of(operand) != (1, 1)
-
-
-def replaced(ws: HistogramWorkspace, values: Values) -> HistogramWorkspace:
-    """Return the workspace with other values and variances."""
-    result: HistogramWorkspace = ws.replaced(y=values.y, e2=values.e2, e=None)
-    return result
 
 
 def weighted(lhs: EventWorkspace, rhs: MatrixWorkspace | float, factors: Values) -> MatrixWorkspace:
@@ -211,5 +203,4 @@ def masked_spectra(ws: W, masked: npt.ArrayLike) -> W:
 
         return ws.planned(lambda plan: remembered(spectra, ("masked", plan), lambda: without(plan)), spectra=spectra)
     keep = ~mask[:, None]
-    result: W = ws.replaced(spectra=spectra, y=np.where(keep, ws.y, 0.0), e2=np.where(keep, ws.e2, 0.0), e=None)
-    return result
+    return ws.replaced(spectra=spectra, y=np.where(keep, ws.y, 0.0), e2=np.where(keep, ws.e2, 0.0), e=None)

@@ -309,12 +309,9 @@ def _focused_histogram(ws: MatrixWorkspace, groups: Groups | None, place: Place,
     described = place.applied(_ends(ws, groups))
     edges = bins.edges(_in_unit(described, "TOF"))
     rows = np.array(np.broadcast_to(edges, (len(groups.members), edges.shape[-1])))
-    empty: HistogramWorkspace = described.replaced(
-        x=rows, y=np.zeros((len(rows), rows.shape[1] - 1)), e2=None, e=None, unit="TOF"
-    )
+    empty = described.replaced(x=rows, y=np.zeros((len(rows), rows.shape[1] - 1)), e2=None, e=None, unit="TOF")
     result = place.applied(focused(ws, groups, np.atleast_2d(_in_unit(empty, "dSpacing").x)))
-    in_tof: HistogramWorkspace = _in_unit(result, "TOF").replaced(x=edges)
-    return in_tof
+    return _in_unit(result, "TOF").replaced(x=edges)
 
 
 def _ends(ws: MatrixWorkspace, groups: Groups) -> HistogramWorkspace:

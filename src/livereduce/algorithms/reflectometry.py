@@ -115,5 +115,4 @@ def _result(ws: HistogramWorkspace, y: F64, e2: F64, index: I64, angle: float | 
             described["x"] = 4 * np.pi * np.sin(np.radians(angle)) / x[::-1]
         described |= {"y": y[:, ::-1], "e2": e2[:, ::-1], "unit": "MomentumTransfer"}
         described |= {"y_label": "Reflectivity", "distribution": True}
-    result: HistogramWorkspace = ws.replaced(**described)
-    return result
+    return ws.replaced(**described)

@@ -60,8 +60,7 @@ def _limits(ws: MatrixWorkspace, given: F64, name: str, end: int) -> F64:
     finite = x[np.isfinite(x)]
     if not finite.size:
         raise ValueError(f"{name}: the workspace has no finite X to take it from")
-    column: F64 = np.where(np.isfinite(x[:, end]), x[:, end], finite.max() if end else finite.min())
-    return column
+    return np.where(np.isfinite(x[:, end]), x[:, end], finite.max() if end else finite.min())
 
 
 def _edges(low: F64, high: F64, bins: int, logarithmic: bool) -> F64:

@@ -39,8 +39,7 @@ class Spelling(NamedTuple):
 
     def tof(self, x: F64, pix: I32) -> F64:
         """Time of flight (µs) at which this gives X."""
-        result: F64 = (self.curve.inverse(x) - self.offset[pix]) / self.factor[pix]
-        return result
+        return (self.curve.inverse(x) - self.offset[pix]) / self.factor[pix]
 
 
 class _Follower:

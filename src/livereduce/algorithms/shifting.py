@@ -11,7 +11,7 @@ from livereduce.algorithms.converting import DeferredColumn, spectrum_of_pixel
 from livereduce.algorithms.declaration import algorithm
 from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import selected
-from livereduce.workspaces import Curve, EventWorkspace, HistogramWorkspace, MatrixWorkspace, Part, Plan
+from livereduce.workspaces import Curve, EventWorkspace, MatrixWorkspace, Part, Plan
 from livereduce.workspaces.arrays import F64, AnyArray, Bool, Column
 
 
@@ -82,7 +82,7 @@ def moved_x(
     if factor < 0:
         x, y, e2 = (_turned(rows, chosen) for rows in (x, y, e2))
         mask = None if mask is None else _turned(mask, chosen)
-    result: HistogramWorkspace = histogram.replaced(
+    return histogram.replaced(
         x=x,
         y=y,
         e2=e2,
@@ -91,15 +91,13 @@ def moved_x(
         bin_mask=mask,
         unit=unit or histogram.unit,
     )
-    return result
 
 
 def _moved_resolution(dx: F64 | None, factor: float, chosen: Bool) -> F64 | None:
     if dx is None:
         return None
     turned = dx if factor > 0 else _turned(dx, chosen)
-    result: F64 = np.where(chosen[:, None], turned * abs(factor), turned)
-    return result
+    return np.where(chosen[:, None], turned * abs(factor), turned)
 
 
 def _turned(rows: AnyArray, chosen: Bool) -> AnyArray:

@@ -79,8 +79,7 @@ def by_resolution(ws: MatrixWorkspace, reference: float, t_min: float) -> ByReso
 
 
 def _only(ws: HistogramWorkspace, bins: Bool) -> MatrixWorkspace:
-    result: MatrixWorkspace = ws.replaced(y=np.where(bins, ws.y, 0.0), e2=np.where(bins, ws.e2, 0.0), e=None)
-    return result
+    return ws.replaced(y=np.where(bins, ws.y, 0.0), e2=np.where(bins, ws.e2, 0.0), e=None)
 
 
 def _plain(ws: MatrixWorkspace, option: str) -> EventWorkspace:

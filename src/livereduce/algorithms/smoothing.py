@@ -51,8 +51,7 @@ def fft_smooth(
     mirrored = np.concatenate([y[:, -1:], y[:, :0:-1], y], axis=1)
     spectrum = np.fft.rfft(mirrored, axis=1) * _response(filter, params, mirrored.shape[1] // 2 + 1)
     smooth = np.fft.irfft(spectrum, mirrored.shape[1], axis=1)[:, y.shape[1] :]
-    result: HistogramWorkspace = chosen.replaced(y=smooth, e2=np.zeros_like(smooth), e=None)
-    return result
+    return chosen.replaced(y=smooth, e2=np.zeros_like(smooth), e=None)
 
 
 def _check_widths(x: F64) -> None:
@@ -75,5 +74,4 @@ def _response(name: str, params: str, frequencies: int) -> F64:
     frequency = np.arange(frequencies)
     if name == "Zeroing":
         return (frequency < limit).astype(np.float64)
-    result: F64 = 1.0 / (1.0 + (frequency / limit) ** (2 * order))
-    return result
+    return 1.0 / (1.0 + (frequency / limit) ** (2 * order))

@@ -181,7 +181,7 @@ def taken(ws: MatrixWorkspace, indices: I64) -> MatrixWorkspace:
     x = histogram.x if histogram.x.ndim == 1 else histogram.x[indices]
     dx = None if histogram.dx is None else histogram.dx[indices]
     mask = None if histogram.bin_mask is None else histogram.bin_mask[indices]
-    result: HistogramWorkspace = histogram.replaced(
+    return histogram.replaced(
         x=x,
         y=histogram.y[indices],
         e2=histogram.e2[indices],
@@ -191,7 +191,6 @@ def taken(ws: MatrixWorkspace, indices: I64) -> MatrixWorkspace:
         spectra=spectra,
         vertical=_vertical_of(ws, indices),
     )
-    return result
 
 
 def _vertical_of(ws: MatrixWorkspace, indices: I64) -> NumericAxis | None:

@@ -11,7 +11,6 @@ from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import distinct
 from livereduce.workspaces import (
     EventWorkspace,
-    HistogramWorkspace,
     MatrixWorkspace,
     NumericAxis,
     Spectra,
@@ -116,7 +115,7 @@ def stacked(
         return _stacked_events(first, second, spectra, vertical)
     a, b = as_histogram(first), as_histogram(second)
     same_x = a.x.shape == b.x.shape and a.x.ndim == 1 and np.array_equal(a.x, b.x)
-    result: HistogramWorkspace = a.replaced(
+    return a.replaced(
         x=a.x if same_x else np.concatenate([_rows(a), _rows(b)]),
         y=np.concatenate([a.y, b.y]),
         e2=np.concatenate([a.e2, b.e2]),
@@ -126,7 +125,6 @@ def stacked(
         spectra=spectra,
         vertical=vertical,
     )
-    return result
 
 
 def _columns(a: AnyArray | None, b: AnyArray | None, first: MatrixWorkspace, second: MatrixWorkspace) -> Any:

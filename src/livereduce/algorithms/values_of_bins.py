@@ -25,12 +25,11 @@ def logarithm(ws: MatrixWorkspace, filler: float = 0.0, natural: bool = True) ->
     filled = histogram.y <= 0
     y = np.where(filled, 1.0, histogram.y)
     base = 1.0 if natural else np.log(10.0)
-    result: HistogramWorkspace = histogram.replaced(
+    return histogram.replaced(
         y=np.where(filled, filler, np.log(y) / base),
         e2=np.where(filled, 0.0, histogram.e2 / (y * base) ** 2),
         e=None,
     )
-    return result
 
 
 @algorithm(
@@ -90,8 +89,7 @@ def replace_special_values(
         put([np.isinf(a) for a in checked], infinity_value, infinity_error)
     if nan_value is not None:
         put([np.isnan(a) for a in checked], nan_value, nan_error)
-    result: HistogramWorkspace = histogram.replaced(y=y, e2=None, e=e)
-    return result
+    return histogram.replaced(y=y, e2=None, e=e)
 
 
 @algorithm("SmoothData", names={"n_points": "NPoints"})
@@ -119,8 +117,7 @@ def smooth_data(ws: MatrixWorkspace, n_points: Integers = (3,)) -> HistogramWork
         y[rows], count = _moving_sum(histogram.y[rows], int(window))
         y[rows] /= count
         e2[rows] = _moving_sum(histogram.e2[rows], int(window))[0] / count**2
-    result: HistogramWorkspace = histogram.replaced(y=y, e2=e2, e=None)
-    return result
+    return histogram.replaced(y=y, e2=e2, e=None)
 
 
 def _moving_sum(rows: F64, window: int) -> tuple[F64, F64]:

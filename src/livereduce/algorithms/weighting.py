@@ -50,8 +50,7 @@ def set_uncertainties(
         new = np.where(~masked & (e < _NOTHING), 1.0, e)
     else:
         new = np.where(~masked & _same_decimals(e, if_equal_to, precision), set_error_to, e)
-    result: HistogramWorkspace = histogram.replaced(e2=None, e=new)
-    return result
+    return histogram.replaced(e2=None, e=new)
 
 
 def _same_decimals(values: np.ndarray, wanted: float, decimals: int) -> np.ndarray:
@@ -89,7 +88,7 @@ def weighted_mean(first: MatrixWorkspace, second: MatrixWorkspace) -> HistogramW
     inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     # a value without weight may be NaN and must not count
     sums = sum(np.where(w > 0, w * ws.y, 0.0) for w, ws in zip(weights, (a, b), strict=True))
-    result: HistogramWorkspace = a.replaced(y=sums * inverse, e2=inverse, e=None, bin_mask=bin_masks(a.y.shape, a, b))
+    result = a.replaced(y=sums * inverse, e2=inverse, e=None, bin_mask=bin_masks(a.y.shape, a, b))
     result.logs.add(b.logs)
     masked = a.spectra.masked | b.spectra.masked
     return masked_spectra(result, masked) if masked.any() else result

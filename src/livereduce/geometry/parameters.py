@@ -204,5 +204,4 @@ def turned(relative: Floats, values: Mapping[str, float]) -> Floats:
     x, y, z = (
         rotation(values.get(name, 0.0), axis) for name, axis in zip(("rotx", "roty", "rotz"), np.eye(3), strict=True)
     )
-    result: Floats = x @ y @ z
-    return result
+    return x @ y @ z

@@ -157,8 +157,7 @@ def _faced(node: Node, default: Facing | None, own: Floats, position: Floats, pa
     distance = np.linalg.norm(away)
     if distance == 0.0:
         return own
-    result: Floats = own @ turn_z_to((parent_turn @ own).T @ away / distance)
-    return result
+    return own @ turn_z_to((parent_turn @ own).T @ away / distance)
 
 
 def _behind(

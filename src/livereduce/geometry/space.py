@@ -32,10 +32,7 @@ def cartesian(spherical: ArrayLike) -> Floats:
     """(r, theta, phi)[..., 3] in metres and degrees to (x, y, z): theta from +z, phi from +x about +z."""
     triple = np.asarray(spherical, dtype=np.float64)
     r, theta, phi = triple[..., 0], np.radians(triple[..., 1]), np.radians(triple[..., 2])
-    result: Floats = np.stack(
-        [r * np.sin(theta) * np.cos(phi), r * np.sin(theta) * np.sin(phi), r * np.cos(theta)], axis=-1
-    )
-    return result
+    return np.stack([r * np.sin(theta) * np.cos(phi), r * np.sin(theta) * np.sin(phi), r * np.cos(theta)], axis=-1)
 
 
 def turn_z_to(direction: Floats) -> Floats:

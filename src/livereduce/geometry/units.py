@@ -94,8 +94,7 @@ class Conversion:
                 # a neutron that takes no time has an infinite energy, but no energy transfer
                 y = np.where(y > 0.0 if np.any(intercept) else y >= 0.0, y, np.nan)
             x = intercept + self.slope * y**self.power
-        result: Floats = np.where(factor == 0.0, np.nan, x)
-        return result
+        return np.where(factor == 0.0, np.nan, x)
 
     def to_tof(self, x: ArrayLike, rows: ArrayLike | None = None) -> Floats:
         """Return times of flight in us at X, shapes as in `from_tof`; nan where there is none."""
@@ -182,14 +181,12 @@ def conversion(
 def geometric_difc(l1: float, l2: ArrayLike, two_theta: ArrayLike) -> Floats:
     """Time of flight per d-spacing in us/Å from flight path and angle: 252.778 (l1 + l2) 2 sin(two_theta/2)."""
     path = l1 + np.asarray(l2, dtype=np.float64)
-    result: Floats = US_PER_M_ANGSTROM * path * 2.0 * np.sin(np.asarray(two_theta, dtype=np.float64) / 2.0)
-    return result
+    return US_PER_M_ANGSTROM * path * 2.0 * np.sin(np.asarray(two_theta, dtype=np.float64) / 2.0)
 
 
 def wave_vector(energy: ArrayLike) -> Floats:
     """Momentum k = 2 pi / λ in 1/Å of neutrons of an energy in meV."""
-    result: Floats = 2.0 * np.pi * np.sqrt(np.asarray(energy, dtype=np.float64) / MEV_ANGSTROM2)
-    return result
+    return 2.0 * np.pi * np.sqrt(np.asarray(energy, dtype=np.float64) / MEV_ANGSTROM2)
 
 
 def inelastic_momentum_transfer(ei: ArrayLike, ef: ArrayLike, two_theta: ArrayLike) -> Floats:

@@ -86,8 +86,7 @@ def _spanning(total: MatrixWorkspace, old: MatrixWorkspace, new: MatrixWorkspace
         return total
     if old.x.ndim > 1 or new.x.ndim > 1 or np.array_equal(old.x, new.x):
         return total
-    spanned: HistogramWorkspace = total.replaced(x=[min(old.x[0], new.x[0]), max(old.x[1], new.x[1])])
-    return spanned
+    return total.replaced(x=[min(old.x[0], new.x[0]), max(old.x[1], new.x[1])])
 
 
 def _appended(old: MatrixWorkspace, new: MatrixWorkspace) -> MatrixWorkspace:

@@ -145,7 +145,7 @@ class LiveStep:
             return result
         if isinstance(stored, MatrixWorkspace) and self._placed is not None and stored.detectors is not self._placed:
             if np.array_equal(stored.detectors.ids, result.detectors.ids):
-                return result.replaced(detectors=stored.detectors)  # type: ignore[no-any-return]  # of the same kind
+                return result.replaced(detectors=stored.detectors)
         self._placed = result.detectors
         return result
 

@@ -82,8 +82,7 @@ class Rows(np.ndarray[Any, np.dtype[np.float64]]):
         if not 0 <= index < self._n_spectra:
             raise IndexError(f"workspace index {index} is not in 0 to {self._n_spectra - 1}")
         plain: F64 = np.asarray(self)
-        row: F64 = plain if plain.ndim == 1 else plain[index]
-        return row
+        return plain if plain.ndim == 1 else plain[index]
 
 
 class Column:

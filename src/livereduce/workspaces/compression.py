@@ -43,8 +43,7 @@ class Compression:
     def _slots(self, events: SpectrumEvents) -> I64:
         if not self.slot_ns:
             return np.zeros(len(events.x), np.int64)
-        slots: I64 = (events.pulse_time - self.start_ns) // self.slot_ns
-        return slots
+        return (events.pulse_time - self.start_ns) // self.slot_ns
 
     def count(self, terms: list[Term]) -> int:
         """Return the number of clusters in all spectra.

@@ -151,8 +151,7 @@ class Detectors:
         at = wanted - self._lookup_first
         inside = (at >= 0) & (at < len(self._lookup))
         if inside.all():
-            found: I32 = self._lookup[at]
-            return found
+            return self._lookup[at]
         result = np.full(wanted.shape, -1, np.int32)
         result[inside] = self._lookup[at[inside]]
         result[~inside] = self._search(wanted[~inside])  # negative IDs, or a range too wide for the array

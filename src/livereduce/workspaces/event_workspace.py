@@ -229,7 +229,7 @@ class EventWorkspace(MatrixWorkspace):
 
     def replaced(self, **changes: Any) -> Self:
         """Return a workspace like this one but for some constructor arguments; events are shared, logs copied."""
-        new: Self = super().replaced(**changes)
+        new = super().replaced(**changes)
         if not changes.keys() & {"parts", "edges", "spectra"}:
             new._terms, new._evaluated = self._terms, self._evaluated
         return new

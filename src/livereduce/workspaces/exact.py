@@ -19,8 +19,7 @@ _SIGN = np.int64(np.iinfo(np.int64).min)
 def _to_ordered(x: F64) -> I64:
     """Map float64 to int64 so that order is kept and neighbours differ by one (-0.0 and 0.0 are the same)."""
     bits = (np.asarray(x, np.float64) + 0.0).view(np.int64)
-    ordered: I64 = np.where(bits >= 0, bits, _SIGN - bits)
-    return ordered
+    return np.where(bits >= 0, bits, _SIGN - bits)
 
 
 def _from_ordered(n: I64) -> F64:
@@ -55,5 +54,4 @@ def least_argument(holds: Callable[[F64], npt.NDArray[np.bool_]], guess: npt.Arr
         middle = (low >> 1) + (high >> 1) + (low & high & 1)  # their difference may not fit
         true: Bool = holds(_from_ordered(middle))
         low, high = np.where(true, low, middle), np.where(true, middle, high)
-    result: F64 = np.where(everywhere, -np.inf, _from_ordered(high))
-    return result
+    return np.where(everywhere, -np.inf, _from_ordered(high))

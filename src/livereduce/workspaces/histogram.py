@@ -176,7 +176,7 @@ class HistogramWorkspace(MatrixWorkspace):
 
     def clone(self) -> Self:
         """Return an independent copy; arrays are shared until one of the two is written to."""
-        copy: Self = self.replaced()
+        copy = self.replaced()
         if self.monitors is not None:
             copy.monitors = self.monitors.clone()
         return copy

@@ -24,8 +24,7 @@ def tick_thresholds(table: EventTable, edges: F64, factor: float, offset: float)
     zero, us = float(table.zero_ticks), table.tick_us
 
     def y(ticks: I64) -> F64:
-        result: F64 = (ticks.astype(np.float64) - zero) * us * factor + offset
-        return result
+        return (ticks.astype(np.float64) - zero) * us * factor + offset
 
     with np.errstate(all="ignore"):
         guess = (edges - offset) / factor / us + zero

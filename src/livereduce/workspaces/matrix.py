@@ -5,7 +5,7 @@ The subclasses say where x, y and e2 come from.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -117,8 +117,7 @@ class MatrixWorkspace(Arithmetic, Workspace):
 
     def _x_row(self, index: int) -> F64:
         x = np.asarray(self.x)
-        row: F64 = x if x.ndim == 1 else x[index]
-        return row
+        return x if x.ndim == 1 else x[index]
 
     def _y_row(self, index: int) -> F64:
         row: F64 = np.asarray(self.y)[index]
@@ -137,7 +136,7 @@ class MatrixWorkspace(Arithmetic, Workspace):
             "vertical": self.vertical, "monitors": self.monitors,
         }  # fmt: skip
 
-    def replaced(self, **changes: Any) -> Any:
+    def replaced(self, **changes: Any) -> Self:
         """Return a new workspace like this one but for some constructor arguments; data are shared, logs copied."""
         new = type(self)(**(self._arguments() | changes))
         new.comment = self.comment

@@ -70,8 +70,7 @@ def difference(a: I64, b: I64) -> I64:
     """Return what of the sorted disjoint ranges `a` is not in the sorted disjoint ranges `b`."""
     a, b = read_only(np.ascontiguousarray(a, np.int64)), read_only(np.ascontiguousarray(b, np.int64))
     out = np.empty((len(a) + len(b), 2), np.int64)
-    found: I64 = out[: kernels.subtract_ranges(a, b, out)]
-    return found
+    return out[: kernels.subtract_ranges(a, b, out)]
 
 
 def places(values: I64, wanted: I64) -> I64:

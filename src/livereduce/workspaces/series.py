@@ -285,8 +285,7 @@ class TimeSeries:
         """Return how long each value holds, s."""
         hold = np.diff(self.time_ns)
         last = (hold[-1] if len(hold) else 0) if end_ns is None else max(end_ns - int(self.time_ns[-1]), 0)
-        seconds: F64 = np.append(hold, last) / 1e9
-        return seconds
+        return np.append(hold, last) / 1e9
 
     def _hold_within(self, intervals: I64) -> F64:
         """Return for how much of sorted disjoint intervals each value holds, s; the last one to the end of them."""
@@ -296,8 +295,7 @@ class TimeSeries:
         at = np.searchsorted(intervals[:, 0], start[1:], side="right")
         into = np.minimum(start[1:], intervals[np.maximum(at, 1) - 1, 1]) - intervals[np.maximum(at, 1) - 1, 0]
         before = np.where(at > 0, covered[np.maximum(at, 1) - 1] + into, 0)
-        seconds: F64 = np.diff(np.concatenate([[0], before, covered[-1:]])) / 1e9
-        return seconds
+        return np.diff(np.concatenate([[0], before, covered[-1:]])) / 1e9
 
     def seen_in(self, intervals: I64, whole: TimeSeries) -> TimeSeries:
         """Return these entries, what is left of a `whole` series after filtering, with the intervals [t0, t1) kept."""

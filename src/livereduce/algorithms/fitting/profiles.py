@@ -65,8 +65,7 @@ class Profile:
 
 def gaussian(x: F64, height: float, centre: float, sigma: float) -> F64:
     """Height times exp(-((x - centre) / sigma)² / 2)."""
-    result: F64 = height * np.exp(-0.5 * ((x - centre) / sigma) ** 2)
-    return result
+    return height * np.exp(-0.5 * ((x - centre) / sigma) ** 2)
 
 
 def lorentzian(x: F64, amplitude: float, centre: float, fwhm: float) -> F64:
@@ -117,8 +116,7 @@ def polynomial(x: F64, *coefficients: float) -> F64:
 
 def decay(x: F64, height: float, lifetime: float) -> F64:
     """Height times exp(-x / lifetime)."""
-    result: F64 = height * np.exp(-x / lifetime)
-    return result
+    return height * np.exp(-x / lifetime)
 
 
 def _voigt_height(mixing: float, fwhm: float) -> float:

@@ -165,8 +165,7 @@ def strip_peaks(
         for found in _found(histogram, index, centres, (), wanted):
             if found.fitted and _good_enough(found.fitted, x, maximum_chisq):
                 y[index] -= _gaussian(x, found.fitted)
-    result: HistogramWorkspace = histogram.replaced(y=y)
-    return result
+    return histogram.replaced(y=y)
 
 
 @algorithm("StripVanadiumPeaks", version=2, names={"fwhm": "FWHM"})

@@ -185,8 +185,7 @@ class _Scale(NamedTuple):
         factor = us * 1000.0 / self.tick_ns
         if values.dtype.kind in WHOLE and factor >= 1 and abs(factor - round(factor)) < 1e-9:
             return values.astype(np.int64) * round(factor)
-        ticks: I64 = np.rint(values.astype(np.float64) * factor).astype(np.int64)
-        return ticks
+        return np.rint(values.astype(np.float64) * factor).astype(np.int64)
 
 
 def _scale(banks: Sequence[Bank], window: Window) -> _Scale:
@@ -246,8 +245,7 @@ def _block(bank: Bank, first: int, last: int, scale: _Scale, window: Window) -> 
 
 def _starts_of(start: I64, kept: Bool) -> I64:
     """First event of each pulse when only those kept are left."""
-    result: I64 = np.concatenate([[0], np.cumsum(kept)])[start]
-    return result
+    return np.concatenate([[0], np.cumsum(kept)])[start]
 
 
 def _mapped(block: _Block, known_ids: Detectors, number: int, weighted: bool) -> tuple[U32, I32, I64, Weights | None]:
@@ -264,8 +262,7 @@ def _mapped(block: _Block, known_ids: Detectors, number: int, weighted: bool) ->
 def _in_window(ticks: I64, scale: _Scale, window: Window) -> Bool:
     """Which events have a time of flight in the window, both ends included; a millionth of a tick is rounding."""
     low, high = (limit * 1000 / scale.tick_ns for limit in (window.tof_min, window.tof_max))
-    result: Bool = (ticks >= low - 1e-6) & (ticks <= high + 1e-6)
-    return result
+    return (ticks >= low - 1e-6) & (ticks <= high + 1e-6)
 
 
 def _as_u32(ids: AnyArray) -> U32:
