@@ -203,6 +203,39 @@ def test_events_times_a_histogram_stay_events_and_equal_the_histograms_product(
         assert result.YUnit() == expected.YUnit()
 
 
+def test_events_are_weighed_by_the_bins_of_the_right_whatever_their_own(
+    make_events: MakeEvents, make_histogram: Make
+) -> None:
+    tofs = [0.5, 1.5, 1.6, 3.5, 4.5], [2.5]
+    coarse = make_histogram([1, 2, 4], [[4, 8]], [[0, 2]])
+    # factors 4 in [1, 2), 8 +- 2 in [2, 4), nothing elsewhere
+    fine = make_events(*tofs, edges=[0, 1, 1.55, 2, 3, 4, 5])
+    assert multiply(fine, coarse).y.tolist() == [[0, 4, 4, 0, 8, 0], [0, 0, 0, 8, 0, 0]]
+    assert multiply(fine, coarse).e2.tolist() == [[0, 16, 16, 0, 68, 0], [0, 0, 0, 68, 0, 0]]
+    assert divide(fine, coarse).y.tolist() == [[0, 0.25, 0.25, 0, 0.125, 0], [0, 0, 0, 0.125, 0, 0]]
+    # by other events: two in [0, 2), four in [2, 5)
+    others = make_events([0.1, 1.1, 2.1, 3.1, 4.1, 4.2], edges=[0, 2, 5])
+    assert divide(fine, others).y.tolist() == [[0.5, 0.5, 0.5, 0, 0.25, 0.25], [0, 0, 0, 0.25, 0, 0]]
+    # a row of factors for each spectrum, and events in the one bin that covers them
+    rows = make_histogram([1, 2, 4], [[4, 8], [1, 2]])
+    unbinned = divide(make_events(*tofs), rows)
+    assert isinstance(unbinned, EventWorkspace)
+    assert unbinned.y.tolist() == [[0.625], [0.5]]
+    assert rebin(unbinned, [0, 2, 4]).y.tolist() == [[0.5, 0.125], [0, 0.5]]
+
+
+def test_events_are_not_weighed_by_bins_of_another_unit_or_spectra_of_another_number(
+    make_events: MakeEvents, make_histogram: Make
+) -> None:
+    events = make_events([0.5], [1.5], edges=[0, 2])
+    with pytest.raises(ValueError, match="X is in 'TOF' on the left and 'Wavelength' on the right"):
+        divide(events, make_histogram(X, [[1, 2]], unit="Wavelength"))
+    with pytest.raises(ValueError, match="the left has 2 spectra of 1 bins, the right 3 of 2"):
+        divide(events, make_histogram(X, [[1, 2]] * 3))
+    with pytest.raises(ValueError, match="the left has 2 spectra of 1 bins, the right 1 of 2"):
+        divide(events, make_histogram([0.5, 1.5], [[1, 2]]))
+
+
 def test_events_times_a_column_stay_events_that_can_be_rebinned(make_events: MakeEvents, make_histogram: Make) -> None:
     events = make_events([0.5, 1.5], [0.1], edges=X)
     result = multiply(events, make_histogram([0, 2], [[2], [3]], [[0], [0]]))
@@ -316,8 +349,11 @@ def test_all_shapes_of_the_right_side_give_what_slow_numpy_gives(
         assert result.x.tolist() == x
 
 
-def test_two_event_workspaces_multiply_and_divide_as_their_histograms(make_events: MakeEvents) -> None:
+def test_two_event_workspaces_multiply_and_divide_as_their_histograms_and_stay_events(make_events: MakeEvents) -> None:
     a, b = make_events([0.5, 1.5, 1.6], edges=X), make_events([0.1, 0.2, 1.1], edges=X)
+    assert isinstance(multiply(a, b), EventWorkspace)
+    assert isinstance(divide(a, b), EventWorkspace)
+    assert isinstance(divide(a.to_histogram(), b), HistogramWorkspace)
     assert multiply(a, b).y.tolist() == [[2, 2]]
     # 1*4 + 2*1 and 2*1 + 1*4
     assert multiply(a, b).e2.tolist() == [[6, 6]]

@@ -94,7 +94,10 @@ def multiply(
     allow_different_number_spectra: bool = False,
     clear_rhs: bool = False,
 ) -> MatrixWorkspace:
-    """Multiply two workspaces, or a workspace and a number. Events times a histogram or a number stay events.
+    """Multiply two workspaces, or a workspace and a number. Events times anything stay events.
+
+    The bins of both must be the same, but for events on the left: each is multiplied by the value of the bin it is in
+    on the right (of events there, their number), and by 0 outside of all.
 
     Parameters
     ----------
@@ -110,7 +113,7 @@ def multiply(
     lhs, rhs = checked("multiplied", lhs, rhs, allow_different_number_spectra)
     if isinstance(rhs, EventWorkspace) and not isinstance(lhs, EventWorkspace) and shape_of(lhs) == (1, 1):
         lhs, rhs = rhs, lhs  # so that twice the events are events too
-    if isinstance(lhs, EventWorkspace) and not isinstance(rhs, EventWorkspace):
+    if isinstance(lhs, EventWorkspace):
         return weighted(lhs, rhs, values_of(rhs))
     result = combined(lhs, rhs, lambda a, b: Values(a.y * b.y, a.e2 * b.y**2 + b.e2 * a.y**2))
     result.distribution = is_distribution(lhs) and is_distribution(rhs)
@@ -125,7 +128,10 @@ def divide(
     clear_rhs: bool = False,
     warn_on_zero_divide: bool = True,
 ) -> MatrixWorkspace:
-    """Divide the left side by the right. Events divided by a histogram or a number stay events.
+    """Divide the left side by the right. Events divided by anything stay events.
+
+    The bins of both must be the same, but for events on the left: each is divided by the value of the bin it is in on
+    the right (of events there, their number), and counts nothing outside of all.
 
     A division by zero gives infinity or NaN and a warning. Where both sides are in the same unit and bins, the quotient
     has no unit and is a distribution: rebinning it averages. (Not events: their weights add up in whatever bins.)
@@ -148,7 +154,7 @@ def divide(
     zeros = np.count_nonzero(denominator.y == 0, axis=1) if warn_on_zero_divide else np.zeros(1)
     if zeros.any() and (unmasked := int(zeros[~_masked_rows(lhs, rhs)].sum())):
         log.warning("Divide: %d values of the denominator are zero; the result is infinite or NaN there", unmasked)
-    if isinstance(lhs, EventWorkspace) and not isinstance(rhs, EventWorkspace):
+    if isinstance(lhs, EventWorkspace):
         with np.errstate(divide="ignore", invalid="ignore"):
             variance = np.where(denominator.e2 == 0, 0.0, denominator.e2 / denominator.y**4)
             result = weighted(lhs, rhs, Values(1.0 / denominator.y, variance))

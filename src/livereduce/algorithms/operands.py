@@ -66,6 +66,8 @@ def checked(
         return lhs, rhs
     if match_detectors and lhs.n_spectra != rhs.n_spectra:
         rhs = _matched(lhs, rhs)
+    if isinstance(lhs, EventWorkspace) and not same_y_unit:
+        rhs = as_histogram(rhs)  # events are multiplied and divided by values, those of other events too
     problem = _mismatch(lhs, rhs, same_y_unit)
     if problem:
         raise ValueError(f"the workspaces cannot be {verb}: {problem}")
@@ -74,22 +76,26 @@ def checked(
 
 def _mismatch(lhs: MatrixWorkspace, rhs: MatrixWorkspace, same_y_unit: bool) -> str:
     left, right = shape_of(lhs), shape_of(rhs)
-    if (1, 1) in (left, right) and not (isinstance(lhs, EventWorkspace) and isinstance(rhs, EventWorkspace)):
+    both_events = isinstance(lhs, EventWorkspace) and isinstance(rhs, EventWorkspace)
+    # each event is looked up in the bins of the right, whatever its own are
+    looked_up = isinstance(lhs, EventWorkspace) and not same_y_unit and rhs.is_histogram and right[1] > 1
+    if (1, 1) in (left, right) and not both_events and not looked_up:
         return ""
     if same_y_unit and lhs.y_unit != rhs.y_unit:
         return f"Y is in {lhs.y_unit!r} on the left and {rhs.y_unit!r} on the right"
-    if same_y_unit and isinstance(lhs, EventWorkspace) and isinstance(rhs, EventWorkspace):
+    if both_events:
         if left[0] != right[0]:
             return f"the left has {left[0]} spectra, the right {right[0]}"
         return "" if lhs.unit == rhs.unit else f"X is in {lhs.unit!r} on the left and {rhs.unit!r} on the right"
-    if any(r not in (n, 1) for n, r in zip(left, right, strict=True)):
+    if right[0] not in (left[0], 1) or (right[1] not in (left[1], 1) and not looked_up):
         return (
             f"the left has {left[0]} spectra of {left[1]} bins, the right {right[0]} of {right[1]}; the right may have"
             " as many, or one"
         )
     if right[1] > 1 and lhs.unit != rhs.unit:
         return f"X is in {lhs.unit!r} on the left and {rhs.unit!r} on the right"
-    return "" if right[1] == 1 or _same_x(lhs, rhs) else "their bins differ; rebin one to the other (RebinToWorkspace)"
+    same = right[1] == 1 or looked_up or _same_x(lhs, rhs)
+    return "" if same else "their bins differ; rebin one to the other (RebinToWorkspace)"
 
 
 def _same_x(lhs: MatrixWorkspace, rhs: MatrixWorkspace) -> bool:
@@ -178,7 +184,14 @@ def _is_larger(operand: MatrixWorkspace | float) -> bool:
 
 
 def weighted(lhs: EventWorkspace, rhs: MatrixWorkspace | float, factors: Values) -> MatrixWorkspace:
-    """Return the events with their weights multiplied by the factors, which are those of `rhs` or its inverse."""
+    """Return the events with their weights multiplied by the factors, which are those of `rhs` or its inverse.
+
+    Where these are in other bins, each event gets the factor of the one it is in, and 0 outside of all.
+    """
+    if isinstance(rhs, MatrixWorkspace) and rhs.n_bins > 1 and not _same_x(lhs, rhs):
+        x = rhs.x if rhs.n_spectra > 1 else rhs.readX(0)
+        moved: MatrixWorkspace = weighted(lhs.replaced(edges=x), rhs, factors).replaced(edges=lhs.edge_column)
+        return moved
     masked = lhs.spectra.masked
     if isinstance(rhs, MatrixWorkspace) and rhs.n_spectra == lhs.n_spectra:
         masked = masked | rhs.spectra.masked
