@@ -1,8 +1,9 @@
-"""Logs of a workspace in a processed NeXus file: a group each with ``value`` and, of a series, ``time``."""
+"""Logs in NeXus files: a group each with ``value`` and, of a series, ``time``; all of a processed file's."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import h5py
 import numpy as np
@@ -40,27 +41,43 @@ def read_logs(group: h5py.Group) -> Run:
     run = Run()
     for name, entry in groups(group):
         if "value" in entry:
-            try:
-                _read(run, name.replace("|", "/"), entry)
-            except UnfitError as error:
-                log.warning("%s; the log %s is left out", error, name)
+            set_log(run, name.replace("|", "/"), entry)
     return run
 
 
-def _read(run: Run, name: str, entry: h5py.Group) -> None:
-    found = entry["value"]
+def set_log(run: Run, name: str, group: h5py.Group) -> None:
+    """Set a log to what a group with ``value`` and, of a series, ``time`` says; with a warning to nothing if it cannot.
+
+    The data are worth more than a log that contradicts itself.
+    """
+    try:
+        value, units = _read_log(name, group)
+    except UnfitError as error:
+        log.warning("%s; the log %s is left out", error, name)
+    else:
+        run.set(name, value, units)
+
+
+def _read_log(name: str, group: h5py.Group) -> tuple[Any, str]:
+    found = group["value"]
     text = isinstance(found, h5py.Dataset) and found.dtype.kind in TEXT
-    found = dataset(entry, "value", kind=TEXT if text else NUMBERS + "b")
+    found = dataset(group, "value", kind=TEXT if text else NUMBERS + "b")
+    units = text_of(found.attrs.get("units"))
     values = np.array(texts(found), object) if text else np.asarray(found[()])
     if "boolean" in found.attrs:
         values = values.astype(bool)
-    units = text_of(found.attrs.get("units"))
-    if "time" not in entry:
-        single = values.reshape(-1)[0] if values.size == 1 else values
-        run.set(name, single.item() if isinstance(single, np.generic) else single, units)
-        return
-    times = times_ns(dataset(entry, "time"))
+    if "time" not in group:
+        return (single(values) if values.size == 1 else values), units
+    times = times_ns(dataset(group, "time"))
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
     values = np.atleast_1d(values)
     if values.shape != times.shape:
-        raise UnfitError(f"{entry.name}: values of shape {values.shape} at {times.size} times; expected one each")
-    run.set(name, TimeSeries(name, times, values, units))
+        raise UnfitError(f"{group.name}: values of shape {values.shape} at {times.size} times; expected one each")
+    return TimeSeries(name, times, values, units), units
+
+
+def single(values: Any) -> Any:
+    """Return the only value there is, as a Python value."""
+    value = np.ravel(values)[0]
+    return value.item() if isinstance(value, np.generic) else value

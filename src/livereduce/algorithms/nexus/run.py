@@ -1,19 +1,19 @@
 """What a raw NeXus file says of its run, as logs: SNS's DASlogs, ISIS's runlog and selog, NXlog of ESS.
 
-A log that contradicts itself is left out with a warning: the events are worth more than it.
+A log that contradicts itself is left out (`logs.set_log`).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from typing import Any
 
 import h5py
 import numpy as np
 
-from livereduce.algorithms.nexus.hdf5 import NUMBERS, TEXT, below, class_of, dataset, texts, time_of, times_ns
-from livereduce.geometry.nexus_histogram import UnfitError, text_of
+from livereduce.algorithms.nexus.hdf5 import NUMBERS, below, class_of, time_of
+from livereduce.algorithms.nexus.logs import set_log, single
+from livereduce.geometry.nexus_histogram import text_of
 from livereduce.workspaces import Run, TimeSeries
 from livereduce.workspaces.run import CHARGE_SERIES, CHARGE_TOTAL, PICOCOULOMB_PER_UAH, iso
 
@@ -38,7 +38,7 @@ def read_run(entry: h5py.Group, *, logs: bool = True, only: Collection[str] = ()
             for name in names:
                 run.set(name, time)
     if "duration" in entry and isinstance(entry["duration"], h5py.Dataset) and entry["duration"].size == 1:
-        run.set("duration", _plain(entry["duration"][()]), text_of(entry["duration"].attrs.get("units")) or "second")
+        run.set("duration", single(entry["duration"][()]), text_of(entry["duration"].attrs.get("units")) or "second")
     _set_charge(entry, run)
     return run
 
@@ -78,32 +78,4 @@ def _read_logs(entry: h5py.Group, run: Run, only: Collection[str], without: Coll
             name = str(group.parent.name).rsplit("/", 1)[-1]
         if name in run or name in without or (only and name not in only):
             continue
-        try:
-            value, units = _read_log(name, group)
-        except UnfitError as error:
-            log.warning("%s; the log %s is left out", error, name)
-            continue
-        run.set(name, value, units)
-
-
-def _read_log(name: str, group: h5py.Group) -> tuple[Any, str]:
-    found = group["value"]
-    text = isinstance(found, h5py.Dataset) and found.dtype.kind in TEXT
-    found = dataset(group, "value", kind=TEXT if text else NUMBERS + "b")
-    units = text_of(found.attrs.get("units"))
-    values = np.array(texts(found), object) if text else np.asarray(found[()])
-    if "time" not in group:
-        return (_plain(values) if values.size == 1 else values), units
-    times = times_ns(dataset(group, "time"))
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    values = np.atleast_1d(values)
-    if values.shape != times.shape:
-        raise UnfitError(f"{group.name}: values of shape {values.shape} at {times.size} times; expected one each")
-    return TimeSeries(name, times, values, units), units
-
-
-def _plain(values: Any) -> Any:
-    """The only value there is, as a Python value."""
-    value = np.ravel(values)[0]
-    return value.item() if isinstance(value, np.generic) else value
+        set_log(run, name, group)
