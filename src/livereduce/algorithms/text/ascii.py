@@ -1,7 +1,7 @@
 """SaveAscii: columns of numbers as text.
 
 Layout: a header line that names the columns, then for every spectrum a line with its number (or what else is asked for)
-and one row per value. Tables: see `ascii_tables`.
+and one row per value. Tables: see `tables`.
 """
 
 from __future__ import annotations

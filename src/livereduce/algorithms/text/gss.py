@@ -111,7 +111,7 @@ def _header(ws: MatrixWorkspace, kind: Format, multiplied: bool, extended: bool)
     ]
     if multiplied:
         lines.append("# with Y multiplied by the bin widths.")
-    l1 = ws.spectra.geometry_from(ws.detectors).l1
+    l1 = ws.spectrumInfo().l1()
     lines.append(f"# Primary flight path {l1 if np.isfinite(l1) else 0.0:g}m")
     if kind == "SLOG":
         lines.append(
@@ -135,8 +135,8 @@ def _log(run: Run, name: str, default: str = "UNKNOWN") -> str:
 
 
 def _place(ws: MatrixWorkspace, index: int) -> str:
-    geometry = ws.spectra.geometry_from(ws.detectors)
-    l1, l2, two_theta = geometry.l1, float(geometry.l2[index]), float(geometry.two_theta[index])
+    info = ws.spectrumInfo()
+    l1, l2, two_theta = info.l1(), info.l2(index), info.twoTheta(index)
     if not np.isfinite(l1 + l2 + two_theta):
         return ""
     difc = float(geometric_difc(l1, np.array([l2]), np.array([two_theta]))[0])

@@ -74,8 +74,8 @@ def _file_header(ws: MatrixWorkspace, kind: Format) -> str:
 def _spectrum_header(ws: MatrixWorkspace, index: int, number: int, kind: Format) -> str:
     x = ws.getAxis(0).getUnit().caption()
     if kind == "MAUD":
-        geometry = ws.spectra.geometry_from(ws.detectors)
-        path, angle = geometry.l1 + geometry.l2[index], np.degrees(geometry.two_theta[index])
+        info = ws.spectrumInfo()
+        path, angle = info.l1() + info.l2(index), np.degrees(info.twoTheta(index))
         path, angle = (value if np.isfinite(value) else 0.0 for value in (path, angle))
         group = ws.spectra.numbers[index]
         return f"#S{number + 1:5} - Group{group:4}\n#P0 0 0 {angle:g} {path:g}\n#L {x} Data Error\n"
