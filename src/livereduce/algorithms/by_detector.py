@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livereduce.algorithms.memory import remembered
+from livereduce.algorithms.spectra import distinct
 from livereduce.geometry import Instrument, instrument_from_flight_paths
 from livereduce.geometry.calibration import Calibration
 from livereduce.workspaces import (
@@ -50,6 +51,13 @@ def _from_flight_paths(detectors: Detectors) -> Instrument:
     return instrument_from_flight_paths(
         "", detectors.ids, detectors.l2, detectors.two_theta, detectors.monitor, detectors.l1
     )
+
+
+def bare_instrument(name: str, ids: I64) -> Instrument:
+    """Make an instrument that only says which detectors there are."""
+    known = distinct(ids)
+    nothing = np.zeros(len(known))
+    return instrument_from_flight_paths(name, known, nothing, nothing, nothing > 0, 0.0)
 
 
 def per_detector(

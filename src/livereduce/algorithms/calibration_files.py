@@ -13,11 +13,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from livereduce.algorithms.by_detector import calibration_table, instrument_of, mask_workspace, per_detector, warn
+from livereduce.algorithms.by_detector import (
+    bare_instrument,
+    calibration_table,
+    instrument_of,
+    mask_workspace,
+    per_detector,
+    warn,
+)
 from livereduce.algorithms.declaration import OutputName, algorithm
-from livereduce.algorithms.files import Version, check_exists, version_of
+from livereduce.algorithms.files import Version, check_exists, is_hdf5, version_of
 from livereduce.algorithms.instruments import instrument_named, loaded_instrument
-from livereduce.geometry import Instrument, instrument_from_flight_paths
+from livereduce.geometry import Instrument
 from livereduce.geometry.calibration import Calibration, load_cal, load_diffraction_calibration
 from livereduce.geometry.grouping import Grouping, load_grouping
 from livereduce.geometry.grouping import load_mask as read_mask
@@ -25,20 +32,13 @@ from livereduce.geometry.units import geometric_difc
 from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace, Workspace, WorkspaceStore
 from livereduce.workspaces.arrays import I64
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-
 
 def calibration_of(path: Path, ws: MatrixWorkspace) -> Calibration:
     """Return the calibration in a file, HDF5 or five columns; read again only when the file or the geometry changes."""
     check_exists(path)
-    if _is_hdf5(path):
+    if is_hdf5(path):
         return _diffraction_calibration(path, version_of(path))
     return _five_columns(path, version_of(path), instrument_of(ws))
-
-
-def _is_hdf5(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(_HDF5)) == _HDF5
 
 
 @lru_cache(maxsize=4)
@@ -198,23 +198,16 @@ def _loaded(
         instrument = instrument_of(ws)
     elif name or definition is not None:
         instrument = loaded_instrument(definition, name)
-    elif _is_hdf5(filename):
+    elif is_hdf5(filename):
         calibration = load_diffraction_calibration(filename)
-        return calibration, _bare_instrument(calibration)
+        return calibration, bare_instrument(calibration.instrument, calibration.ids)
     else:
         raise ValueError("give InputWorkspace, InstrumentName or InstrumentFilename: offsets are on top of positions")
-    if _is_hdf5(filename):
+    if is_hdf5(filename):
         return load_diffraction_calibration(filename), instrument
     found = load_cal(filename, instrument)
     warn("LoadCalFile", found.warnings)
     return found, instrument
-
-
-def _bare_instrument(calibration: Calibration) -> Instrument:
-    """Instrument that only says which detectors there are."""
-    ids = np.unique(calibration.ids)
-    nothing = np.zeros(len(ids))
-    return instrument_from_flight_paths(calibration.instrument, ids, nothing, nothing, nothing > 0, 0.0)
 
 
 def _stored(

@@ -1,4 +1,4 @@
-"""Writing files that others read at any moment: complete or not at all."""
+"""Files: what is there, of which kind and version; written so that who reads them at any moment finds them whole."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 @contextlib.contextmanager
@@ -37,6 +39,12 @@ def check_exists(path: Path) -> None:
     """Raise ValueError if a file to read does not exist."""
     if not path.is_file():
         raise ValueError(f"there is no file {str(path)!r}")
+
+
+def is_hdf5(path: Path) -> bool:
+    """Tell whether a file is HDF5, by its first bytes."""
+    with path.open("rb") as file:
+        return file.read(len(_HDF5)) == _HDF5
 
 
 class Version(NamedTuple):

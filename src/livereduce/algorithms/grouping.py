@@ -13,12 +13,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from livereduce.algorithms import values
+from livereduce.algorithms.by_detector import bare_instrument
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.files import check_exists, version_of
 from livereduce.algorithms.memory import remembered
 from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import check_indices, distinct, indices_of_numbers, united
-from livereduce.geometry import GeometryError, Instrument, instrument_from_flight_paths
+from livereduce.geometry import GeometryError
 from livereduce.geometry.grouping import load_grouping
 from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Part, Spectra
 from livereduce.workspaces.arrays import F64, I32, I64, Column
@@ -243,8 +244,9 @@ def _from_workspace(ws: MatrixWorkspace, grouping: MatrixWorkspace) -> list[Grou
 
 
 def _from_file(ws: MatrixWorkspace, path: Path) -> list[Group]:
-    instrument = ws.detectors.instrument or _nameless(ws)
-    rows = instrument.rows_of(ws.spectra.ids) if len(ws.spectra.ids) else np.arange(ws.n_spectra)
+    ids = ws.spectra.ids if len(ws.spectra.ids) else np.arange(ws.n_spectra)
+    instrument = ws.detectors.instrument or bare_instrument("workspace", ids)
+    rows = instrument.rows_of(ids) if len(ws.spectra.ids) else ids
     owner = ws.spectra.owner if len(ws.spectra.ids) else rows
     numbers = np.full(len(instrument), np.iinfo(np.int64).min)
     numbers[rows[rows >= 0]] = ws.spectra.numbers[owner[rows >= 0]]
@@ -259,13 +261,6 @@ def _from_file(ws: MatrixWorkspace, path: Path) -> list[Group]:
         log.warning("GroupDetectors: %s: %s", path, warning)
     of_detector = np.where(rows >= 0, found.group[rows], 0)
     return _by_detector(of_detector, owner)
-
-
-def _nameless(ws: MatrixWorkspace) -> Instrument:
-    """Return an instrument for workspaces that have none: it only says which detectors there are."""
-    ids = distinct(ws.spectra.ids) if len(ws.spectra.ids) else np.arange(ws.n_spectra)
-    nothing = np.zeros(len(ids))
-    return instrument_from_flight_paths("workspace", ids, nothing, nothing, nothing > 0, 0.0)
 
 
 def _by_detector(group: I64, owner: I64) -> list[Group]:

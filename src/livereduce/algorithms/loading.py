@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from livereduce.algorithms.declaration import Integers, algorithm
-from livereduce.algorithms.files import check_exists
+from livereduce.algorithms.files import check_exists, is_hdf5
 from livereduce.algorithms.nexus.event_files import load_event_nexus
 from livereduce.algorithms.nexus.hdf5 import below, class_of, groups, listed, opened
 from livereduce.algorithms.nexus.histogram_files import load_tof_raw_nexus, signals
@@ -20,7 +20,6 @@ from livereduce.algorithms.text.loading import load_ascii
 from livereduce.geometry.nexus_histogram import UnfitError
 from livereduce.workspaces import Workspace
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 # what the beginning of a text says it is, and what reads it instead of Load
 _TEXTS = (
     (r"(?s)(<\?xml.*?)?(<!--.*?-->\s*)*<detector-masking", "a mask file", "LoadMask"),
@@ -97,7 +96,7 @@ def load(
         "meta_data_only": meta_data_only or None, "unit": unit or None,
     }  # fmt: skip
     check_exists(filename)
-    kind = _kind_of_hdf5(filename) if _is_hdf5(filename) else _kind_of_text(filename)
+    kind = _kind_of_hdf5(filename) if is_hdf5(filename) else _kind_of_text(filename)
     return _read(filename, kind, options)
 
 
@@ -137,11 +136,6 @@ def _read(filename: Path, kind: _Kind, options: dict[str, Any]) -> Workspace:
 
 
 # -- what a file is -----------------------------------------------------------------------------------------------
-
-
-def _is_hdf5(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(_HDF5)) == _HDF5
 
 
 def _kind_of_hdf5(path: Path) -> _Kind:
