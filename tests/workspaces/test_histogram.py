@@ -18,6 +18,15 @@ def test_a_clone_shares_arrays_until_one_of_the_two_is_written_to() -> None:
     assert ws.readY(0).tolist() == [0.0, 1.0, 2.0]
 
 
+def test_newer_names_write_to_a_spectrum_as_well() -> None:
+    ws = make()
+    ws.setSharedX(0, [0.0, 2.0, 4.0, 6.0])
+    ws.setSharedY(0, [7.0, 8.0, 9.0])
+    ws.setSharedE(0, [1.0, 2.0, 3.0])
+    assert (ws.readX(0).tolist(), ws.readY(0).tolist()) == ([0, 2, 4, 6], [7, 8, 9])
+    assert ws.readE(0).tolist() == [1, 2, 3]
+
+
 def test_the_original_may_be_written_to_as_well_without_touching_the_clone() -> None:
     ws = make()
     copy = ws.clone()

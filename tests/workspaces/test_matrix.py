@@ -123,6 +123,25 @@ def test_axis_values_are_x_spectrum_numbers_or_numbers_after_a_transposition() -
         ws.getAxis(2)
 
 
+def test_a_bin_or_a_point_is_found_by_its_x() -> None:
+    ws = HistogramWorkspace([0.0, 1.0, 5.0], [[1.0, 2.0]])
+    assert [ws.yIndexOfX(x) for x in (0.0, 0.99, 1.0, 5.0)] == [0, 0, 1, 1]
+    assert ws.binIndexOf(3.0, 0) == 1
+    with pytest.raises(ValueError, match=r"spectrum 0 has no bin that holds 5\.1; X is 0 to 5"):
+        ws.yIndexOfX(5.1)
+    points = HistogramWorkspace([0.0, 1.0, 5.0], [[1.0, 2.0, 3.0]])
+    assert (points.yIndexOfX(5.0), points.yIndexOfX(1.3, tolerance=0.5)) == (2, 1)
+    with pytest.raises(ValueError, match=r"has no point at 1\.3"):
+        points.yIndexOfX(1.3)
+
+
+def test_detectors_of_masked_spectra_are_masked() -> None:
+    ws = histogram(detectors=Detectors.from_instrument(instrument()))
+    ws.spectra = ws.spectra.with_masked([True, False])
+    assert [ws.getInstrument().getDetector(i).isMasked() for i in (11, 12, 13)] == [True, True, False]
+    assert (ws.getDetector(0).isMasked(), ws.getDetector(1).isMasked()) == (True, False)
+
+
 def test_an_unknown_unit_is_its_own_caption() -> None:
     assert histogram(unit="furlong").getAxis(0).getUnit().caption() == "furlong"
 

@@ -307,6 +307,8 @@ class EventWorkspace(MatrixWorkspace):
         self.parts = tuple(part.with_plan(part.plan.in_bins(edges)) for part in self.parts)
         self._edges, self._terms, self._evaluated = edges, None, None
 
+    setSharedX = setX  # noqa: N815
+
     def dataX(self, index: int) -> F64:  # noqa: N802
         """Events have no X to write to; see the message."""
         raise RuntimeError(self._unwritable("dataX", "setX"))

@@ -241,6 +241,8 @@ class HistogramWorkspace(MatrixWorkspace):
         """Set E of a spectrum."""
         self._set(self._own_e(), index, values, "E")
 
+    setSharedX, setSharedY, setSharedE = setX, setY, setE  # noqa: N815
+
     def setDx(self, index: int, values: npt.ArrayLike) -> None:  # noqa: N802
         """Set the resolution of X of a spectrum."""
         if self._dx is None:

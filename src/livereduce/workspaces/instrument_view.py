@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from livereduce.workspaces.detectors import Detectors
+from livereduce.workspaces.detectors import Detectors, Spectra
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,11 @@ class Place:
 class DetectorView(Place):
     """One detector."""
 
-    def __init__(self, detectors: Detectors, index: int) -> None:
+    def __init__(self, detectors: Detectors, spectra: Spectra, index: int) -> None:
         if detectors.positions is None:
             raise RuntimeError("the detectors of this workspace have no positions: the source sent no geometry")
         super().__init__(f"detector {detectors.ids[index]}", detectors.positions[index])
-        self._detectors, self._index = detectors, index
+        self._detectors, self._spectra, self._index = detectors, spectra, index
 
     def getID(self) -> int:  # noqa: N802
         """Return the detector ID."""
@@ -131,12 +131,17 @@ class DetectorView(Place):
         """Tell whether it is a monitor."""
         return bool(self._detectors.monitor[self._index])
 
+    def isMasked(self) -> bool:  # noqa: N802
+        """Tell whether its spectrum is masked."""
+        spectrum = int(self._spectra.index_of_detectors([self.getID()])[0])
+        return spectrum >= 0 and bool(self._spectra.masked[spectrum])
+
 
 class InstrumentView:
     """The instrument of a workspace."""
 
-    def __init__(self, detectors: Detectors) -> None:
-        self._detectors = detectors
+    def __init__(self, detectors: Detectors, spectra: Spectra) -> None:
+        self._detectors, self._spectra = detectors, spectra
 
     def _instrument(self) -> Any:
         if self._detectors.instrument is None:
@@ -174,7 +179,7 @@ class InstrumentView:
         index = int(self._detectors.index_of([detector_id])[0])
         if index < 0:
             raise RuntimeError(f"the instrument has no detector with ID {detector_id}")
-        return DetectorView(self._detectors, index)
+        return DetectorView(self._detectors, self._spectra, index)
 
     def getNumberDetectors(self, skip_monitors: bool = False) -> int:  # noqa: N802
         """Return the number of detectors, with or without monitors."""

@@ -223,6 +223,29 @@ class MatrixWorkspace(Arithmetic, Workspace):
         """Return the number of events kept, inside X or not; of a histogram the sum of its counts."""
         return self.number_events()
 
+    def yIndexOfX(self, x: float, index: int = 0, tolerance: float = 0.0) -> int:  # noqa: N802
+        """Return which bin of a spectrum holds `x`, or which point is there, give or take the tolerance.
+
+        A bin has its lower edge, the last bin its upper edge too.
+
+        Raises
+        ------
+        ValueError
+            There is none.
+        """
+        values = self.readX(index)
+        if self.is_histogram:
+            inside = len(values) > 1 and values[0] <= x <= values[-1]
+            if inside:
+                return int(min(np.searchsorted(values, x, side="right"), len(values) - 1)) - 1
+        elif len(values) and abs(values[nearest := int(np.argmin(np.abs(values - x)))] - x) <= tolerance:
+            return nearest
+        reach = f"{values[0]:g} to {values[-1]:g}" if len(values) else "empty"
+        what = "bin that holds" if self.is_histogram else "point at"
+        raise ValueError(f"{self!r}: spectrum {index} has no {what} {x:g}; X is {reach}")
+
+    binIndexOf = yIndexOfX  # noqa: N815
+
     def isHistogramData(self) -> bool:  # noqa: N802
         """Tell whether X holds edges."""
         return self.is_histogram
@@ -325,7 +348,7 @@ class MatrixWorkspace(Arithmetic, Workspace):
 
     def getInstrument(self) -> InstrumentView:  # noqa: N802
         """Return the instrument."""
-        return InstrumentView(self.detectors)
+        return InstrumentView(self.detectors, self.spectra)
 
     def getMonitorWorkspace(self) -> MatrixWorkspace | None:  # noqa: N802
         """Return the attached monitor workspace, or None."""
