@@ -235,9 +235,8 @@ class MatrixWorkspace(Arithmetic, Workspace):
         """
         values = self.readX(index)
         if self.is_histogram:
-            inside = len(values) > 1 and values[0] <= x <= values[-1]
-            if inside:
-                return int(min(np.searchsorted(values, x, side="right"), len(values) - 1)) - 1
+            if len(values) > 1 and values[0] <= x <= values[-1]:
+                return min(int(np.searchsorted(values, x, side="right")), len(values) - 1) - 1
         elif len(values) and abs(values[nearest := int(np.argmin(np.abs(values - x)))] - x) <= tolerance:
             return nearest
         reach = f"{values[0]:g} to {values[-1]:g}" if len(values) else "empty"
