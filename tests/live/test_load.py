@@ -189,6 +189,35 @@ def test_a_post_script_that_sets_no_output_shows_the_accumulation_anew_each_time
     assert len([r for r in caplog.records if "set no output" in r.message]) == 1
 
 
+def test_a_table_that_a_post_script_lets_grow_is_its_output_at_every_step(step: MakeStep) -> None:
+    script = """
+if not mtd.doesExist(output):
+    made = CreateEmptyTableWorkspace(OutputWorkspace=output)
+    made.addColumn("int", "Events")
+mtd[output].addRow([input.getNumberEvents()])
+"""
+    live = step(post=script)
+    for _ in range(3):
+        live.load(chunk(*THREE), Method.ADD, lambda _: None)
+        live.post(lambda _: None)
+    shown = mtd["result"]
+    assert isinstance(shown, TableWorkspace)
+    assert live.output is shown
+    assert shown.column("Events") == [3, 6, 9]
+    assert live.warnings == {}
+
+
+def test_a_table_that_another_script_left_is_no_output(step: MakeStep) -> None:
+    live = step(post="output = CreateEmptyTableWorkspace()")
+    live.load(chunk(*THREE), Method.ADD, lambda _: None)
+    live.post(lambda _: None)
+    assert isinstance(live.output, TableWorkspace)
+    live.post_stage = step(post="unrelated = Rebin(input, '0,10,20')").post_stage
+    live.post(lambda _: None)
+    assert isinstance(live.output, EventWorkspace)
+    assert sum(live.warnings.values()) == 1
+
+
 @pytest.mark.parametrize("wrong", ["7", "['a']", "'nowhere'"])
 def test_any_other_output_is_an_error_that_says_what_was_found(step: MakeStep, wrong: str) -> None:
     live = step(f"output = {wrong}")

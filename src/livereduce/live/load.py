@@ -26,6 +26,7 @@ from livereduce.workspaces import (
     Detectors,
     EventWorkspace,
     MatrixWorkspace,
+    TableWorkspace,
     Workspace,
     WorkspaceGroup,
     WorkspaceStore,
@@ -83,6 +84,7 @@ class LiveStep:
     warnings: dict[str, int] = field(default_factory=dict)
     _last_run: int = 0
     _placed: Detectors | None = None
+    _table_of: Stage | None = None  # the stage whose last output was a table
 
     # -- chunk --------------------------------------------------------------------------------------------------------
 
@@ -158,8 +160,12 @@ class LiveStep:
         outcome = self._run(post, given, output)
         result = self._result(outcome, post, output)
         if outcome.output is None or outcome.output == output:
-            # what an earlier step left under the name is no output of this one
-            result = self._stored(output) if self.store.stamp(output) != before else None
+            # what an earlier step left under the name is no output of this one, but for a table a script lets grow
+            result = self._stored(output)
+            grown = isinstance(result, TableWorkspace) and self._table_of is post
+            if self.store.stamp(output) == before and not grown:
+                result = None
+        self._table_of = post if isinstance(result, TableWorkspace) else None
         if result is None:
             self.warn(f"{post.path} set no output; showing the accumulation")
             return accumulation
