@@ -32,6 +32,20 @@ def test_the_charge_the_source_states_is_believed() -> None:
     assert run.getProtonCharge() == 5.5
 
 
+def test_the_good_charge_is_a_log_wherever_there_is_the_series_and_never_stale() -> None:
+    run = Run({"proton_charge": charge_series([0, 10], [3.6e9, 7.2e9])})
+    assert run.hasProperty("gd_prtn_chrg")
+    assert "gd_prtn_chrg" not in run.keys()
+    assert (run["gd_prtn_chrg"].value, run["gd_prtn_chrg"].units) == (pytest.approx(3.0), "uAh")
+    assert run.get("gd_prtn_chrg").value == pytest.approx(3.0)
+    assert run.filtered(np.array([[5 * SECOND, 20 * SECOND]])).getProperty("gd_prtn_chrg").value == pytest.approx(2.0)
+    run.add(Run({"proton_charge": charge_series([20], [3.6e9])}))
+    assert run["gd_prtn_chrg"].value == pytest.approx(4.0)
+    run["gd_prtn_chrg"] = 0.5
+    assert (run["gd_prtn_chrg"].value, run.getProtonCharge()) == (0.5, 0.5)
+    assert not Run().hasProperty("gd_prtn_chrg")
+
+
 def test_charge_is_right_after_every_addition_though_it_was_read_before() -> None:
     run = Run({"proton_charge": charge_series([0], [3.6e9])})
     for second in range(1, 5):

@@ -51,7 +51,7 @@ class Run:
     # -- reading --------------------------------------------------------------------------------------------------
 
     def __contains__(self, name: object) -> bool:
-        return name in self._logs or (name == DURATION and self._duration() is not None)
+        return name in self._logs or (isinstance(name, str) and self._worked_out(name) is not None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._logs)
@@ -74,7 +74,8 @@ class Run:
     def __getitem__(self, name: str) -> Log:
         """Return a log.
 
-        ``duration`` is computed where nobody has set it: live data come without.
+        ``duration`` and ``gd_prtn_chrg``, the sum of the ``proton_charge`` series, are computed where nobody has set
+        them: live data come without.
 
         Raises
         ------
@@ -84,11 +85,21 @@ class Run:
         log = self._shown(name)
         if log is not None:
             return log
-        if name == DURATION and (seconds := self._duration()) is not None:
-            return Property(name, seconds, "second")
+        if (computed := self._worked_out(name)) is not None:
+            return computed
         close = difflib.get_close_matches(name, self.keys(), n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise RuntimeError(f"Unknown search object {name}: the run has {len(self)} logs, none of that name{hint}")
+
+    def _worked_out(self, name: str) -> Property | None:
+        """Return a log that others tell, each time anew: what one of a chunk told would be stale after the next."""
+        if name == DURATION and (seconds := self._duration()) is not None:
+            return Property(name, seconds, "second")
+        if name == CHARGE_TOTAL:
+            series = self._log(CHARGE_SERIES)
+            if isinstance(series, TimeSeries) and series.value.dtype.kind in "biuf":
+                return Property(name, self.integrated_proton_charge, "uAh")
+        return None
 
     def keys(self) -> list[str]:
         """Return the names of all logs."""
@@ -175,7 +186,7 @@ class Run:
         return ((name, log) for name, log in self._logs.items() if isinstance(log, Entries))
 
     def _total_charge_with(self, other: Run) -> float | None:
-        if (CHARGE_TOTAL in self) == (CHARGE_TOTAL in other):
+        if (CHARGE_TOTAL in self._logs) == (CHARGE_TOTAL in other._logs):
             return None
         return self.proton_charge + other.proton_charge
 
@@ -305,14 +316,13 @@ class Run:
         self, name: str, value: Any, units: str | bool = "", replace: bool = False
     ) -> None:
         """Add a log: ``addProperty(name, value, replace)`` or ``addProperty(name, value, units, replace)``."""
-        if name in self and not (replace or units is True):
+        if name in self._logs and not (replace or units is True):
             raise ValueError(f"there is a log {name!r} already; give replace=True")
         self.set(name, value, "" if isinstance(units, bool) else units)
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a log, or the default."""
-        log = self._shown(name)
-        return default if log is None else log
+        return self[name] if name in self else default
 
     def getProtonCharge(self) -> float:  # noqa: N802
         """Return the good proton charge, uA h."""
