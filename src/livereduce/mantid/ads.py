@@ -95,8 +95,9 @@ class AnalysisDataServiceImpl:
         self.store.replace(name, workspace)
 
     def remove(self, name: str) -> None:
-        """Take a workspace out; KeyError if there is none."""
-        self.store.remove(name)
+        """Take a workspace out; one that is not there is no error, as in Mantid: scripts tidy up before they begin."""
+        if name in self.store:
+            self.store.remove(name)
 
     def clear(self, silent: bool = True) -> None:
         """Remove everything."""
