@@ -49,6 +49,23 @@ def test_bins_outside_are_zeroed_where_spectra_have_different_bins(make_histogra
     assert result.x.shape == (2, 5)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "edges", "value"),
+    [(2.5, 2.5, [2, 4], 3), (2, 2, [2, 4], 3), (2.5, 3.5, [2, 4], 3), (1.5, 2.5, [1, 2], 2), (-5, 0.5, [0, 1], 1)],
+)
+def test_of_a_range_without_a_whole_bin_the_one_it_begins_in_is_kept(
+    make_histogram: Make, low: float, high: float, edges: list[float], value: float
+) -> None:
+    cropped = crop_workspace(make_histogram([0, 1, 2, 4], [[1, 2, 3]]), low, high)
+    assert cropped.x.tolist() == edges
+    assert cropped.y.tolist() == [[value]]
+
+
+def test_the_point_before_a_range_between_points_is_kept(make_histogram: Make) -> None:
+    cropped = crop_workspace(make_histogram([0, 1, 3], [[4, 5, 6]]), 1.5, 2.5)
+    assert (cropped.x.tolist(), cropped.y.tolist()) == ([1], [[5]])
+
+
 def test_points_in_the_range_are_kept(make_histogram: Make) -> None:
     result = crop_workspace(make_histogram([0, 1, 2, 3], ROWS), 1, 2)
     assert result.x.tolist() == [1, 2]

@@ -27,8 +27,8 @@ def crop_workspace(
 ) -> MatrixWorkspace:
     """Cut off what is outside a range of X, and spectra outside a range of workspace indices.
 
-    Whole bins are kept; where spectra have different X, bins outside are set to zero instead. Of event workspaces the
-    events outside are dropped.
+    Whole bins are kept, or of a range that holds none the bin it begins in; where spectra have different X, bins
+    outside are set to zero instead. Of event workspaces the events outside are dropped.
 
     Parameters
     ----------
@@ -120,6 +120,9 @@ def _cropped_rows(ws: HistogramWorkspace, low: float, high: float) -> HistogramW
     if ws.x.ndim == 2 and ws.common_bins and ws.n_spectra:
         ws = ws.replaced(x=ws.x[0].copy())
     inside = bins_inside(ws.x, ws.is_histogram, low, high)
+    if ws.x.ndim == 1 and not inside.any() and low <= ws.x[-1] and high >= ws.x[0]:
+        begin = np.searchsorted(ws.x, max(low, ws.x[0]), side="right") - 1
+        inside[min(begin, ws.n_bins - 1)] = True
     if not inside.any():
         raise ValueError(
             f"XMin and XMax: no bin is between {low:g} and {high:g}; X is {ws.x.min():g} to {ws.x.max():g}"
