@@ -137,7 +137,7 @@ def test_appended_spectra_are_stacked_and_renumbered_if_they_clash(make_histogra
     a, b = make_histogram(X, [[1, 2], [3, 4]]), make_histogram(X, [[5, 6]])
     result = append_spectra(a, b)
     assert result.y.tolist() == [[1, 2], [3, 4], [5, 6]]
-    assert result.getSpectrumNumbers() == [1, 2, 3]
+    assert result.getSpectrumNumbers() == [0, 1, 2]
     far = make_histogram(X, [[5, 6]], spectra=Spectra([40], [99]))
     assert append_spectra(a, far).getSpectrumNumbers() == [1, 2, 40]
     assert append_spectra(a, far, number=2).n_spectra == 4

@@ -176,3 +176,16 @@ def test_a_number_below_one_is_refused(make_histogram: Make) -> None:
     ws = make_histogram(X, [[1, 2]])
     with pytest.raises(ValueError, match="AppendSpectra: Number: expected 1 or more, found 0"):
         append_spectra(ws, ws, number=0)
+
+
+def test_joined_spectra_get_another_unit_and_label(make_histogram: Make) -> None:
+    def join(**options: Any) -> tuple[str, str]:
+        first = make_histogram(X, [[1, 2]], y_unit="Counts", y_label="Neutrons")
+        second = make_histogram(X, [[3, 4]], y_unit="Counts", spectra=Spectra([9], [20]))
+        result = conjoin_workspaces(first, second, **options)
+        return result.YUnit(), result.YUnitLabel()
+
+    assert join() == ("Counts", "Neutrons")
+    assert join(y_unit="Events") == ("Events", "Events")
+    assert join(y_unit="Events", y_label="Hits") == ("Events", "Hits")
+    assert join(y_label="Hits") == ("Counts", "Hits")

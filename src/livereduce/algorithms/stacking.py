@@ -21,13 +21,17 @@ from livereduce.workspaces import (
 from livereduce.workspaces.arrays import F64, I64, AnyArray
 
 
-@algorithm("AppendSpectra", names={"first": "InputWorkspace1", "second": "InputWorkspace2", "number": "Number"})
+@algorithm(
+    "AppendSpectra",
+    names={"first": "InputWorkspace1", "second": "InputWorkspace2", "append_y_labels": "AppendYAxisLabels"},
+)
 def append_spectra(
     first: MatrixWorkspace,
     second: MatrixWorkspace,
     validate_inputs: bool = True,
     number: int = 1,
     merge_logs: bool = False,
+    append_y_labels: bool = False,
 ) -> MatrixWorkspace:
     """Put the spectra of a second workspace below those of a first. Two event workspaces stay events.
 
@@ -36,13 +40,15 @@ def append_spectra(
     first
         The upper spectra; the result has its title, instrument and logs.
     second
-        The lower spectra. Where their numbers clash with those above, all are numbered from the first's smallest on.
+        The lower spectra. Where their numbers clash with those above, all are numbered anew, from 0 on.
     validate_inputs
         Whether both must have the same units and bins.
     number
         How often the second is put below.
     merge_logs
         Whether the second's logs are added to the first's.
+    append_y_labels
+        Accepted for scripts that give it; vertical axes of numbers in the same unit are always joined.
     """
     if number < 1:
         raise ValueError(f"Number: expected 1 or more, found {number}")
@@ -56,7 +62,12 @@ def append_spectra(
 
 @algorithm(
     "ConjoinWorkspaces",
-    names={"first": "InputWorkspace1", "second": "InputWorkspace2"},
+    names={
+        "first": "InputWorkspace1",
+        "second": "InputWorkspace2",
+        "y_unit": "YAxisUnit",
+        "y_label": "YAxisLabel",
+    },
     in_place=["first"],
 )
 def conjoin_workspaces(
@@ -64,6 +75,8 @@ def conjoin_workspaces(
     second: MatrixWorkspace,
     check_overlapping: bool = True,
     check_matching_bins: bool = True,
+    y_unit: str = "",
+    y_label: str = "",
     store: WorkspaceStore | None = None,
 ) -> MatrixWorkspace:
     """Put the spectra of a second workspace below those of a first, in the first; the second is deleted.
@@ -79,6 +92,8 @@ def conjoin_workspaces(
         the first's greatest where they clash.
     check_matching_bins
         Whether different bins are an error.
+    y_unit, y_label
+        Unit of Y from now on, and its label, by default the same; without either they stay.
     """
     if check_overlapping:
         numbers = np.intersect1d(first.spectra.numbers, second.spectra.numbers)
@@ -90,6 +105,7 @@ def conjoin_workspaces(
     if np.isin(numbers, first.spectra.numbers).any():
         numbers = numbers + first.spectra.numbers.max()
     result = stacked(first, second, validate=check_matching_bins, numbers=numbers)
+    result.y_unit, result.y_label = y_unit or result.y_unit, y_label or y_unit or result.y_label
     if store is not None and second_name in store and store[second_name] is second and second is not first:
         groups = [ws for ws in map(store.__getitem__, store.names()) if isinstance(ws, WorkspaceGroup) and second in ws]
         store.remove(second_name)
@@ -101,7 +117,7 @@ def conjoin_workspaces(
 def stacked(
     first: MatrixWorkspace, second: MatrixWorkspace, *, validate: bool = True, numbers: I64 | None = None
 ) -> MatrixWorkspace:
-    """Return the spectra of both, the second's below, with these numbers or, where theirs clash, all numbered anew."""
+    """Return the spectra of both, the second's below, with these numbers or, where theirs clash, all with new ones."""
     if validate:
         if first.unit != second.unit or first.y_unit != second.y_unit:
             units = f"{first.unit!r}, {first.y_unit!r} and {second.unit!r}, {second.y_unit!r}"
@@ -184,7 +200,7 @@ def _both(first: MatrixWorkspace, second: MatrixWorkspace, below: I64 | None) ->
     a, b = first.spectra, second.spectra
     numbers = np.concatenate([a.numbers, b.numbers if below is None else below])
     if below is None and len(distinct(numbers)) < len(numbers):
-        numbers = np.arange(len(numbers)) + (a.numbers.min() if len(a) else 1)
+        numbers = np.arange(len(numbers))
     return Spectra(
         numbers,
         np.concatenate([a.ids, b.ids]),
