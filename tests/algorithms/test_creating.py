@@ -77,12 +77,22 @@ def test_a_parent_lends_instrument_logs_and_spectra() -> None:
     parent = HistogramWorkspace(
         [0, 1], [[1]], detectors=Detectors([7]), spectra=Spectra([42], [7]), run=Run({"a": 1}), unit="Wavelength"
     )
+    parent.setComment("taken at night")
     ws = create_workspace([0, 1, 2], [1, 2], parent_workspace=parent)
+    assert ws.getComment() == "taken at night"
     assert ws.getSpectrumNumbers() == [42]
     assert ws.getRun()["a"].value == 1
     assert ws.unit == "Wavelength"
     ws.getRun()["a"] = 2
     assert parent.getRun()["a"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"), [("wavelength", "Wavelength"), ("DSPACING", "dSpacing"), ("tof", "TOF"), ("Furlong", "Furlong")]
+)
+def test_units_are_known_in_any_case(name: str, unit: str) -> None:
+    ws = create_workspace([0, 1], [1], unit_x=name, vertical_axis_unit=name, vertical_axis_values=[2])
+    assert (ws.unit, ws.getAxis(1).getUnit().unitID()) == (unit, unit)
 
 
 def test_a_single_value_and_an_empty_table() -> None:

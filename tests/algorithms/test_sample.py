@@ -90,6 +90,7 @@ def test_bins_that_make_no_sense_are_refused() -> None:
         create_sample_workspace(x_min=5, x_max=5)
     with pytest.raises(ValueError, match="XUnit: events are made in TOF"):
         create_sample_workspace("Event", x_unit="dSpacing")
+    assert create_sample_workspace("Event", x_unit="tof").getAxis(0).getUnit().unitID() == "TOF"
     assert create_sample_workspace(x_max=100, bin_width=1000).readX(0).tolist() == [0, 100]
 
 

@@ -167,6 +167,8 @@ def test_points_are_converted_as_points() -> None:
     result = convert_units(ws, "Energy")
     np.testing.assert_allclose(result.x, expected("Energy", points, 1)[::-1])
     assert result.y.tolist() == [[3, 2, 1]]
+    with pytest.raises(ValueError, match="its X holds points; ConvertFromPointData=True converts them too"):
+        convert_units(ws, "Energy", convert_from_point_data=False)
 
 
 def with_others() -> Detectors:

@@ -16,6 +16,7 @@ from livereduce.workspaces import (
     TimeSeries,
 )
 from livereduce.workspaces.arrays import F64
+from livereduce.workspaces.axes import unit
 
 
 @algorithm("CreateWorkspace", names={"n_spec": "NSpec"})
@@ -46,7 +47,7 @@ def create_workspace(
     n_spec
         Number of spectra.
     unit_x
-        Unit of X, as in ConvertUnits; empty for none.
+        Unit of X, as in ConvertUnits, in any case; empty for none.
     vertical_axis_unit
         SpectraNumber, or the unit of the vertical axis values.
     vertical_axis_values
@@ -54,7 +55,8 @@ def create_workspace(
     distribution
         Whether the values are divided by the bin widths.
     parent_workspace
-        Where instrument, logs and (if it has as many) spectra are taken from.
+        Where instrument, logs, comment and (if it has as many) spectra are taken from; units, labels and title too if
+        they are not given.
     y_unit_label
         Label of Y.
     workspace_title
@@ -66,7 +68,7 @@ def create_workspace(
     values = np.asarray(vertical_axis_values, np.float64)
     if vertical_axis_unit != "SpectraNumber" and len(values) not in (n_spec, n_spec + 1):
         raise ValueError(f"VerticalAxisValues: {len(values)} values for {n_spec} spectra; expected one each")
-    numeric = NumericAxis.of(values, vertical_axis_unit) if vertical_axis_unit != "SpectraNumber" else None
+    numeric = NumericAxis.of(values, unit(vertical_axis_unit).id) if vertical_axis_unit != "SpectraNumber" else None
     e, resolution = np.asarray(data_e, np.float64), np.asarray(dx, np.float64)
     result = HistogramWorkspace(
         _x_rows(data_x, y.shape),
@@ -74,7 +76,7 @@ def create_workspace(
         e=_as_rows("DataE", e, n_spec, y.shape[1]) if e.size else None,
         dx=_as_rows("Dx", resolution, n_spec, y.shape[1]) if resolution.size else None,
         title=workspace_title,
-        unit=unit_x,
+        unit=unit(unit_x).id,
         y_unit="",
         y_label=y_unit_label,
         distribution=distribution,
@@ -105,7 +107,7 @@ def _x_rows(data: Numbers, shape: tuple[int, int]) -> F64:
 
 def _with_parent(ws: HistogramWorkspace, parent: MatrixWorkspace) -> HistogramWorkspace:
     spectra = parent.spectra if parent.n_spectra == ws.n_spectra else ws.spectra
-    return ws.replaced(
+    result = ws.replaced(
         detectors=parent.detectors,
         spectra=spectra,
         run=parent.logs.clone(),
@@ -114,6 +116,8 @@ def _with_parent(ws: HistogramWorkspace, parent: MatrixWorkspace) -> HistogramWo
         y_label=ws.y_label or parent.y_label,
         title=ws.title or parent.title,
     )
+    result.comment = parent.comment
+    return result
 
 
 @algorithm("CreateSingleValuedWorkspace")

@@ -23,6 +23,7 @@ from livereduce.workspaces import (
     Spectra,
 )
 from livereduce.workspaces.arrays import F64, I64
+from livereduce.workspaces.axes import unit
 
 # $PCk$ stands for X at k tenths of the bins. Peaks and their values as in Mantid, which tests are written against.
 _POWDER = [
@@ -120,6 +121,7 @@ def create_sample_workspace(
     ):
         if number < least:
             raise ValueError(f"{name}: expected {least} or more, found {number}")
+    x_unit = unit(x_unit).id
     if workspace_type == "Event" and x_unit != "TOF":
         raise ValueError(f"XUnit: events are made in TOF, not {x_unit!r}; use ConvertUnits after")
     width = min(bin_width, x_max - x_min)

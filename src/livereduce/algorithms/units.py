@@ -31,6 +31,7 @@ def convert_units(
     e_mode: Mode = "Elastic",
     e_fixed: float | None = None,
     align_bins: bool = False,
+    convert_from_point_data: bool = True,
 ) -> MatrixWorkspace:
     """Express X in another unit; counts stay what they are, events stay events.
 
@@ -49,9 +50,13 @@ def convert_units(
         of the instrument, which may differ between detectors.
     align_bins
         Whether to rebin to one linear axis from the least to the greatest X, with as many bins as before.
+    convert_from_point_data
+        Whether points are converted (they stay points); without, they are an error.
     """
     if target == ws.unit:
         return ws.clone()
+    if not ws.is_histogram and not convert_from_point_data:
+        raise ValueError("InputWorkspace: its X holds points; ConvertFromPointData=True converts them too")
     if ws.unit not in UNITS:
         raise ValueError(f"InputWorkspace: X is in {ws.unit!r}, which is no unit that times of flight have")
     if ws.unit in _TRANSFER and target in _TRANSFER:

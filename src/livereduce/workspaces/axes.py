@@ -36,8 +36,8 @@ class Unit(NamedTuple):
         return self.label
 
 
-UNITS = {
-    unit.id: unit
+_UNITS = {
+    unit.id.lower(): unit
     for unit in (
         Unit("TOF", "Time-of-flight", "µs"),
         Unit("Wavelength", "Wavelength", "Å"),
@@ -57,8 +57,8 @@ UNITS = {
 
 
 def unit(name: str) -> Unit:
-    """Return the unit of that identifier; an unknown one is its own caption."""
-    return UNITS.get(name, Unit(name, name))
+    """Return the unit of that identifier, in any case; an unknown one is its own caption."""
+    return _UNITS.get(name.lower(), Unit(name, name))
 
 
 @dataclass(frozen=True, slots=True)

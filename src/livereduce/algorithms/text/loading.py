@@ -14,6 +14,7 @@ from livereduce.algorithms.text.ascii import SEPARATORS
 from livereduce.algorithms.text.tables import read_table_text
 from livereduce.workspaces import HistogramWorkspace, Spectra, TableWorkspace
 from livereduce.workspaces.arrays import F64
+from livereduce.workspaces.axes import unit as known_unit
 
 
 @algorithm("LoadAscii", version=2, outputs_after="filename")
@@ -63,7 +64,7 @@ def load_ascii(
         e=columns[2].copy() if len(columns) > 2 else None,
         dx=columns[3].copy() if len(columns) > 3 else None,
         spectra=Spectra(numbers),
-        unit=unit,
+        unit=known_unit(unit).id,
         y_unit="",
         title=filename.stem,
     )
