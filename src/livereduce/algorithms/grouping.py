@@ -7,6 +7,7 @@ import re
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -21,7 +22,7 @@ from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import check_indices, distinct, indices_of_numbers, united
 from livereduce.geometry import GeometryError
 from livereduce.geometry.grouping import load_grouping
-from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Part, Spectra
+from livereduce.workspaces import EventWorkspace, MatrixWorkspace, Part, Plan, Spectra
 from livereduce.workspaces.arrays import F64, I32, I64, Column
 
 log = logging.getLogger(__name__)
@@ -188,13 +189,11 @@ def _targets(members: Sequence[I64], n_spectra: int) -> tuple[I32, ...]:
 
 def _grouped_parts(ws: EventWorkspace, layout: Layout) -> list[Part]:
     """Parts of which each sends a spectrum to one group."""
-    n = len(layout.members)
-    parts = []
-    for layer, target in enumerate(layout.targets):
-        parts += ws.changed_parts(
-            lambda plan, layer=layer, to=target: remembered(layout, (plan, layer), lambda: plan.grouped(to, n))  # type: ignore[misc]
-        )
-    return parts
+
+    def grouped_by(layer: int, plan: Plan) -> Plan:
+        return remembered(layout, (plan, layer), lambda: plan.grouped(layout.targets[layer], len(layout.members)))
+
+    return [part for layer in range(len(layout.targets)) for part in ws.changed_parts(partial(grouped_by, layer))]
 
 
 def _listed(ws: MatrixWorkspace, numbers: I64, ids: I64, indices: I64) -> Group:

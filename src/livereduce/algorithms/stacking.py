@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from livereduce.algorithms.declaration import algorithm
@@ -143,13 +141,15 @@ def stacked(
     )
 
 
-def _columns(a: AnyArray | None, b: AnyArray | None, first: MatrixWorkspace, second: MatrixWorkspace) -> Any:
+def _columns(
+    a: AnyArray | None, b: AnyArray | None, first: MatrixWorkspace, second: MatrixWorkspace
+) -> AnyArray | None:
     """Return what there may be for each value of both, zeros for the side that has none."""
-    if a is None and b is None:
+    kinds = [rows.dtype for rows in (a, b) if rows is not None]
+    if not kinds:
         return None
-    kind = (a if a is not None else b).dtype  # type: ignore[union-attr]
     sides = zip((a, b), (first, second), strict=True)
-    return np.concatenate([np.zeros(ws.y.shape, kind) if rows is None else rows for rows, ws in sides])
+    return np.concatenate([np.zeros(ws.y.shape, kinds[0]) if rows is None else rows for rows, ws in sides])
 
 
 def _vertical(first: MatrixWorkspace, second: MatrixWorkspace) -> NumericAxis | None:

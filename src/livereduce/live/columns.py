@@ -19,25 +19,18 @@ def keep_pulses(events: Pulses, keep: NDArray[np.bool_]) -> Pulses:
     of_event = np.repeat(keep, counts)
     start = np.concatenate([[0], np.cumsum(counts[keep])]).astype(np.int64)
     keys = events.keys
-    common = {
-        "pulse_time": events.pulse_time[keep],
-        "start": start,
-        "tof": events.tof[of_event],
-        "keys": None
-        if keys is None
-        else PacketKeys(keys.pulse_id[keep], keys.kind_and_length[keep], keys.fingerprint[keep]),
-    }
-    if isinstance(events, Events):
-        rejected = {reason: counts[keep] for reason, counts in events.rejected.items()}
+    if keys is not None:
+        keys = PacketKeys(keys.pulse_id[keep], keys.kind_and_length[keep], keys.fingerprint[keep])
+    kept = replace(events, pulse_time=events.pulse_time[keep], start=start, tof=events.tof[of_event], keys=keys)
+    if isinstance(kept, Events):
         return replace(
-            events,
-            charge=events.charge[keep],
-            detector_id=events.detector_id[of_event],
-            rejected=rejected,
-            period=None if events.period is None else events.period[keep],
-            **common,  # type: ignore[arg-type]  # one dict of columns for both kinds
+            kept,
+            charge=kept.charge[keep],
+            detector_id=kept.detector_id[of_event],
+            rejected={reason: counts[keep] for reason, counts in kept.rejected.items()},
+            period=None if kept.period is None else kept.period[keep],
         )
-    return replace(events, number=events.number[of_event], **common)  # type: ignore[arg-type]
+    return replace(kept, number=kept.number[of_event])
 
 
 def of_periods(events: Events, count: int) -> tuple[Events, int]:
