@@ -184,7 +184,15 @@ def test_stages_are_announced_in_order(live: MakeLive) -> None:
     run = live(*opening())
     run.hear(run.data(1))
     run.monitor.turn(0.0)
-    assert run.diary.stages == ["extract", "proc", "accumulate", "post", "idle"]
+    assert run.diary.stages == ["extract", "build", "proc", "accumulate", "post", "idle"]
+
+
+def test_data_that_are_dropped_have_their_chunk_announced_too(live: MakeLive) -> None:
+    run = live(*opening())
+    run.hear(run.data(1))
+    run.monitor.clear_until(Position(0, 4))  # all of it
+    run.monitor.turn(0.0)
+    assert run.diary.stages == ["extract", "build"]
 
 
 def test_while_behind_chunks_follow_at_once_and_post_runs_once_per_update(live: MakeLive) -> None:

@@ -85,6 +85,28 @@ def test_a_record_larger_than_a_block_is_noted_once_where_it_begins(tmp_path: Pa
     reading.source.close()
 
 
+def test_where_the_journal_cannot_be_read_no_record_is_noted(tmp_path: Path, journal: JournalWriter) -> None:
+    """What was handed out before has been decoded by then, so none of it can be the cause of a death."""
+    reading = Reading(tmp_path, careful=Position(1, 410))
+    first = reading.source.read(1 << 20)
+    assert first is not None
+    assert reading.note.read_text().split()[0] == "1"
+    [unreadable] = (tmp_path / "journal").glob("000002.*")
+    unreadable.unlink()
+    unreadable.mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        reading.blocks()
+    assert reading.note.read_text().strip() == ""
+    reading.source.close()
+
+
+def test_at_the_journals_end_no_record_is_noted(tmp_path: Path, journal: JournalWriter) -> None:
+    reading = Reading(tmp_path, careful=Position(2, 410))
+    assert reading.blocks()
+    assert reading.note.read_text().strip() == ""
+    reading.source.close()
+
+
 @pytest.mark.parametrize("careful", [None, Position(2, 410)])
 def test_records_are_left_out_wherever_they_are(
     tmp_path: Path, journal: JournalWriter, careful: Position | None

@@ -114,6 +114,32 @@ def test_that_a_run_is_read_again_is_said_before_it_is_read(config: Config) -> N
     assert said == [None, 0.0]
 
 
+class Diary(Reporter):
+    """A reporter that keeps what it has said of stages."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.said: list[tuple[str, Position]] = []
+
+    def update(self, **changes: object) -> None:
+        super().update(**changes)
+        self.said.append((self.health.stage.value, Position(*self.health.position)))
+
+
+def test_what_was_read_counts_as_progress_when_the_chunk_made_of_it_is_processed(config: Config) -> None:
+    """Else a process that dies making its first chunk gets further each time, as data come, and starts for ever."""
+    write_runs(config.state_dir / "journal")
+    diary = Diary(config.runtime_dir / "reducer.json")
+    cycle = Cycle(config, diary)
+    try:
+        cycle.monitor.turn(0.0)
+    finally:
+        cycle.close()
+    begin, end = Position(0, 0), Position(1, 136)
+    said = [(stage, place) for stage, place in diary.said if stage in ("extract", "build", "proc", "idle")]
+    assert said == [("extract", begin), ("build", begin), ("proc", end), ("idle", end)]
+
+
 def test_when_memory_is_short_what_is_remembered_of_spectra_goes(config: Config) -> None:
     write_runs(config.state_dir / "journal")
     owner = Spectra([1])

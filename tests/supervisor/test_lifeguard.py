@@ -89,6 +89,29 @@ def test_no_record_is_suspected_when_somebody_killed_the_process(guard: Lifeguar
     assert guard.reducer_died(End(PID, -signal.SIGKILL, 5.0, "it hung"), 0.0) == (Skip(Place(3, 512)), False)
 
 
+def test_outside_the_decoder_no_record_is_suspected(guard: Lifeguard) -> None:
+    says(guard, stage=Stage.EXTRACT)
+    (guard.runtime_dir / "decoding").write_text(" " * 48)
+    assert guard.reducer_died(End(PID, 1, 5.0), 0.0) == (None, False)
+
+
+def test_records_that_are_fatal_one_after_the_other_are_given_up_in_the_end(guard: Lifeguard) -> None:
+    guard.reducer_budget = RestartBudget(limit=5)
+    says(guard, stage=Stage.EXTRACT, position=(1, 0))
+    spent = []
+    for n in range(5):
+        (guard.runtime_dir / "decoding").write_text(f"3 {512 + n // 2} {n % 2}")
+        spent.append(guard.reducer_died(SEGFAULT, 10.0 * n)[1])
+    assert spent == [False, False, False, False, True]
+    assert (guard.state_dir / "skipped").read_text() == "3:512\n3:513\n"
+
+
+def test_a_script_that_is_held_spends_nothing(guard: Lifeguard) -> None:
+    guard.reducer_budget = RestartBudget(limit=3)
+    in_proc(guard)
+    assert not any(guard.reducer_died(SEGFAULT, float(n))[1] for n in range(20))
+
+
 def test_deaths_count_against_the_budget_unless_the_reducer_got_further(guard: Lifeguard) -> None:
     guard.reducer_budget = RestartBudget(limit=3)
     for n in range(10):

@@ -47,6 +47,8 @@ def test_deaths_far_apart_are_never_too_many() -> None:
         (End(1, 1, 1.0), "exit code 1", False),
         (End(1, -signal.SIGKILL, 1.0), "signal SIGKILL", True),
         (End(1, -signal.SIGKILL, 1.0, "script_limit"), "signal SIGKILL (script_limit)", False),
+        (End(1, 143, 1.0), "exit code 143", True),
+        (End(1, 137, 1.0), "exit code 137", True),
     ],
 )
 def test_an_end_is_told_in_words(end: End, words: str, from_outside: bool) -> None:

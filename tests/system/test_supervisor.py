@@ -455,7 +455,7 @@ def test_a_record_that_ends_the_process_twice_is_skipped_and_counted(
     """The decoder dies of the one pulse in the 1/60 s that begins 5 s after the simulated time of the start."""
     begin = 1_767_225_600_000_000_000 + 5_000_000_000
     (lab.folder / "fatal_reducer.py").write_text(FATAL.format(begin=begin, end=begin + 16_666_000))
-    monkeypatch.setenv("PYTHONPATH", str(lab.folder))
+    monkeypatch.setenv("PYTHONPATH", str(lab.folder), prepend=os.pathsep)
     impatient("self.reducer.module = 'fatal_reducer'")
     lab.script("proc", PROC)
     simulator = lab.simulator(runs=1, run_seconds=60, epoch="2026-01-01T00:00:00Z")
@@ -467,6 +467,70 @@ def test_a_record_that_ends_the_process_twice_is_skipped_and_counted(
     assert 0 < sent["events"] - account["events"] < 1000
     assert account["events"] == account["accumulated"] + sum(account["dropped"].values())
     assert daemon.err.read_text().count("signal SIGABRT") == 2
+
+
+INNOCENT = """\
+import os, pathlib, sys
+from livereduce.live import chunk
+from livereduce.live.state import Cut, Transition
+deaths = pathlib.Path({deaths!r})
+def dies_three_times():
+    if (n := len(deaths.read_text())) < 3:
+        deaths.write_text("x" * (n + 1))
+        {how}
+{where}
+from livereduce.reducer.__main__ import main
+sys.exit(main())
+"""
+BUILDING = """
+make = chunk.ChunkBuilder._workspace
+def fatal(self):
+    if self._cut is Transition.END:
+        dies_three_times()
+    return make(self)
+chunk.ChunkBuilder._workspace = fatal
+"""
+DECODING = """
+handle = chunk.RunStateMachine.handle
+def fatal(self, mark):
+    todo = handle(self, mark)
+    if Cut(Transition.END) in todo:
+        dies_three_times()
+    return todo
+chunk.RunStateMachine.handle = fatal
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "how", "words"),
+    [
+        (BUILDING, "os.abort()", "signal SIGABRT in stage build"),
+        (DECODING, "raise MemoryError", "exit code 137 in stage extract"),
+    ],
+)
+def test_no_record_is_left_out_when_none_can_be_the_cause(
+    lab: Lab,
+    agree: Agree,
+    impatient: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    how: str,
+    words: str,
+) -> None:
+    """The process dies with the end of the run just read: of the chunk it makes then, or for want of memory."""
+    deaths = lab.folder / "deaths"
+    deaths.touch()
+    (lab.folder / "fatal_reducer.py").write_text(INNOCENT.format(deaths=str(deaths), where=where, how=how))
+    monkeypatch.setenv("PYTHONPATH", str(lab.folder), prepend=os.pathsep)
+    impatient("self.reducer.module = 'fatal_reducer'")
+    lab.script("proc", PROC)
+    simulator = lab.simulator(runs=1, run_seconds=60)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "1")
+    ledger, truth = daemon.last_words(), simulator.truth()
+    agree(ledger["runs"][0], truth["runs"][0])
+    assert ledger["runs"][0]["rejected_packets"] == {}
+    assert not (daemon.state / "skipped").exists()
+    assert daemon.err.read_text().count(words) == 3
 
 
 # -- a full disk -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,12 +155,12 @@ class ChunkBuilder:
 
     # -- what the live cycle calls ------------------------------------------------------------------------------------
 
-    def extract(self, until: Position | None = None) -> Chunk | None:
+    def extract(self, until: Position | None = None, stage: Callable[[str], None] = lambda _: None) -> Chunk | None:
         """Take in what has arrived and return it as a chunk; None when nothing has.
 
         Nor is there one while the stream has not said what detectors there are: an accumulation that began without
         spectra could take none later. Stops at a run transition, at the size limit, and at `until` (a cut that is being
-        replayed).
+        replayed). `stage` is told when all is read and the chunk is made of it.
         """
         more = True
         while self._cut is None:
@@ -175,6 +175,7 @@ class ChunkBuilder:
         undescribed = self.listener.buffers_events and not self._book.described
         if not self._heard or (undescribed and self._cut is None):
             return None
+        stage("build")
         return self._chunk(more or self._cut is not None)
 
     def consume(self, chunk: Chunk) -> None:

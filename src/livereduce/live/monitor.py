@@ -52,7 +52,7 @@ class Observer(Protocol):
     """Who is told how the loop gets on; the reducer writes health files and snapshots."""
 
     def stage(self, name: str) -> None:
-        """Say which stage of a step begins (extract, proc, accumulate, post, idle, reprocessing)."""
+        """Say which stage of a step begins (extract, build, proc, accumulate, post, idle, reprocessing)."""
 
     def script_failed(self, stage: str, error: ScriptError) -> None:
         """Say that a script raised; the data are safe."""
@@ -151,7 +151,7 @@ class Monitor:
         self.observer.stage("reprocessing" if self.reprocessing else "extract")
         if self._clear_until is not None:
             return self._clear(self._clear_until, now)
-        chunk = self.builder.extract(self._replay_until())
+        chunk = self.builder.extract(self._replay_until(), self.observer.stage)
         return self._nothing_new(now) if chunk is None else self.take(chunk, now)
 
     def take(self, chunk: Chunk, now: float) -> float:
@@ -174,7 +174,7 @@ class Monitor:
         """Drop what lies before the place at which somebody asked for a new beginning."""
         self._next_due = now
         limit = min(until, self.replay_end or until)
-        chunk = self.builder.extract(limit)
+        chunk = self.builder.extract(limit, self.observer.stage)
         if chunk is not None:
             record = self._note_cut(chunk)
             self.builder.discard(chunk, "cleared")

@@ -1,9 +1,9 @@
 """Between journal and decoder: what is about to be decoded is noted, and records that end the process are left out.
 
-The note (``<runtime_dir>/decoding``: segment, offset, 1 if one record begins there, else 0) survives the process. When
-it died while it decoded, the supervisor starts it again reading record by record up to there; when that ends it once
-more, the note names the record, and later processes skip it. ``<state_dir>/skipped`` has a line ``segment:offset`` for
-each.
+The note (``<runtime_dir>/decoding``: segment, offset, 1 if one record begins there, else 0) survives the process. It is
+empty while more is read, which is no record's business. When the process died while it decoded, the supervisor starts
+it again reading record by record up to there; when that ends it once more, the note names the record, and later
+processes skip it. ``<state_dir>/skipped`` has a line ``segment:offset`` for each.
 """
 
 from __future__ import annotations
@@ -68,13 +68,14 @@ class CarefulSource:
         self._length_of = length_of
         self._skipped = skipped
         self._careful_until = careful_until
-        self._record_end = BEGIN
+        self._record = self._record_end = BEGIN
         self._segment = 0
         self._note = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._write_note("")
 
     def read(self, max_bytes: int) -> Block | None:
         """Give the next bytes: of one record where care is needed, else as many as there are."""
+        self._write_note("")
         near = self._careful_until is not None and self._careful_until.segment == self._segment
         while (block := self._source.read(min(max_bytes, CAREFUL_BYTES) if near else max_bytes)) is not None:
             begin = Position(block.segment, block.offset)
@@ -107,8 +108,8 @@ class CarefulSource:
             if length is None:  # the end of a connection that was cut off: no record
                 self._careful_until = None
                 return block
-            self._record_end = Position(block.segment, block.offset + length)
-            self._write_note(f"{begin.segment} {begin.offset} 1")
+            self._record, self._record_end = begin, Position(block.segment, block.offset + length)
+        self._write_note(f"{self._record.segment} {self._record.offset} 1")
         return self._cut(block, self._record_end)
 
     def _up_to_skipped(self, block: Block) -> Block:

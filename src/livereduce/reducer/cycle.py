@@ -171,7 +171,9 @@ class Cycle:
 
     def stage(self, name: str) -> None:
         """See `live.monitor.Observer`."""
-        self._reporter.stage(name, self.monitor.builder.listener.position, self._uses())
+        # what is read and not processed yet may grow from death to death, and is no progress
+        before, here = Position(*self._reporter.health.position), self.monitor.builder.listener.position
+        self._reporter.stage(name, before if name == "build" else here, self._uses())
 
     def _uses(self) -> dict[str, ScriptUse]:
         step = self.monitor.step

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT_S = 0.5
 TOLD_TO_STOP = 143
 """Exit code after a signal to end, as the shell has it; the supervisor knows whether the signal was its own."""
+OUT_OF_MEMORY = 137
+"""Exit code where memory ran out, which is that of a process the kernel ends for it; no record is to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,9 @@ class Reducer:
             self._turn_until_done(cycle)
         except ScriptInterrupted:
             log.info("stopped while a script was running")
+        except MemoryError:
+            log.critical("memory ran out in stage %s", self.reporter.health.stage, exc_info=True)
+            return OUT_OF_MEMORY
         return TOLD_TO_STOP if self._stopping else 0
 
     def _turn_until_done(self, cycle: Cycle) -> None:

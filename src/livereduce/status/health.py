@@ -22,6 +22,8 @@ class Stage(StrEnum):
     COMPILING = "compiling"
     IDLE = "idle"
     EXTRACT = "extract"
+    BUILD = "build"
+    """Making a chunk of what was read."""
     PROC = "proc"
     ACCUMULATE = "accumulate"
     POST = "post"

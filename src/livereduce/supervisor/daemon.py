@@ -110,7 +110,7 @@ class Supervisor:
         self._exit_code: int | None = None
         self._changed: Config | None = None
         _make_folders(config)
-        for stale in ("recorder.json", "reducer.json", "heartbeat.json"):
+        for stale in ("recorder.json", "reducer.json", "heartbeat.json", "decoding"):
             (config.runtime_dir / stale).unlink(missing_ok=True)
         resolved = config.runtime_dir / "config.json"
         replace_file(resolved, config.model_dump_json().encode())

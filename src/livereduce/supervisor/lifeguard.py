@@ -116,7 +116,8 @@ class Lifeguard:
         verdict = self.rules.judge(self._death(end, health))
         if isinstance(verdict, Skip):
             self._note_skip(verdict)
-        return verdict, self.reducer_budget.spent(now, progress=progress or verdict is not None)
+        # a script that is held leaves nothing to die of; the next record, or none, may be as fatal as the last
+        return verdict, self.reducer_budget.spent(now, progress=progress or isinstance(verdict, Ban))
 
     def _death(self, end: End, health: ReducerHealth) -> Death:
         use = health.scripts.get(health.stage)

@@ -86,8 +86,12 @@ class End:
 
     @property
     def by_someone_else(self) -> bool:
-        """Whether somebody from outside ended it: a person, or the kernel for want of memory."""
-        return not self.killed_for and self.code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+        """Whether somebody from outside ended it: a person, or the kernel for want of memory.
+
+        A child that catches the signal, or finds no memory left itself, ends with the code the shell has for it.
+        """
+        outside = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        return not self.killed_for and self.code in (code for s in outside for code in (-s, 128 + s))
 
 
 @dataclass(slots=True)
