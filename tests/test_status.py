@@ -193,6 +193,21 @@ def test_a_version_that_gave_way_to_the_one_before_it_is_not_said_to_go_on_faili
     )
 
 
+def test_a_reducer_that_gets_no_further_is_said_to_fail_while_it_is_not_running() -> None:
+    why = "the reducer ended again and again without getting further, lastly while idle (exit code 1)"
+    beat = Heartbeat(pid=1, written_ns=NOW, started_ns=NOW, resting=why, resting_until_ns=NOW + 300 * SECOND)
+    dead = {"stage": Stage.COMPILING, "reprocess_percent": 3.0}
+    found = described(reducer=dead, heartbeat=beat)
+    assert found.state == "reducer failing"
+    assert found.sentence == (
+        "The reducer ended again and again without getting further, lastly while idle (exit code 1); data are recorded "
+        "meanwhile. It is tried again in 5 min, or when a script is saved or a restart is asked for."
+    )
+    assert found.also == ()
+    tried = replace(beat, reducer_pid=11, resting="", resting_until_ns=None)
+    assert described(reducer=dead, heartbeat=tried).state == "reprocessing"
+
+
 def test_several_conditions_are_all_told_the_most_important_first() -> None:
     found = described(
         recorder={"state": "waiting", "error": "connection reset", "lost_since_ns": NOW - 5 * SECOND},

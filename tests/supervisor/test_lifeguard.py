@@ -120,6 +120,22 @@ def test_deaths_count_against_the_budget_unless_the_reducer_got_further(guard: L
     assert [guard.reducer_died(SEGFAULT, 10.0 + n)[1] for n in range(2)] == [False, True]
 
 
+def test_a_long_life_counts_as_progress(guard: Lifeguard) -> None:
+    guard.reducer_budget = RestartBudget(limit=2)
+    says(guard, stage=Stage.IDLE, position=(1, 100))
+    lives = (5.0, 5.0, 5.0, 601.0, 5.0)
+    spent = [guard.reducer_died(End(PID, 1, life), 100.0 * n)[1] for n, life in enumerate(lives)]
+    assert spent == [False, True, True, False, True]
+
+
+def test_what_a_person_asks_for_renews_the_budget(guard: Lifeguard) -> None:
+    guard.reducer_budget = RestartBudget(limit=2)
+    says(guard, stage=Stage.IDLE)
+    assert [guard.reducer_died(SEGFAULT, float(n))[1] for n in range(2)] == [False, True]
+    guard.forget()
+    assert not guard.reducer_died(SEGFAULT, 2.0)[1]
+
+
 def test_a_recorder_that_receives_something_each_time_is_never_given_up(guard: Lifeguard) -> None:
     guard.recorder_budget = RestartBudget(limit=3)
     received = RecorderHealth(pid=PID, written_ns=1, started_ns=1, state="connected", address="a:1", bytes=1)

@@ -40,6 +40,15 @@ def test_deaths_far_apart_are_never_too_many() -> None:
     assert not any(budget.spent(301.0 * n, progress=False) for n in range(100))
 
 
+def test_a_spent_budget_stays_so_until_there_is_progress_or_somebody_wants_it_renewed() -> None:
+    budget = RestartBudget(limit=2, window_s=600)
+    assert [budget.spent(1000.0 * n, progress=False) for n in range(2)] == [False, False]
+    assert [budget.spent(t, progress=False) for t in (1001.0, 5000.0, 9000.0)] == [True, True, True]
+    assert [budget.spent(t, progress=p) for t, p in ((9001.0, True), (9002.0, False))] == [False, True]
+    budget.renew()
+    assert not budget.spent(9003.0, progress=False)
+
+
 @pytest.mark.parametrize(
     ("end", "words", "from_outside"),
     [

@@ -355,11 +355,39 @@ def test_a_spent_restart_budget_ends_the_session_with_exit_code_3(lab: Lab, impa
     lab.script("proc", PROC)
     (lab.folder / "state" / "cuts").mkdir(parents=True)  # nobody can read this as a file
     simulator = lab.simulator(runs=1, run_seconds=300)
-    daemon = lab.daemon(simulator.address)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "1")
     assert daemon.wait() == 3
     said = daemon.err.read_text()
     assert said.count("Is a directory") == 3
     assert "giving up: the reducer ended again and again without getting further" in said
+
+
+@pytest.mark.parametrize("again", ["when it is asked for", "when a script is saved", "by itself"])
+def test_the_recorder_goes_on_while_the_reducer_gets_no_further(
+    lab: Lab, agree: Agree, impatient: Callable[[str], None], again: str
+) -> None:
+    rest = "; daemon.REST_S = 5.0" if again == "by itself" else ""
+    impatient("self.guard.reducer_budget.limit = 2" + rest)
+    lab.script("proc", PROC)
+    cuts = lab.folder / "state" / "cuts"
+    cuts.mkdir(parents=True)  # nobody can read this as a file
+    simulator = lab.simulator(runs=1, run_seconds=200)
+    daemon = lab.daemon(simulator.address)
+    status = daemon.until_status(lambda s: s["state"] == "reducer failing", "the failure to be said")
+    assert "getting further, lastly in stage compiling (exit code 1); data are recorded meanwhile" in status["sentence"]
+    recorder = daemon.health("recorder")
+    daemon.until_health("recorder", lambda h: h["bytes"] > recorder["bytes"], "the recorder to go on")
+    cuts.rmdir()
+    if again == "when it is asked for":
+        post(daemon, "restart")
+    elif again == "when a script is saved":
+        lab.script("proc", PROC.replace("14000,20,34000", "14000,10,34000"))
+    health = daemon.until_health("reducer", lambda h: h["finished_runs"], "the run to be processed")
+    agree(health["ledger"]["runs"][0], simulator.truth()["runs"][0])
+    assert daemon.health("recorder")["pid"] == recorder["pid"]
+    assert daemon.status()["state"] != "reducer failing"
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait() == 0
 
 
 def test_a_script_that_defies_its_limit_is_killed_and_held_after_the_second_time(

@@ -147,7 +147,7 @@ def test_the_description_names_every_route_with_its_methods(settings: config.Con
     assert described["paths"]["/api/clear"]["post"]["security"] == [{"token": []}]
     assert set(described["paths"]["/api/clear"]["post"]["responses"]) == {"202", "401", "403"}
     states = described["components"]["schemas"]["State"]["enum"]
-    assert len(states) == 10
+    assert len(states) == 11
     references = json.dumps(described).count("#/components/schemas/")
     assert references > 0
     for name in ("State", "Stage", "ScriptProblem", "LogValue"):

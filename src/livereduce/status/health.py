@@ -188,6 +188,10 @@ class Heartbeat:
     script_refused: ScriptProblem | None = None
     """An edit of a script that is not used, and why."""
     warnings: tuple[str, ...] = ()
+    resting: str = ""
+    """Why the reducer is not started for some time, although nobody held it; empty when it is."""
+    resting_until_ns: int | None = None
+    """When it will be started again."""
 
 
 RECORDER = TypeAdapter(RecorderHealth)

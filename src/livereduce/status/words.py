@@ -34,6 +34,7 @@ class State(StrEnum):
     SOURCE_LOST = "source lost"
     SCRIPT_SLOW = "script slow"
     SCRIPT_ERROR = "script error"
+    REDUCER_FAILING = "reducer failing"
     REPROCESSING = "reprocessing"
     STOPPING = "stopping"
 
@@ -123,9 +124,11 @@ class _Facts:
 
     @property
     def held(self) -> bool:
-        """Whether there is no reducer because it has no script it may run; what the last one said is over."""
+        """Whether no reducer is to run, for want of a script it may run or after a failure; the last one is over."""
         heartbeat = self.heartbeat
-        return heartbeat is not None and heartbeat.reducer_pid is None and heartbeat.script_refused is not None
+        if heartbeat is None or heartbeat.reducer_pid is not None:
+            return False
+        return heartbeat.script_refused is not None or heartbeat.resting != ""
 
     @property
     def in_run(self) -> bool:
@@ -208,6 +211,7 @@ def _conditions(facts: _Facts) -> Iterator[tuple[State, str]]:
     """All that holds now, most important first; the last one (running or waiting) always does."""
     rules = (
         _stopping,
+        _reducer_failing,
         _starting,
         _source_lost,
         _script_error,
@@ -227,6 +231,16 @@ def _stopping(facts: _Facts) -> tuple[State, str] | None:
     if facts.heartbeat and facts.heartbeat.stopping:
         return State.STOPPING, "Asked to stop; the last result is being written."
     return None
+
+
+def _reducer_failing(facts: _Facts) -> tuple[State, str] | None:
+    heartbeat = facts.heartbeat
+    if heartbeat is None or not heartbeat.resting:
+        return None
+    until_s = ((heartbeat.resting_until_ns or facts.now_ns) - facts.now_ns) / 1e9
+    why = heartbeat.resting[0].upper() + heartbeat.resting[1:]
+    again = f"tried again in {duration(until_s)}, or when a script is saved or a restart is asked for"
+    return State.REDUCER_FAILING, f"{why}; data are recorded meanwhile. It is {again}."
 
 
 def _starting(facts: _Facts) -> tuple[State, str] | None:

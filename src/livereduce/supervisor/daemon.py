@@ -41,9 +41,12 @@ TURN_S = 0.25
 LOOK_S = 1.0
 GAVE_UP = 3
 """Exit code when the restart budget is spent."""
+REST_S = 600.0
+"""So much later a reducer that has spent its budget is tried once more, while the recorder goes on."""
 WRONG_CONFIGURATION = 2
 RECORDED_STREAMS = {"adara", "isis_events", "kafka"}
 """Streams that need a recorder; a histogram memory holds the total itself and is polled."""
+NO_FURTHER = "the reducer ended again and again without getting further"
 ROOM_WANTED = 1 << 30
 """With less room on the disk of the journal than this, in bytes, the page says so."""
 
@@ -72,6 +75,14 @@ class Stop:
     """Whether the end is asked for; not a `threading.Event`, whose lock a signal handler may find held."""
 
     asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The reducer is not started before `until_ns`, Unix ns."""
+
+    why: str
+    until_ns: int
 
 
 class Supervisor:
@@ -107,6 +118,8 @@ class Supervisor:
         self._started_ns = time.time_ns()
         self._next_look = self._next_memory = 0.0
         self._hurry = False
+        self._for_runs = exit_after_runs is not None
+        self._rest: Rest | None = None
         self._exit_code: int | None = None
         self._changed: Config | None = None
         _make_folders(config)
@@ -226,15 +239,20 @@ class Supervisor:
             self._give_up("the reducer cannot work with this configuration", WRONG_CONFIGURATION)
             return
         verdict, spent = self.guard.reducer_died(end, now)
-        if spent:
-            self._give_up(f"the reducer ended again and again without getting further, lastly {where} ({end.in_words})")
+        if spent and (self.recorder is None or self._for_runs):
+            self._give_up(f"{NO_FURTHER}, lastly {where} ({end.in_words})")
             return
         if isinstance(verdict, Ban):
             self.scripts.ban(verdict.stage, f"with {end.in_words}")
             if verdict.stage is Stage.PROC:
                 return
         more = ("--careful", str(verdict.end)) if isinstance(verdict, LookCloser) else ()
-        wait = self.reducer.start_later(now, *more, at_once=isinstance(verdict, Ban | Skip))
+        if spent:
+            self._rest = Rest(f"{NO_FURTHER}, lastly {where} ({end.in_words})", time.time_ns() + int(REST_S * 1e9))
+            self.reducer.start_later(now, *more, rest_s=REST_S)
+            log.critical("%s; data are recorded meanwhile, and it is tried again in %.0f s", self._rest.why, REST_S)
+            return
+        wait = self.reducer.start_later(now, *more, rest_s=0.0 if isinstance(verdict, Ban | Skip) else None)
         log.error("the reducer ended with %s %s; starting it again in %.0f s", end.in_words, where, wait)
 
     def _give_up(self, why: str, exit_code: int = GAVE_UP) -> None:
@@ -253,7 +271,7 @@ class Supervisor:
         """Do what was asked for through the page."""
         while self._requested:
             wish = self._requested.pop()
-            self.guard.rules.forget()
+            self.guard.forget()
             if wish == "rollback" and not self.scripts.roll_back():
                 log.warning("a rollback was asked for, but there are no versions of the scripts before these")
                 continue
@@ -282,6 +300,7 @@ class Supervisor:
         changes = self.scripts.look(now, running)
         if self.scripts.usable:
             if Change.RESTART in changes or (self.reducer.pid is None and changes):
+                self.guard.reducer_budget.renew()
                 self._begin_again(now)
             elif Change.SWAP_POST in changes:
                 self.reducer.tell(do=Change.SWAP_POST.value)
@@ -318,6 +337,7 @@ class Supervisor:
         return (*self._file.refused, *self.scripts.warnings(), *(text for text in own if text), *self.config.warnings)
 
     def _beat(self, *, stopping: bool = False) -> None:
+        rest = self._rest if self.reducer.pid is None else None
         heartbeat = Heartbeat(
             pid=os.getpid(),
             written_ns=time.time_ns(),
@@ -331,6 +351,8 @@ class Supervisor:
             memory_full_s=self.memory.full_s,
             script_refused=self.scripts.problem(),
             warnings=self._warnings(),
+            resting=rest.why if rest else "",
+            resting_until_ns=rest.until_ns if rest else None,
         )
         notify("WATCHDOG=1")
         try:

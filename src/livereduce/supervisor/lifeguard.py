@@ -117,7 +117,13 @@ class Lifeguard:
         if isinstance(verdict, Skip):
             self._note_skip(verdict)
         # a script that is held leaves nothing to die of; the next record, or none, may be as fatal as the last
-        return verdict, self.reducer_budget.spent(now, progress=progress or isinstance(verdict, Ban))
+        progress |= isinstance(verdict, Ban) or end.lived_s > self.reducer_budget.window_s
+        return verdict, self.reducer_budget.spent(now, progress=progress)
+
+    def forget(self) -> None:
+        """Begin anew, because a person asks for it."""
+        self.rules.forget()
+        self.reducer_budget.renew()
 
     def _death(self, end: End, health: ReducerHealth) -> Death:
         use = health.scripts.get(health.stage)

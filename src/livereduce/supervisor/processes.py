@@ -52,20 +52,27 @@ class BackOff:
 
 @dataclass(slots=True)
 class RestartBudget:
-    """How many deaths without any progress between them are too many."""
+    """How many deaths without any progress between them are too many; each further one is, until there is progress."""
 
     limit: int = 20
     window_s: float = 600.0
     _deaths: deque[float] = field(default_factory=deque)
+    _spent: bool = False
 
     def spent(self, now: float, *, progress: bool) -> bool:
         """Take note of a death; tell whether that was one too many."""
         if progress:
-            self._deaths.clear()
+            self.renew()
         self._deaths.append(now)
         while now - self._deaths[0] > self.window_s:
             self._deaths.popleft()
-        return len(self._deaths) >= self.limit
+        self._spent |= len(self._deaths) >= self.limit
+        return self._spent
+
+    def renew(self) -> None:
+        """Begin anew, because something else has changed or a person asks for it."""
+        self._deaths.clear()
+        self._spent = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +163,9 @@ class Child:
             self.start(now, *self._next_arguments)
         return None
 
-    def start_later(self, now: float, *more: str, at_once: bool = False) -> float:
-        """Start it again after a rest that grows with each quick death, or without; gives that rest in s."""
-        wait = 0.0 if at_once else self._back_off.after_death(now - self._started)
+    def start_later(self, now: float, *more: str, rest_s: float | None = None) -> float:
+        """Start it again after a rest that grows with each quick death, or after `rest_s`; gives that rest in s."""
+        wait = self._back_off.after_death(now - self._started) if rest_s is None else rest_s
         self._next_start, self._next_arguments = now + wait, more
         return wait
 

@@ -214,7 +214,7 @@ def _metrics(site: Site) -> Response:
 
 def _ready(site: Site) -> Response:
     now = site.status()
-    ready = now.state not in {State.STARTING, State.SOURCE_LOST, State.STOPPING}
+    ready = now.state not in {State.STARTING, State.SOURCE_LOST, State.REDUCER_FAILING, State.STOPPING}
     return JSONResponse({"ready": ready, "state": now.state, "sentence": now.sentence}, 200 if ready else 503)
 
 

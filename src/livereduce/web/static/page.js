@@ -4,7 +4,8 @@ import { charge, current, short, took } from "./scale.js";
 
 const $ = (id) => document.getElementById(id);
 const TONE = { running: "good", reprocessing: "calm", "waiting for run": "calm", paused: "calm", starting: "calm",
-  stopping: "calm", "beam off": "warn", "script slow": "warn", "source lost": "bad", "script error": "bad" };
+  stopping: "calm", "beam off": "warn", "script slow": "warn", "source lost": "bad", "script error": "bad",
+  "reducer failing": "bad" };
 const FEW = 8, HISTORY_SECONDS = 600;
 const memory = { status: null, heard: 0, list: [], versions: {}, chosen: null, curves: [], hidden: new Set(), history: [], rates: [], shown: "" };
 
