@@ -282,6 +282,26 @@ def test_a_range_within_one_bin_has_nothing_or_its_part(make_histogram: Make) ->
     assert part.x.tolist() == [2, 4]
 
 
+def test_every_spectrum_may_have_a_range_of_its_own(make_histogram: Make, make_events: MakeEvents) -> None:
+    ws = make_histogram([0, 1, 2, 3, 4], [[1, 2, 4, 8], [16, 32, 64, 128]])
+    result = integration(ws, range_lower_list=[1, 0], range_upper_list=[4, 2])
+    assert result.y.tolist() == [[2 + 4 + 8], [16 + 32]]
+    assert result.extractX().tolist() == [[1, 4], [0, 2]]
+    # the narrower of two limits counts
+    assert integration(ws, 1, range_lower_list=[0, 3]).y.tolist() == [[2 + 4 + 8], [128]]
+    assert integration(ws, None, 3, range_upper_list=[2, 4]).y.tolist() == [[1 + 2], [16 + 32 + 64]]
+    assert integration(ws, start_workspace_index=1, range_upper_list=[1, 3]).y.tolist() == [[16 + 32 + 64]]
+    partial = integration(ws, range_lower_list=[0.5, 0], range_upper=1, include_partial_bins=True)
+    assert partial.y.tolist() == [[0.5], [16]]
+    assert partial.extractX().tolist() == [[0.5, 1], [0, 1]]
+    events = make_events([0.5, 1.5, 2.5], [0.5, 1.5, 2.5], edges=[0.0, 4.0])
+    assert integration(events, range_lower_list=[1, 0], range_upper_list=[3, 0.6]).y.tolist() == [[2], [1]]
+    with pytest.raises(ValueError, match=r"RangeUpperList: has 1 limits, InputWorkspace has 2 spectra"):
+        integration(ws, range_upper_list=[1])
+    with pytest.raises(ValueError, match=r"RangeLower \(3\) is greater than RangeUpper \(2\)"):
+        integration(ws, range_lower_list=[0, 3], range_upper=2)
+
+
 def test_ranges_may_be_negative(make_histogram: Make) -> None:
     ws = make_histogram([-2, -1, 0, 1], [[1, 2, 4]])
     assert integration(ws, -2, 0).y.tolist() == [[3]]

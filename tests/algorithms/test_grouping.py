@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import create_sample_workspace, group_detectors, multiply
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, Spectra
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, NumericAxis, Spectra
 
 Make = Callable[..., HistogramWorkspace]
 MakeEvents = Callable[..., EventWorkspace]
@@ -88,13 +88,32 @@ def test_patterns_join_and_separate_workspace_indices(
 
 def test_a_map_gives_groups_of_spectrum_numbers(ws: HistogramWorkspace, tmp_path: Path) -> None:
     path = tmp_path / "two.map"
-    path.write_text("# a comment\n2\n7  # of no use\n3\n11-12 15\n8\n1\n13\n")
+    path.write_text("# a comment\n2\n7  # its own number\n3\n11-12 15\n5\n1\n13\n")
     result = group_detectors(ws, map_file=path)
     assert first_bins(result) == [19, 4]
     assert result.getSpectrumNumbers() == [1, 2]
     assert result.getSpectrum(0).getDetectorIDs() == [10, 11, 14]
+    own = group_detectors(ws, map_file=path, ignore_group_number=False)
+    assert (first_bins(own), own.getSpectrumNumbers()) == ([19, 4], [7, 5])
     kept = group_detectors(ws, map_file=path, keep_ungrouped_spectra=True)
     assert first_bins(kept) == [19, 4, 8]
+
+
+@pytest.mark.parametrize("stated", [1, 9])
+def test_a_map_that_says_a_wrong_number_of_groups_is_warned_of(
+    ws: HistogramWorkspace, tmp_path: Path, caplog: pytest.LogCaptureFixture, stated: int
+) -> None:
+    path = tmp_path / "two.map"
+    path.write_text(f"{stated}\n1\n3\n11-12 15\n2\n1\n13\n")
+    assert first_bins(group_detectors(ws, map_file=path)) == [19, 4]
+    assert f"it says it has {stated} groups, but has 2" in caplog.text
+
+
+def test_groups_have_spectrum_numbers_on_the_vertical_axis(make_histogram: Make) -> None:
+    ws = make_histogram([0, 1], [[1], [2], [3]], vertical=NumericAxis.of([0.5, 1.5, 2.5], "Wavelength"))
+    result = group_detectors(ws, workspace_index_list=[0, 2])
+    assert result.getAxis(1).isSpectra()
+    assert result.getAxis(1).extractValues().tolist() == [1]
 
 
 def test_a_map_of_a_spectrum_that_is_not_there_is_an_error(ws: HistogramWorkspace, tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_monitors_are_renamed_if_asked(ws: HistogramWorkspace, call: Call, store
 
 def test_groups_are_taken_as_their_members_when_grouped(pair: WorkspaceGroup, ws: HistogramWorkspace) -> None:
     assert group_workspaces([pair, ws, ws]).getNames() == ["pair_1", "pair_2", "ws"]
-    with pytest.raises(ValueError, match="names no workspace"):
+    with pytest.raises(ValueError, match="name no workspace"):
         group_workspaces([])
 
 
@@ -215,3 +215,13 @@ def test_ungrouping_takes_the_group_itself_and_what_is_not_there_is_named(
     assert store.names() == ["pair_1", "pair_2"]
     with pytest.raises(ValueError, match=r"UnGroupWorkspace: InputWorkspace: .*pair"):
         call("UnGroupWorkspace", "pair")
+
+
+def test_members_may_be_found_by_a_pattern_of_their_names(
+    pair: WorkspaceGroup, ws: HistogramWorkspace, call: Call, store: WorkspaceStore
+) -> None:
+    assert call("GroupWorkspaces", GlobExpression="pair_?", to=("g",)).getNames() == ["pair_1", "pair_2"]
+    assert call("GroupWorkspaces", [ws], GlobExpression="pair_2*", to=("g",)).getNames() == ["ws", "pair_2"]
+    assert store["g"].isGroup()
+    with pytest.raises(ValueError, match="GlobExpression name no workspace"):
+        call("GroupWorkspaces", GlobExpression="none*", to=("g",))

@@ -102,7 +102,7 @@ def test_a_map_lists_spectra_over_any_number_of_lines(banks: Instrument, tmp_pat
     path.write_text(MAP)
     found = load_grouping(path, banks, SPECTRA)
     assert found.group.tolist() == [0, 1, 1, 1, 0, 1, 0, 0, 2, 2]
-    assert found.names == {1: "1", 2: "2"}
+    assert found.names == {1: "1", 2: "7"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from livereduce.algorithms.binning import point_edges
-from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.declaration import Integers, Numbers, algorithm
 from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import check_indices, selected, taken
 from livereduce.workspaces import EventWorkspace, HistogramWorkspace, MatrixWorkspace
@@ -144,12 +144,12 @@ def _cropped_rows(ws: HistogramWorkspace, low: float, high: float) -> HistogramW
     return result
 
 
-def _edges_inside(x: F64, low: float, high: float) -> Bool:
+def _edges_inside(x: F64, low: float | F64, high: float | F64) -> Bool:
     width = np.diff(x, append=2 * x[..., -1:] - x[..., -2:-1]) if x.shape[-1] > 1 else np.abs(x)
     return (x >= low - _TOLERANCE * width) & (x <= high + _TOLERANCE * width)
 
 
-def bins_inside(x: F64, is_histogram: bool, low: float, high: float) -> Bool:
+def bins_inside(x: F64, is_histogram: bool, low: float | F64, high: float | F64) -> Bool:
     """Which bins are wholly in [low, high]; or which points, if X holds points."""
     inside = _edges_inside(x, low, high)
     return inside[..., :-1] & inside[..., 1:] if is_histogram else inside
@@ -163,6 +163,8 @@ def integration(
     start_workspace_index: int | None = None,
     end_workspace_index: int | None = None,
     include_partial_bins: bool = False,
+    range_lower_list: Numbers = (),
+    range_upper_list: Numbers = (),
 ) -> HistogramWorkspace:
     """Sum every spectrum over a range of X to one bin; of events, count those in [lower, upper).
 
@@ -178,36 +180,53 @@ def integration(
         First and last spectrum to integrate.
     include_partial_bins
         Whether bins partly in the range are summed in that proportion (values and errors alike).
+    range_lower_list, range_upper_list
+        Limits of each spectrum of the workspace; with a limit for all, the narrower one counts.
     """
-    low = -np.inf if range_lower is None else range_lower
-    high = np.inf if range_upper is None else range_upper
-    if low > high:
-        raise ValueError(f"RangeLower ({low:g}) is greater than RangeUpper ({high:g})")
     chosen = selected(ws, start_workspace_index, end_workspace_index)
+    low = np.maximum(_limits(ws, "RangeLowerList", range_lower_list, chosen, -np.inf), _or(range_lower, -np.inf))
+    high = np.minimum(_limits(ws, "RangeUpperList", range_upper_list, chosen, np.inf), _or(range_upper, np.inf))
+    if wrong := np.flatnonzero(np.ravel(low > high)).tolist():
+        lower, upper = (np.broadcast_to(limit, (len(chosen), 1))[wrong[0], 0] for limit in (low, high))
+        raise ValueError(f"RangeLower ({lower:g}) is greater than RangeUpper ({upper:g})")
     part = ws if len(chosen) == ws.n_spectra else taken(ws, chosen)
     if isinstance(part, EventWorkspace) and not part.distribution:
-        return _counted(part, range_lower, range_upper)
+        return _counted(part, low, high)
     histogram = as_histogram(part)
     if not histogram.is_histogram:
         histogram = histogram.replaced(x=point_edges(histogram.x, False), distribution=True)
     return _integrated(histogram, low, high, include_partial_bins)
 
 
-def _counted(ws: EventWorkspace, lower: float | None, upper: float | None) -> HistogramWorkspace:
+def _or(limit: float | None, without: float) -> float:
+    return without if limit is None else limit
+
+
+def _limits(ws: MatrixWorkspace, name: str, given: Numbers, chosen: I64, without: float) -> F64:
+    """Limits as a column, with a row for each chosen spectrum or one row for all."""
+    limits = np.asarray(given, np.float64).reshape(-1, 1)
+    if not len(limits):
+        return np.array([[without]])
+    if len(limits) != ws.n_spectra:
+        raise ValueError(f"{name}: has {len(limits)} limits, InputWorkspace has {ws.n_spectra} spectra")
+    return limits[chosen]
+
+
+def _counted(ws: EventWorkspace, lower: F64, upper: F64) -> HistogramWorkspace:
     """Events in [lower, upper), limits not given being the first and last edge of each spectrum."""
     edges = np.atleast_2d(ws.edges)
-    low = edges[:, 0] if lower is None else np.full(len(edges), lower)
-    high = edges[:, -1] if upper is None else np.full(len(edges), upper)
+    low = np.where(np.isfinite(lower), lower, edges[:, :1])
+    high = np.where(np.isfinite(upper), upper, edges[:, -1:])
     empty = high <= low
-    limits = np.stack([low, np.where(empty, np.nextafter(low, np.inf), high)], axis=1)
+    limits = np.hstack(np.broadcast_arrays(low, np.where(empty, np.nextafter(low, np.inf), high)))
     result = ws.replaced(edges=limits if len(limits) > 1 and np.any(limits != limits[0]) else limits[0]).to_histogram()
     if not empty.any():
         return result
-    counts = [np.where(empty[:, None], 0.0, rows) for rows in (result.y, result.e2)]
+    counts = [np.where(empty, 0.0, rows) for rows in (result.y, result.e2)]
     return result.replaced(y=counts[0], e2=counts[1], e=None)
 
 
-def _integrated(ws: HistogramWorkspace, low: float, high: float, partial: bool) -> HistogramWorkspace:
+def _integrated(ws: HistogramWorkspace, low: F64, high: F64, partial: bool) -> HistogramWorkspace:
     y, e2 = ws.y, ws.e2
     if ws.distribution:
         width = np.diff(ws.x)
@@ -231,17 +250,19 @@ def _integrated(ws: HistogramWorkspace, low: float, high: float, partial: bool) 
     )
 
 
-def _range_used(ws: HistogramWorkspace, used: Bool, low: float, high: float, partial: bool) -> F64:
+def _range_used(ws: HistogramWorkspace, used: Bool, low: F64, high: F64, partial: bool) -> F64:
     """Edges of what was summed, one row if it is the same for all; of a spectrum without any, the range asked for."""
-    rows = ws.x if ws.x.ndim == 2 else ws.x[None]
-    used = used if ws.x.ndim == 2 else used[:1]
+    alike = ws.x.ndim == 1 and len(low) == len(high) == 1
+    used = used[:1] if alike else used
+    rows = np.broadcast_to(ws.x, (len(used), ws.x.shape[-1]))
+    low, high = low[:, 0], high[:, 0]
     first = np.min(np.where(used, rows[:, :-1], np.inf), axis=1, initial=np.inf)
     last = np.max(np.where(used, rows[:, 1:], -np.inf), axis=1, initial=-np.inf)
     if partial:
         first, last = np.maximum(first, low), np.minimum(last, high)
-    lowest = low if np.isfinite(low) else float(rows.min())
-    highest = max(lowest, high if np.isfinite(high) else float(rows.max()))
+    lowest = np.where(np.isfinite(low), low, ws.x.min())
+    highest = np.maximum(lowest, np.where(np.isfinite(high), high, ws.x.max()))
     limits = np.stack([np.where(np.isfinite(first), first, lowest), np.where(np.isfinite(last), last, highest)], axis=1)
     if not len(limits):
-        return np.array([lowest, highest])
+        return np.array([lowest[0], highest[0]])
     return limits if len(limits) > 1 else limits[0]

@@ -71,14 +71,14 @@ def group_detectors(
     """Sum or average groups of spectra; events stay events. Masked spectra are left out of their group.
 
     Groups come from exactly one of a file, a pattern, a list (which makes one group) or a grouping workspace. One with
-    a list has the smallest spectrum number in it, the others are numbered.
+    a list has the smallest spectrum number in it, the others are numbered. The vertical axis becomes that of spectra.
 
     Parameters
     ----------
     map_file
         ``.map`` text (number of groups; of each its number, how many spectra and which) or grouping XML.
     ignore_group_number
-        Accepted for scripts that give it: groups of a map are numbered in its order.
+        Whether the groups of a map are numbered in its order; without, by their own numbers in it.
     grouping_pattern
         Workspace indices: ``,`` between groups, ``+`` and ``-`` (a range) for one, ``a:b`` for each from a to b alone.
     spectra_list
@@ -115,6 +115,7 @@ def group_detectors(
         grouping_pattern,
         (spectra_list, detector_list, workspace_index_list),
         copy_grouping_from_workspace,
+        own_numbers=not ignore_group_number,
     )
     key = ("GroupDetectors", depends_on, keep_ungrouped_spectra)
     layout = remembered(ws.spectra, key, lambda: _layout(ws, find(), keep_ungrouped_spectra))
@@ -123,12 +124,19 @@ def group_detectors(
 
 
 def _request(
-    ws: MatrixWorkspace, path: Path | None, pattern: str, lists: Sequence[Integers], grouping: MatrixWorkspace | None
+    ws: MatrixWorkspace,
+    path: Path | None,
+    pattern: str,
+    lists: Sequence[Integers],
+    grouping: MatrixWorkspace | None,
+    *,
+    own_numbers: bool,
 ) -> tuple[Callable[[], list[Group]], Hashable]:
     """Return how the groups are found, and what that depends on besides the spectra."""
     if path is not None:
         check_exists(path)
-        return lambda: _from_file(ws, path), (path, version_of(path), weakref.ref(ws.detectors))
+        depends_on = (path, version_of(path), weakref.ref(ws.detectors), own_numbers)
+        return lambda: _from_file(ws, path, own_numbers), depends_on
     if pattern:
         return lambda: _from_pattern(ws, pattern), pattern
     if grouping is not None:
@@ -155,7 +163,7 @@ def grouped(ws: MatrixWorkspace, layout: Layout, *, average: bool = False) -> Ma
     members, spectra = layout.members, layout.spectra
     count = np.array([max(len(m), 1) for m in members], np.float64)[:, None]
     if isinstance(ws, EventWorkspace):
-        result = ws.replaced(parts=_grouped_parts(ws, layout), spectra=spectra)
+        result = ws.replaced(parts=_grouped_parts(ws, layout), spectra=spectra, vertical=None)
         if average and np.any(count > 1):
             result = result.planned(lambda plan: plan.multiplied(1.0 / count))
         return result
@@ -163,7 +171,7 @@ def grouped(ws: MatrixWorkspace, layout: Layout, *, average: bool = False) -> Ma
     y, e2 = _summed(histogram.y, members), _summed(histogram.e2, members)
     x = histogram.x if histogram.x.ndim == 1 else histogram.x[0]
     changes = {"y": y / count, "e2": e2 / count**2} if average else {"y": y, "e2": e2}
-    return histogram.replaced(x=x, **changes, e=None, dx=None, bin_mask=None, spectra=spectra)
+    return histogram.replaced(x=x, **changes, e=None, dx=None, bin_mask=None, spectra=spectra, vertical=None)
 
 
 def _summed(rows: F64, members: Sequence[I64]) -> F64:
@@ -242,7 +250,7 @@ def _from_workspace(ws: MatrixWorkspace, grouping: MatrixWorkspace) -> list[Grou
     return _by_detector(np.where(at >= 0, grouping.y[at, 0].astype(np.int64), 0), ws.spectra.owner)
 
 
-def _from_file(ws: MatrixWorkspace, path: Path) -> list[Group]:
+def _from_file(ws: MatrixWorkspace, path: Path, own_numbers: bool) -> list[Group]:
     ids = ws.spectra.ids if len(ws.spectra.ids) else np.arange(ws.n_spectra)
     instrument = ws.detectors.instrument or bare_instrument("workspace", ids)
     rows = instrument.rows_of(ids) if len(ws.spectra.ids) else ids
@@ -259,7 +267,8 @@ def _from_file(ws: MatrixWorkspace, path: Path) -> list[Group]:
             raise ValueError(f"MapFile: {path}: {warning.replace('the instrument', 'the workspace')}")
         log.warning("GroupDetectors: %s: %s", path, warning)
     of_detector = np.where(rows >= 0, found.group[rows], 0)
-    return _by_detector(of_detector, owner)
+    groups = _by_detector(of_detector, owner)
+    return [Group(int(found.names[g.number]), g.indices) for g in groups] if is_map and own_numbers else groups
 
 
 def _by_detector(group: I64, owner: I64) -> list[Group]:

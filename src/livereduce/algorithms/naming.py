@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Sequence
 
 from livereduce.algorithms.declaration import OutputName, algorithm
@@ -92,21 +93,26 @@ def rename_workspace(
 
 
 @algorithm("GroupWorkspaces")
-def group_workspaces(input_workspaces: Sequence[Workspace]) -> WorkspaceGroup:
+def group_workspaces(
+    input_workspaces: Sequence[Workspace] = (), glob_expression: str = "", store: WorkspaceStore | None = None
+) -> WorkspaceGroup:
     """Put workspaces into a group; they keep their names. Groups given are taken as their members.
 
     Parameters
     ----------
     input_workspaces
         The members, in this order.
+    glob_expression
+        Further members by their names in the store, in alphabetical order: ``run?_*``.
     """
+    found = fnmatch.filter(sorted(store.names()), glob_expression) if store is not None and glob_expression else []
     members: list[Workspace] = []
-    for ws in input_workspaces:
+    for ws in (*input_workspaces, *(store[name] for name in found if store is not None)):
         for member in ws if isinstance(ws, WorkspaceGroup) else [ws]:
             if not any(member is other for other in members):
                 members.append(member)
     if not members:
-        raise ValueError("InputWorkspaces: names no workspace")
+        raise ValueError("InputWorkspaces and GlobExpression name no workspace")
     return WorkspaceGroup(members)
 
 

@@ -32,7 +32,7 @@ class Grouping:
     group
         int64[n], 0 for none.
     names
-        Group number to name, in the order of the file.
+        Group number to name, in the order of the file; the groups of a map are called by their own numbers in it.
     warnings
         What was ignored or doubtful, for people.
     """
@@ -97,6 +97,7 @@ class _Filling:
         self.spectrum_numbers = spectrum_numbers
         self.group: Ids = np.zeros(len(instrument), dtype=np.int64)
         self.unknown: list[int] = []
+        self.warnings: list[str] = []
         self.twice = 0
 
     def put(self, number: int, rows: Ids) -> None:
@@ -137,7 +138,7 @@ class _Filling:
         return np.arange(len(self.instrument))[self.instrument.components[name].rows]
 
     def grouping(self, names: dict[int, str]) -> Grouping:
-        warnings = []
+        warnings = self.warnings
         if self.unknown:
             warnings.append(f"{len(self.unknown)} numbers are not in the instrument, the first is {self.unknown[0]}")
         if self.twice:
@@ -177,11 +178,11 @@ def _numbers(text: str, label: str) -> Ids:
 def _map_file(text: str, label: str, instrument: Instrument, spectrum_numbers: Ids | None) -> Grouping:
     """Read a map: how many groups; then of each its number, a count, and that many spectra over any lines."""
     words = iter(re.findall(r"\d+\s*-\s*\d+|\S+", " ".join(line.split("#")[0] for line in text.splitlines())))
-    filled = _Filling(instrument, spectrum_numbers)
+    filled, names = _Filling(instrument, spectrum_numbers), {}
     try:
-        count = int(next(words))
-        for number in range(1, count + 1):
-            next(words)  # a spectrum number of no use
+        stated = int(next(words))
+        for number, name in enumerate(words, 1):
+            names[number] = str(int(name))
             size, found = int(next(words)), [np.empty(0, dtype=np.int64)]
             listed = 0
             while listed < size:
@@ -192,4 +193,6 @@ def _map_file(text: str, label: str, instrument: Instrument, spectrum_numbers: I
             filled.put(number, filled.rows_of_spectra(np.concatenate(found), label))
     except (StopIteration, ValueError) as error:
         raise GeometryError(f"{label} is not a grouping map, or ends too early {error}".strip()) from error
-    return filled.grouping({number: str(number) for number in range(1, count + 1)})
+    if stated != len(names):
+        filled.warnings.append(f"it says it has {stated} groups, but has {len(names)}")
+    return filled.grouping(names)

@@ -69,6 +69,12 @@ def test_each_spectrum_has_a_file_unless_told_otherwise(ws: HistogramWorkspace, 
     assert (tmp_path / "a-1.gsa").read_text().startswith("Silicon\n")
 
 
+def test_a_single_spectrum_goes_to_the_file_itself(make_histogram: Make, tmp_path: Path) -> None:
+    save_gss(make_histogram([1000, 1100, 1210], [[4, 9]]), tmp_path / "a.gsa")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.gsa"]
+    assert "# Data for spectrum :0\n" + RALF.format(1) in (tmp_path / "a.gsa").read_text()
+
+
 def test_files_are_appended_to_without_a_header_unless_told_otherwise(ws: HistogramWorkspace, tmp_path: Path) -> None:
     saved(ws, tmp_path)
     text = saved(ws, tmp_path, bank=3)

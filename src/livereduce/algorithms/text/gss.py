@@ -48,7 +48,8 @@ def save_gss(
     filename
         The file; its folder must exist.
     split_files
-        Whether every spectrum goes to a file of its own, ``name-<workspace index>.ext``.
+        Whether every spectrum goes to a file of its own, ``name-<workspace index>.ext``; a workspace with a single
+        one goes to the file itself.
     append
         Whether to write at the end of existing files, without a header.
     bank
@@ -63,10 +64,11 @@ def save_gss(
         Whether spectrum numbers are the bank numbers.
     """
     texts: dict[Path, str] = {}
+    alone = isinstance(ws, MatrixWorkspace) and ws.n_spectra == 1
     for i, member in enumerate(members_of(ws)):
         _check(member, split_files)
         for index in np.flatnonzero(~member.spectra.masked).tolist():
-            path = numbered(filename, index) if split_files else filename
+            path = numbered(filename, index) if split_files and not alone else filename
             if path not in texts:
                 begun = append and path.exists()
                 texts[path] = "" if begun else _header(member, format, multiply_by_bin_width, extended_header)
