@@ -3,6 +3,7 @@ import { makeScale, short, tickText, ticks } from "./scale.js";
 
 const RIGHT = 24, TOP = 12, BOTTOM = 46;
 const GAP_SECONDS = 30;
+const TICK_FONT = "12px system-ui, sans-serif";
 const COLOURS = 8;
 const STOPS = [[68, 1, 84], [71, 45, 123], [59, 82, 139], [44, 114, 142], [33, 145, 140], [40, 174, 128], [94, 201, 98],
   [173, 220, 48], [253, 231, 37]];
@@ -82,10 +83,12 @@ export class Plot {
     canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio);
     const g = this.g = canvas.getContext("2d");
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.area = { left: width < 500 ? 56 : 68, right: width - RIGHT, top: TOP, bottom: height - BOTTOM };
-    const { left, right, top, bottom } = this.area, r = this.ranges();
-    this.sx = makeScale(r.low, r.high, left, right, this.options.logX);
+    const right = width - RIGHT, top = TOP, bottom = height - BOTTOM, r = this.ranges();
     this.sy = makeScale(r.bottom, r.top, bottom, top, this.options.logY && !this.picture);
+    g.font = TICK_FONT;
+    const widest = Math.max(...this.rows().map(([, text]) => g.measureText(text).width)), left = Math.max(width < 500 ? 56 : 68, widest + 34);
+    this.area = { left, right, top, bottom };
+    this.sx = makeScale(r.low, r.high, left, right, this.options.logX);
     this.axes();
     g.save(); g.beginPath(); g.rect(left, top, right - left, bottom - top); g.clip();
     let points = 0;
@@ -97,20 +100,26 @@ export class Plot {
       top: r.top, bottom: r.bottom, low: r.low, high: r.high });
   }
 
+  // ticks of the vertical axis, and what is written beside them
+  rows() {
+    const { sy } = this, height = Math.abs(sy(sy.high) - sy(sy.low));
+    return ticks(sy.low, sy.high, height / 46, sy.log).map((v) => [v, tickText(v, reach(sy, sy.log))]);
+  }
+
   axes() {
     const { g, sx, sy, area, options } = this, { left, right, top, bottom } = area;
     if (!this.curves.length && !this.picture) return;
-    g.font = "12px system-ui, sans-serif"; g.lineWidth = 1; g.strokeStyle = this.colour("--grid");
+    g.font = TICK_FONT; g.lineWidth = 1; g.strokeStyle = this.colour("--grid");
     g.fillStyle = this.colour("--soft"); g.textAlign = "center"; g.textBaseline = "top";
     for (const v of ticks(sx.low, sx.high, (right - left) / 75, options.logX)) {
       const p = Math.round(sx(v)) + 0.5;
       line(g, p, top, p, bottom); g.fillText(tickText(v, reach(sx, options.logX)), p, bottom + 7);
     }
     g.textAlign = "right"; g.textBaseline = "middle";
-    for (const v of ticks(sy.low, sy.high, (bottom - top) / 46, sy.log)) {
+    for (const [v, text] of this.rows()) {
       const p = Math.round(sy(v)) + 0.5;
       if (!this.picture) line(g, left, p, right, p);
-      g.fillText(tickText(v, reach(sy, sy.log)), left - 7, p);
+      g.fillText(text, left - 7, p);
     }
     g.strokeStyle = this.colour("--line"); g.strokeRect(left + 0.5, top + 0.5, right - left, bottom - top);
     g.fillStyle = this.colour("--text"); g.font = "13px system-ui, sans-serif"; g.textAlign = "center";
