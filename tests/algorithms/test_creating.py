@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import (
-    add_sample_log,
     create_empty_table_workspace,
     create_single_valued_workspace,
     create_workspace,
 )
-from livereduce.workspaces import Detectors, HistogramWorkspace, Run, Spectra, TimeSeries
+from livereduce.workspaces import Detectors, HistogramWorkspace, Run, Spectra
 
 
 @pytest.mark.parametrize(
@@ -100,28 +99,3 @@ def test_a_single_value_and_an_empty_table() -> None:
     assert (number.readY(0).tolist(), number.readE(0).tolist()) == ([3.5], [0.5])
     assert create_empty_table_workspace("List").getTitle() == "List"
     assert create_empty_table_workspace().columnCount() == 0
-
-
-def test_logs_are_added_as_text_number_or_series() -> None:
-    ws = HistogramWorkspace([0, 1], [[1]], run=Run({"run_start": "1970-01-01T00:00:05"}))
-    add_sample_log(ws, "note", "hello")
-    add_sample_log(ws, "count", "3", log_type="Number")
-    add_sample_log(ws, "length", "3", log_type="Number", number_type="Double", log_unit="mm")
-    add_sample_log(ws, "T", "1.5", log_type="Number Series", log_unit="K")
-    run = ws.getRun()
-    assert run["note"].value == "hello"
-    assert (run["count"].value, type(run["count"].value)) == (3, int)
-    assert (run["length"].value, type(run["length"].value), run["length"].units) == (3.0, float, "mm")
-    series = run["T"]
-    assert isinstance(series, TimeSeries)
-    assert (series.value.tolist(), series.time_ns.tolist(), series.units) == ([1.5], [5_000_000_000], "K")
-
-
-def test_text_that_is_no_number_is_no_number_log() -> None:
-    ws = HistogramWorkspace([0, 1], [[1]])
-    with pytest.raises(ValueError, match="LogText: expected a number, found 'x'"):
-        add_sample_log(ws, "a", "x", log_type="Number")
-    with pytest.raises(ValueError, match=r"expected a whole number, found '1\.5'"):
-        add_sample_log(ws, "a", "1.5", log_type="Number", number_type="Int")
-    with pytest.raises(ValueError, match="LogName must not be empty"):
-        add_sample_log(ws, "", "x")

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from livereduce.algorithms import add_time_series_log
-from livereduce.workspaces import HistogramWorkspace, TimeSeries
+from livereduce.algorithms import add_sample_log, add_time_series_log
+from livereduce.workspaces import HistogramWorkspace, Run, TimeSeries
 
 
 @pytest.fixture
@@ -49,3 +49,28 @@ def test_what_does_not_fit_the_log_is_an_error(ws: HistogramWorkspace) -> None:
     ws.run().set("my_log", 3.0)
     with pytest.raises(ValueError, match="AddTimeSeriesLog: Name: log 'my_log' is no series"):
         add(ws, "2010-01-01T00:00:01", 13)
+
+
+def test_logs_are_added_as_text_number_or_series() -> None:
+    ws = HistogramWorkspace([0, 1], [[1]], run=Run({"run_start": "1970-01-01T00:00:05"}))
+    add_sample_log(ws, "note", "hello")
+    add_sample_log(ws, "count", "3", log_type="Number")
+    add_sample_log(ws, "length", "3", log_type="Number", number_type="Double", log_unit="mm")
+    add_sample_log(ws, "T", "1.5", log_type="Number Series", log_unit="K")
+    run = ws.getRun()
+    assert run["note"].value == "hello"
+    assert (run["count"].value, type(run["count"].value)) == (3, int)
+    assert (run["length"].value, type(run["length"].value), run["length"].units) == (3.0, float, "mm")
+    series = run["T"]
+    assert isinstance(series, TimeSeries)
+    assert (series.value.tolist(), series.time_ns.tolist(), series.units) == ([1.5], [5_000_000_000], "K")
+
+
+def test_text_that_is_no_number_is_no_number_log() -> None:
+    ws = HistogramWorkspace([0, 1], [[1]])
+    with pytest.raises(ValueError, match="LogText: expected a number, found 'x'"):
+        add_sample_log(ws, "a", "x", log_type="Number")
+    with pytest.raises(ValueError, match=r"expected a whole number, found '1\.5'"):
+        add_sample_log(ws, "a", "1.5", log_type="Number", number_type="Int")
+    with pytest.raises(ValueError, match="LogName must not be empty"):
+        add_sample_log(ws, "", "x")

@@ -16,15 +16,7 @@ from livereduce.algorithms.calibration_files import (
     load_mask,
 )
 from livereduce.algorithms.characterizations import pd_determine_characterizations, pd_load_characterizations
-from livereduce.algorithms.conversion import (
-    convert_from_distribution,
-    convert_to_distribution,
-    convert_to_histogram,
-    convert_to_matrix_workspace,
-    convert_to_point_data,
-)
 from livereduce.algorithms.creating import (
-    add_sample_log,
     create_empty_table_workspace,
     create_single_valued_workspace,
     create_workspace,
@@ -40,11 +32,18 @@ from livereduce.algorithms.fitting.fit import evaluate_function, fit
 from livereduce.algorithms.fitting.fit_peak import fit_peak
 from livereduce.algorithms.fitting.strip_peaks import find_peaks, strip_peaks, strip_vanadium_peaks
 from livereduce.algorithms.focusing import diffraction_focussing
+from livereduce.algorithms.forms import (
+    convert_from_distribution,
+    convert_to_distribution,
+    convert_to_histogram,
+    convert_to_matrix_workspace,
+    convert_to_point_data,
+)
 from livereduce.algorithms.grouping import group_detectors
 from livereduce.algorithms.incident_energy import get_ei
 from livereduce.algorithms.instruments import edit_instrument_geometry, load_empty_instrument, load_instrument
 from livereduce.algorithms.loading import load, load_nexus
-from livereduce.algorithms.logs import add_time_series_log
+from livereduce.algorithms.logs import add_sample_log, add_time_series_log
 from livereduce.algorithms.masking import mask_bins, mask_detectors
 from livereduce.algorithms.merging import merge_runs
 from livereduce.algorithms.monitors import normalise_to_monitor

@@ -1,4 +1,4 @@
-"""Logs set from scripts: AddTimeSeriesLog."""
+"""Logs set from scripts: AddSampleLog, AddTimeSeriesLog."""
 
 from __future__ import annotations
 
@@ -8,6 +8,57 @@ from livereduce.algorithms.declaration import algorithm
 from livereduce.algorithms.values import to_integer, to_number
 from livereduce.workspaces import MatrixWorkspace, TimeSeries
 from livereduce.workspaces.run import to_ns
+
+
+@algorithm("AddSampleLog", in_place=["workspace"])
+def add_sample_log(
+    workspace: MatrixWorkspace,
+    log_name: str,
+    log_text: str = "",
+    log_type: Literal["String", "Number", "Number Series"] = "String",
+    log_unit: str = "",
+    number_type: Literal["AutoDetect", "Int", "Double"] = "AutoDetect",
+) -> MatrixWorkspace:
+    """Add a log to a workspace, or set it anew.
+
+    Parameters
+    ----------
+    workspace
+        The workspace, which is changed.
+    log_name
+        Name of the log.
+    log_text
+        Its value.
+    log_type
+        A text, a number, or a series with this number at the start of the run (or at 1970 if that is not known).
+    log_unit
+        Unit of a number.
+    number_type
+        Whether a number is whole; AutoDetect decides by its text.
+    """
+    if not log_name:
+        raise ValueError("LogName must not be empty")
+    run = workspace.run()
+    value = log_text if log_type == "String" else _number(log_text, number_type)
+    if log_type == "Number Series":
+        start = run.start_ns if run.has_start else 0
+        run.set(log_name, TimeSeries(log_name, [start], [value], log_unit))
+    else:
+        run.set(log_name, value, log_unit)
+    return workspace
+
+
+def _number(text: str, number_type: str) -> int | float:
+    try:
+        if number_type != "Double":
+            return int(text)
+    except ValueError:
+        if number_type == "Int":
+            raise ValueError(f"LogText: expected a whole number, found {text!r}") from None
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"LogText: expected a number, found {text!r}") from None
 
 
 @algorithm("AddTimeSeriesLog", in_place=["workspace"])

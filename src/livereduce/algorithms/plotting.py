@@ -13,7 +13,7 @@ import numpy as np
 
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.files import check_folder, replacing
-from livereduce.algorithms.writing import members_of
+from livereduce.algorithms.text.writing import members_of
 from livereduce.workspaces import MatrixWorkspace, WorkspaceGroup
 from livereduce.workspaces.arrays import F64
 from livereduce.workspaces.axes import Axis

@@ -9,8 +9,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from livereduce.algorithms.choosing import wanted
 from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.nexus.choosing import wanted
 from livereduce.algorithms.nexus.event_layout import Layout, layout_of
 from livereduce.algorithms.nexus.events import Bank, Loaded, Window, banks_of, ids_in, load_banks
 from livereduce.algorithms.nexus.hdf5 import entry_of, listed, opened

@@ -8,8 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from livereduce.algorithms.choosing import wanted
 from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.nexus.choosing import wanted
 from livereduce.algorithms.nexus.hdf5 import WHOLE, address, class_of, dataset, entry_of, groups, listed, opened
 from livereduce.algorithms.nexus.monitors import attached_monitors, instrument_of
 from livereduce.algorithms.nexus.run import read_run, said

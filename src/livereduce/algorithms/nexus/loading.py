@@ -11,8 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from livereduce.algorithms.choosing import wanted
 from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.nexus.choosing import wanted
 from livereduce.algorithms.nexus.hdf5 import NUMBERS, WHOLE, dataset, groups, listed, opened
 from livereduce.algorithms.nexus.instrument import read_instrument
 from livereduce.algorithms.nexus.logs import read_logs

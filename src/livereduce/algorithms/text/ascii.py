@@ -16,7 +16,7 @@ from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.files import check_folder, replacing
 from livereduce.algorithms.spectra import selected
 from livereduce.algorithms.text.tables import table_text
-from livereduce.algorithms.writing import write_texts
+from livereduce.algorithms.text.writing import write_texts
 from livereduce.geometry.units import inelastic_momentum_transfer
 from livereduce.workspaces import MatrixWorkspace, TableWorkspace
 from livereduce.workspaces.arrays import F64, I64, AnyArray

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from livereduce.algorithms.declaration import algorithm
-from livereduce.algorithms.writing import members_of, numbered, write_texts
+from livereduce.algorithms.text.writing import members_of, numbered, write_texts
 from livereduce.geometry.units import geometric_difc
 from livereduce.workspaces import MatrixWorkspace, Run, TimeSeries, WorkspaceGroup
 from livereduce.workspaces.arrays import F64

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from livereduce.algorithms.declaration import algorithm
-from livereduce.algorithms.writing import members_of, numbered, write_texts
+from livereduce.algorithms.text.writing import members_of, numbered, write_texts
 from livereduce.workspaces import MatrixWorkspace, WorkspaceGroup
 
 Format = Literal["XYE", "MAUD", "TOPAS"]
