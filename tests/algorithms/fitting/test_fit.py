@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special
 
 from livereduce.algorithms import declaration, evaluate_function, fit
 from livereduce.algorithms.calling import execute
@@ -283,6 +284,41 @@ def test_members_of_nested_functions_are_spectra_of_the_output(make_histogram: M
     )  # fmt: skip
     # 3 + 2x in all: the line begins at 0
     assert result.output_workspace.y[3:].tolist() == [[1, 1, 1], [2, 2, 2], pytest.approx([2, 4, 6])]
+
+
+@pytest.mark.parametrize(
+    ("function", "integral", "expected"),
+    [
+        ("name=FlatBackground", lambda x: 3 * x, [3]),
+        ("name=LinearBackground", lambda x: 3 * x + x**2, [3, 2]),
+        ("name=Gaussian,Sigma=0.5", lambda x: [special.ndtr((v - 0.25) / 0.8) * 20 for v in x],
+         [20 / 0.8 / np.sqrt(2 * np.pi), 0.25, 0.8]),
+        ("name=Lorentzian,FWHM=2", lambda x: 20 / np.pi * np.arctan((x - 0.25) / 0.8), [20, 0.25, 1.6]),
+    ],
+)  # fmt: skip
+def test_integrals_over_wide_bins_are_fitted_if_asked_for(
+    make_histogram: Make, function: str, integral: Callable[[Any], Any], expected: list[float]
+) -> None:
+    x = np.array([-4.0, -3, -1.5, 0, 1, 1.5, 3, 5])
+    ws = make_histogram(x, np.diff(integral(x)), np.ones(7))
+    result = fit(function, ws, evaluation_type="Histogram", output="out", peak_radius=5, step_size_method="Default")
+    assert values(result)[: len(expected)] == pytest.approx(expected, rel=1e-6)
+    assert result.output_workspace.y[2].tolist() == pytest.approx(np.zeros(7), abs=1e-6)
+    assert values(fit(function, ws, output="out"))[: len(expected)] != pytest.approx(expected, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("name=Quadratic", "Quadratic cannot be integrated over bins, which .*Gaussian, Lorentzian can"),
+        ("name=LinearBackground;(composite=ProductFunction;name=Gaussian;name=FlatBackground)", "a product of"),
+    ],
+)
+def test_what_cannot_be_integrated_is_told(line: HistogramWorkspace, function: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"EvaluationType: {message}"):
+        fit(function, line, evaluation_type="Histogram")
+    with pytest.raises(ValueError, match="EvaluationType: Histogram needs bins"):
+        fit(LINE, line.replaced(x=[1, 2, 3, 4, 5]), evaluation_type="Histogram")
 
 
 def test_a_formula_is_fitted(make_histogram: Make) -> None:

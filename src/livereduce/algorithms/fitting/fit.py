@@ -10,7 +10,7 @@ import numpy as np
 from livereduce.algorithms.declaration import Numbers, algorithm
 from livereduce.algorithms.fitting import least_squares
 from livereduce.algorithms.fitting.find_peaks import guess
-from livereduce.algorithms.fitting.functions import Function, Member, parse
+from livereduce.algorithms.fitting.functions import Function, Member, integrated, parse
 from livereduce.algorithms.fitting.least_squares import Fitted, Points
 from livereduce.algorithms.spectra import check_indices
 from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace, TableWorkspace, Workspace, WorkspaceStore
@@ -76,10 +76,14 @@ def fit(
     end_x: float | None = None,
     exclude: Numbers = (),
     normalise: bool = False,
-    evaluation_type: Literal["CentrePoint"] = "CentrePoint",
+    evaluation_type: Literal["CentrePoint", "Histogram"] = "CentrePoint",
     x_column: str = "",
     y_column: str = "",
     err_column: str = "",
+    peak_radius: int = 0,
+    step_size_method: str = "Default",
+    domain_type: str = "Simple",
+    convolve_members: bool = False,
     store: WorkspaceStore | None = None,
 ) -> FitResult:
     """Fit a function to a spectrum, or to the columns of a table, by least squares weighted with 1/E.
@@ -126,9 +130,13 @@ def fit(
     normalise
         Whether counts and errors of bins are divided by the bins' widths first.
     evaluation_type
-        How the function is taken in a bin.
+        Whether the function is taken at the centre of a bin or, as Histogram, integrated over it (Gaussian, Lorentzian,
+        FlatBackground, LinearBackground and their sums).
     x_column, y_column, err_column
         With a table: its columns; by default the first three.
+    peak_radius, step_size_method, domain_type, convolve_members
+        Accepted for scripts that give them: peaks are evaluated everywhere, derivatives are exact, and there are no
+        convolutions.
 
     Returns
     -------
@@ -155,11 +163,15 @@ def fit(
         zero_error_weight=0.0 if ignore_invalid_data else 1.0,
         weighted=cost_function == "Least squares",
     )
-    fitted = least_squares.fit(begun(model, points), points, max_iterations)
+    model = begun(model, points)
+    if evaluation_type == "Histogram":
+        model, points = _over_bins(model, points, spectrum)
+    fitted = least_squares.fit(model, points, max_iterations)
     if not create_output and not output:
         return FitResult(fitted.status, fitted.reduced_chi2)
     base = output or ws.name() or "Output"
-    compared = None if output_parameters_only else comparison(spectrum, fitted, ws, members=output_composite_members)
+    members = output_composite_members
+    compared = None if output_parameters_only else comparison(spectrum, fitted, ws, points.x, members=members)
     return FitResult(
         fitted.status,
         fitted.reduced_chi2,
@@ -289,6 +301,17 @@ def _begun(member: Member, x: F64, y: F64) -> Member:
     return member if found is None else replace(member, given=peak.parameters(found.extent) | dict(member.given))
 
 
+def _over_bins(function: Function, points: Points, spectrum: Spectrum) -> tuple[Function, Points]:
+    """Return the function integrated over bins, and the points with the edges of their bins as X."""
+    if len(spectrum.axis) == len(spectrum.x):
+        raise ValueError("EvaluationType: Histogram needs bins, InputWorkspace has points; use CentrePoint")
+    try:
+        over = integrated(function)
+    except ValueError as problem:
+        raise ValueError(f"EvaluationType: {problem}") from None
+    return over, replace(points, x=np.stack([spectrum.axis[:-1], spectrum.axis[1:]], axis=1))
+
+
 # -- results ------------------------------------------------------------------------------------------------------
 
 
@@ -309,17 +332,19 @@ def parameter_table(fitted: Fitted) -> TableWorkspace:
     return table
 
 
-def comparison(spectrum: Spectrum, fitted: Fitted, ws: Workspace, *, members: bool = False) -> HistogramWorkspace:
+def comparison(
+    spectrum: Spectrum, fitted: Fitted, ws: Workspace, x: F64, *, members: bool = False
+) -> HistogramWorkspace:
     """Return three spectra: data, calculated (with the error that follows from the parameters'), difference.
 
-    Spectra of the function's members follow if asked for.
+    The function is taken at `x`. Spectra of its members follow if asked for.
     """
-    calculated = fitted(spectrum.x)
+    calculated = fitted(x)
     zero = np.zeros_like(spectrum.y)
     rows = [spectrum.y, calculated, spectrum.y - calculated]
-    errors = [spectrum.e, fitted.uncertainty(spectrum.x), zero]
+    errors = [spectrum.e, fitted.uncertainty(x), zero]
     if members and len(fitted.function.members) > 1:
-        rows += fitted.function.member_values(spectrum.x, fitted.values)
+        rows += fitted.function.member_values(x, fitted.values)
         errors += [zero] * len(fitted.function.members)
     return _spectra(spectrum, rows, errors, ws)
 

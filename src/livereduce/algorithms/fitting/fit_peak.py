@@ -219,4 +219,6 @@ def _result(ws: MatrixWorkspace, spectrum: Spectrum, fitted: Fitted | None, show
     table.addRow([shown.function.members[1].profile.name, 0.0, 0.0])
     for name, value in background.items():
         table.addRow([name, value, shown.errors[f"f1.{name}"]])
-    return PeakResult(comparison(spectrum, shown, ws), table, list(peak.values()), list(background.values()), chi2)
+    return PeakResult(
+        comparison(spectrum, shown, ws, spectrum.x), table, list(peak.values()), list(background.values()), chi2
+    )

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from livereduce.algorithms.fitting.profiles import Profile, profile, user_function
+from livereduce.algorithms.fitting.profiles import PROFILES, Profile, profile, user_function
 from livereduce.algorithms.fitting.ties import Bound, Tie, parse_constraints, parse_ties
 from livereduce.algorithms.values import to_integer, to_number
 from livereduce.workspaces.arrays import F64
@@ -47,6 +47,11 @@ class Combination:
 
     parts: tuple[int | Combination, ...]
     product: bool = False
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether this, or a combination in it, is a product."""
+        return self.product or any(part.multiplies for part in self.parts if isinstance(part, Combination))
 
     def __call__(self, values: Sequence[F64]) -> F64:
         """Values of the whole for those of all members."""
@@ -147,6 +152,32 @@ def evaluated(text: str, x: F64) -> F64:
     """Sum of the functions that `text` names, at `x`; ValueError for what cannot be read."""
     function = parse(text)
     return function(x, function.start)
+
+
+def integrated(function: Function) -> Function:
+    """Return the function integrated over bins: its `x` are their edges, float64[bins, 2].
+
+    Raises
+    ------
+    ValueError
+        A member has no integral here, or members are multiplied.
+    """
+    combination = function.combination
+    if combination is not None and combination.multiplies:
+        raise ValueError("a product of functions cannot be integrated over bins; use CentrePoint")
+    return replace(function, members=tuple(_integrated(member) for member in function.members))
+
+
+def _integrated(member: Member) -> Member:
+    integral = member.profile.integral
+    if integral is None:
+        there = ", ".join(name for name, known in PROFILES.items() if known.integral is not None)
+        raise ValueError(f"{member.profile.name} cannot be integrated over bins, which {there} can; use CentrePoint")
+
+    def over_bins(edges: F64, *parameters: float) -> F64:
+        return integral(edges[:, 1], *parameters) - integral(edges[:, 0], *parameters)
+
+    return replace(member, profile=replace(member.profile, function=over_bins))
 
 
 def background(name: str, prefix: str = "", given: Mapping[str, float] | None = None) -> Member:

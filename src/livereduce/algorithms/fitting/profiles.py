@@ -53,6 +53,8 @@ class Profile:
         Parameters whose sign makes no difference; a fit gives them positive.
     bounds
         What parameters must stay in.
+    integral
+        ``integral(x, *parameters)``, the function's integral up to x but for a constant; None where it is not known.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Profile:
     peak: Peak | None = None
     even: tuple[str, ...] = ()
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    integral: Callable[..., F64] | None = None
 
 
 def gaussian(x: F64, height: float, centre: float, sigma: float) -> F64:
@@ -68,10 +71,23 @@ def gaussian(x: F64, height: float, centre: float, sigma: float) -> F64:
     return height * np.exp(-0.5 * ((x - centre) / sigma) ** 2)
 
 
+def gaussian_integral(x: F64, height: float, centre: float, sigma: float) -> F64:
+    """Integrate `gaussian` from its centre to x."""
+    from scipy import special  # here, as in `least_squares`
+
+    result: F64 = height * sigma * np.sqrt(np.pi / 2) * special.erf((x - centre) / (sigma * np.sqrt(2)))
+    return result
+
+
 def lorentzian(x: F64, amplitude: float, centre: float, fwhm: float) -> F64:
     """Amplitude (the area) times the Cauchy density of that full width at half maximum."""
     half = fwhm / 2
     return amplitude / np.pi * half / ((x - centre) ** 2 + half**2)
+
+
+def lorentzian_integral(x: F64, amplitude: float, centre: float, fwhm: float) -> F64:
+    """Integrate `lorentzian` from its centre to x."""
+    return amplitude / np.pi * np.arctan((x - centre) / (fwhm / 2))
 
 
 def pseudo_voigt(x: F64, mixing: float, intensity: float, centre: float, fwhm: float) -> F64:
@@ -114,6 +130,11 @@ def polynomial(x: F64, *coefficients: float) -> F64:
     return result
 
 
+def polynomial_integral(x: F64, *coefficients: float) -> F64:
+    """Integrate `polynomial` from 0 to x."""
+    return polynomial(x, 0.0, *(coefficient / power for power, coefficient in enumerate(coefficients, 1)))
+
+
 def decay(x: F64, height: float, lifetime: float) -> F64:
     """Height times exp(-x / lifetime)."""
     return height * np.exp(-x / lifetime)
@@ -144,8 +165,8 @@ def _exponentials(extent: Extent) -> dict[str, float]:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("FlatBackground", polynomial, {"A0": 0.0}),
-        Profile("LinearBackground", polynomial, {"A0": 0.0, "A1": 0.0}),
+        Profile("FlatBackground", polynomial, {"A0": 0.0}, integral=polynomial_integral),
+        Profile("LinearBackground", polynomial, {"A0": 0.0, "A1": 0.0}, integral=polynomial_integral),
         Profile("Quadratic", polynomial, {"A0": 0.0, "A1": 0.0, "A2": 0.0}),
         Profile("ExpDecay", decay, {"Height": 1.0, "Lifetime": 1.0}),
         Profile(
@@ -158,6 +179,7 @@ PROFILES = {
                 lambda e: {"Height": e.height, "PeakCentre": e.centre, "Sigma": e.fwhm / FWHM_PER_SIGMA},
             ),
             even=("Sigma",),
+            integral=gaussian_integral,
         ),
         Profile(
             "Lorentzian",
@@ -168,6 +190,7 @@ PROFILES = {
                 lambda p: Extent(p["PeakCentre"], 2 * p["Amplitude"] / (np.pi * p["FWHM"]), p["FWHM"]),
                 lambda e: {"Amplitude": e.height * np.pi * e.fwhm / 2, "PeakCentre": e.centre, "FWHM": e.fwhm},
             ),
+            integral=lorentzian_integral,
         ),
         Profile(
             "PseudoVoigt",
