@@ -10,7 +10,7 @@ import pytest
 
 from livereduce.algorithms import load_nexus_processed
 from livereduce.errors import ScriptError
-from livereduce.live.load import LiveStep, Method, Names
+from livereduce.live.load import LiveStep, Method, Names, held_bytes
 from livereduce.live.scripts import compile_script
 from livereduce.live.stages import ScriptFileStage, ScriptStage, Stage, Surroundings, algorithm_stage
 from livereduce.mantid import finder, simpleapi
@@ -494,6 +494,59 @@ def test_a_copy_for_which_memory_is_short_goes_to_disk(step: MakeStep, tmp_path:
     live.memory_left = lambda: 10**12
     live.keep_copy(8, after_run=False)
     assert y_of(mtd["result_8"]) == [[2], [1]]
+
+
+def keep(live: LiveStep, *runs: int) -> None:
+    """Process a run of three events each and keep a copy of it."""
+    for run in runs:
+        live.load(chunk(*THREE), Method.REPLACE, lambda _: None)
+        live.post(lambda _: None)
+        live.keep_copy(run, after_run=False)
+
+
+def test_copies_give_way_to_newer_ones_the_oldest_first(step: MakeStep, tmp_path: Path) -> None:
+    """Three times its size is wanted for a copy; half of it too little is made up for by one copy of the same size."""
+    live = step(copies_folder=tmp_path, memory_left=lambda: 10**12)
+    keep(live, 7, 8)
+    size = held_bytes(mtd["result_8"])
+    live.memory_left = lambda: 3 * size - size // 2
+    keep(live, 9)
+    assert [name for name in mtd.getObjectNames() if name.startswith("result_")] == ["result_8", "result_9"]
+    assert [path.name for path in tmp_path.iterdir()] == ["result_7.nxs"]
+    assert y_of(load_nexus_processed(tmp_path / "result_7.nxs")) == [[2], [1]]
+    assert list(live.warnings) == [f"memory is short: copies of result go to {tmp_path}"]
+    keep(live, 8, 10)  # run 8 was kept again, so that of run 9 is the oldest
+    assert {path.stem for path in tmp_path.iterdir()} == {"result_7", "result_8", "result_9"}
+
+
+def test_as_many_copies_go_as_are_wanted_and_those_that_cannot_be_written_are_named(
+    step: MakeStep, tmp_path: Path
+) -> None:
+    live = step(copies_folder=tmp_path)
+    keep(live, 7, 8, 9)
+    size = held_bytes(mtd["result_7"])
+    (tmp_path / "result_8.nxs").mkdir()
+    assert live.shed_copies(0) == live.shed_copies(-5) == 0
+    assert live.shed_copies(size + 1) == 2 * size
+    assert [name for name in mtd.getObjectNames() if name.startswith("result_")] == ["result_9"]
+    assert any(text.startswith("no copy of result was kept as result_8: ") for text in live.warnings)
+    assert live.shed_copies(10 * size) == size
+    assert live.shed_copies(1) == 0
+
+
+def test_a_copy_of_a_group_goes_with_its_members_and_what_scripts_made_of_copies_stays(
+    step: MakeStep, tmp_path: Path
+) -> None:
+    live = step("output = GroupWorkspaces([input, CloneWorkspace(input, OutputWorkspace='b')])", copies_folder=tmp_path)
+    keep(live, 7, 8, 9)
+    mtd.remove("result_7")
+    mtd.addOrReplace("result_8", TableWorkspace())
+    assert live.shed_copies(1) > 0
+    assert isinstance(mtd["result_8"], TableWorkspace)
+    assert not [name for name in mtd.getObjectNames() if name.startswith("result_9")]
+    found = load_nexus_processed(tmp_path / "result_9.nxs")
+    assert isinstance(found, WorkspaceGroup)
+    assert [y_of(member) for member in found.members] == [[[2], [1]]] * 2
 
 
 @pytest.mark.parametrize("method", [Method.ADD, Method.REPLACE])

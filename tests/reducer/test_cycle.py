@@ -145,9 +145,28 @@ def test_when_memory_is_short_what_is_remembered_of_spectra_goes(config: Config)
     owner = Spectra([1])
     alive = weakref.ref(remembered(owner, "taken", lambda: Spectra([2])))
     assert alive() is not None
-    Cycle(config, Reporter(config.runtime_dir / "reducer.json")).save_memory()
+    Cycle(config, Reporter(config.runtime_dir / "reducer.json")).save_memory(0)
     gc.collect()
     assert alive() is None
+
+
+@pytest.mark.parametrize(("surplus", "kept"), [(0, {"result_7", "result_8"}), (1 << 40, set())])
+def test_results_of_ended_runs_become_files_where_forgetting_does_not_save_enough_memory(
+    config: Config, surplus: int, kept: set[str]
+) -> None:
+    write_runs(config.state_dir / "journal")
+    renaming = config.model_copy(update={"run_transition_behavior": "Rename"})
+    cycle = Cycle(renaming, Reporter(config.runtime_dir / "reducer.json"))
+    try:
+        for turn in range(10):
+            cycle.monitor.turn(1000.0 * turn)
+        copies = {"result_7", "result_8"}
+        assert set(mtd.getObjectNames()) >= copies
+        cycle.save_memory(surplus)
+    finally:
+        cycle.close()
+    assert set(mtd.getObjectNames()) & copies == kept
+    assert {path.stem for path in config.output.directory.glob("result_*.nxs")} & copies == copies - kept
 
 
 PUBLISHING = """

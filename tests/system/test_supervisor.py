@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import psutil
 import pytest
 
@@ -433,6 +434,36 @@ def test_memory_at_its_limit_means_a_fresh_reducer_and_says_who_holds_it(
     assert "MiB of 600 MiB; largest: hoard_" in line
     heartbeat = daemon.health("heartbeat")
     assert heartbeat["memory_limit_bytes"] == 600 << 20
+
+
+def test_results_of_ended_runs_for_which_there_is_no_memory_become_files_the_oldest_first(
+    lab: Lab, impatient: Callable[[str], None]
+) -> None:
+    """Six copies of 48 MB each, where processes of some 230 MB may have 500 MiB."""
+    impatient("self.memory.limit = 500 << 20; from livereduce.supervisor import memory; memory.SAVED_EVERY_S = 1.0")
+    lab.script("proc", PROC)
+    lab.script(
+        "post",
+        "from mantid.simpleapi import CreateWorkspace\nimport numpy as np\n"
+        "y = np.full(2_000_000, input.readY(0).sum())\noutput = CreateWorkspace(np.arange(2e6), y, y)\n",
+    )
+    simulator = lab.simulator(runs=3, run_seconds=60, gap_seconds=20)
+    daemon = lab.daemon(simulator.address, "--exit-after-runs", "3", run_transition_behavior="Rename", update_every=2)
+    ledger = daemon.last_words()
+    copies = ["result_0_post"] + [f"result_{10001 + n // 2}{'_post' * (n % 2)}" for n in range(5)]
+    written = [name for name in copies if (daemon.state / f"{name}.nxs").exists()]
+    assert 2 <= len(written) <= 5
+    assert written == copies[: len(written)]
+    assert daemon.names() & set(copies) == set(copies[len(written) :])
+    for account in ledger["runs"]:
+        name = f"result_{account['run']}"
+        if name in written:
+            with h5py.File(daemon.state / f"{name}.nxs") as file:
+                assert file["mantid_workspace_1/workspace/values"][0, 0] == account["accumulated"]
+        else:
+            assert daemon.workspace(name)[2][0, 0] == account["accumulated"]
+    assert "beginning the run again" not in daemon.err.read_text()
+    assert warned(daemon.health("reducer"), "copies of result go to")
 
 
 def test_events_for_which_there_is_no_memory_are_read_from_the_disk(

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 ACCUMULATION_ALIAS = "accumulation"
 WARNINGS_KEPT = 50
 ROOM = 3
+SHED_S = 5.0
+"""After so long no further copy is written in one go: data and the supervisor wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ class LiveStep:
     preserve_events
         Keep events after the chunk stage; otherwise they become histograms on the bins they have then.
     copies_folder, memory_left
-        Copies of a run's result that do not fit `ROOM` times into the memory that is left are written here; by default
-        into the working folder.
+        Where the result of a run that is to be kept does not fit `ROOM` times into the memory that is left, the oldest
+        copies are written here, by default into the working folder, and if that does not help the new one too.
     """
 
     store: WorkspaceStore
@@ -82,6 +84,7 @@ class LiveStep:
     output: Workspace | None = None
     latency: dict[str, float] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
+    _copies: dict[str, int] = field(default_factory=dict)  # name -> stamp in the store, oldest first
     _last_run: int = 0
     _placed: Detectors | None = None
     _table_of: Stage | None = None  # the stage whose last output was a table
@@ -189,16 +192,48 @@ class LiveStep:
         if self.output is None:
             return
         name = f"{self.names.output}_{self._last_run}" + ("_post" if after_run else "")
+        needed = ROOM * held_bytes(self.output)
+        left = self.memory_left()
+        if left <= needed:
+            left += self.shed_copies(needed - left + 1)
+        if left <= needed:
+            self._write_copy(name, self.output)
+            return
         try:
-            if ROOM * held_bytes(self.output) < self.memory_left():
-                self._publish(name, self.output)
-                log.info("kept a copy of %s as %s", self.names.output, name)
-            else:
-                path = (self.copies_folder or Path.cwd()) / f"{name}.nxs"
-                save_nexus(self.output, path)  # type: ignore[arg-type]  # says itself what it cannot save
-                self.warn(f"memory is short: copies of {self.names.output} go to {path.parent}")
+            self._publish(name, self.output)
         except Exception as error:
             self.warn(f"no copy of {self.names.output} was kept as {name}: {reason(error)}")
+            return
+        self._copies.pop(name, None)
+        self._copies[name] = self.store.stamp(name)
+        log.info("kept a copy of %s as %s", self.names.output, name)
+
+    def shed_copies(self, wanted_bytes: int) -> int:
+        """Write copies to files, oldest first, until so much is free or `SHED_S` over; gives the bytes made free."""
+        freed, began = 0, time.monotonic()
+        while self._copies and freed < wanted_bytes and time.monotonic() - began < SHED_S:
+            name, stamp = next(iter(self._copies.items()))
+            del self._copies[name]
+            if self.store.stamp(name) != stamp:  # a script has deleted it, or stored something else under its name
+                continue
+            copy = self.store.remove(name)
+            self._write_copy(name, copy)
+            freed += held_bytes(copy)
+            for member in copy.members if isinstance(copy, WorkspaceGroup) else ():
+                if member.name() in self.store:
+                    self.store.remove(member.name())
+        return freed
+
+    def _write_copy(self, name: str, copy: Workspace) -> None:
+        path = (self.copies_folder or Path.cwd()) / f"{name}.nxs"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_nexus(copy, path)  # type: ignore[arg-type]  # says itself what it cannot save
+        except Exception as error:
+            self.warn(f"no copy of {self.names.output} was kept as {name}: {reason(error)}")
+            return
+        self.warn(f"memory is short: copies of {self.names.output} go to {path.parent}")
+        log.info("wrote the copy of %s to %s", self.names.output, path)
 
     # -- stages -------------------------------------------------------------------------------------------------------
 

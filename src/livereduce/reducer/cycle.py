@@ -27,7 +27,7 @@ from livereduce.mantid.api import mtd
 from livereduce.mantid.publishing import publications
 from livereduce.reducer.accounts import Accounts
 from livereduce.reducer.health import Reporter
-from livereduce.reducer.heap import return_free_memory
+from livereduce.reducer.heap import own_memory, return_free_memory
 from livereduce.reducer.listeners import open_listener
 from livereduce.reducer.plots import PlotWriter
 from livereduce.reducer.scripts import BrokenScript, LimitedScript, ScriptFolder
@@ -134,13 +134,20 @@ class Cycle:
             self._trial = None
             self._reporter.update(trial=verdict)
 
-    def save_memory(self) -> None:
-        """Forget what can be computed again, and let events be read from the disk where it has room for them."""
+    def save_memory(self, surplus: int) -> None:
+        """Save `surplus` bytes of memory, beginning with what costs nobody anything.
+
+        What can be computed again is forgotten, events are read from the disk where it has room for them, and if that
+        is not enough copies of results of ended runs become files.
+        """
+        before = own_memory()
         log.warning("memory is nearly full: forgetting what can be computed again")
         mtd.store.drop_caches()
         forget_everything()
         self._move_events()
         return_free_memory()
+        if self.monitor.step.shed_copies(surplus - (before - own_memory())):
+            return_free_memory()
 
     def _move_events(self) -> None:
         folder = self._config.state_dir / "events"

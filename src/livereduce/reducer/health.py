@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-import psutil
 from pydantic_core import PydanticSerializationError
 
 from livereduce import status
@@ -17,6 +16,7 @@ from livereduce.config.files import replace_file
 from livereduce.errors import ScriptError, encodable
 from livereduce.live.chunk import ChunkBuilder
 from livereduce.live.monitor import Monitor
+from livereduce.reducer.heap import own_memory
 from livereduce.sources import BEGIN, Position
 from livereduce.status import LogValue, ReducerHealth, ScriptProblem, ScriptUse, Stage
 
@@ -156,7 +156,7 @@ class Reporter:
             script_output=self._printed,
             warnings=(*(f"{what}: {why}" for what, why in self._troubles.items()), *odd, *_counted(step.warnings)),
             latency=dict(step.latency),
-            memory_bytes=_own_memory(),
+            memory_bytes=own_memory(),
             logs=_logs(builder),
             ledger=builder.ledger.as_json(None if last_words else RUNS_SHOWN),
             story=tuple(builder.state.story),
@@ -185,12 +185,6 @@ class _Rates:
             seconds = (now[3] - before[3]) / 1e9
             self._rates = ((now[1] - before[1]) / seconds, (now[2] - before[2]) / seconds)
         return self._rates
-
-
-def _own_memory() -> int:
-    """Anonymous memory of this process; the journal's page cache and program files are not ours to count."""
-    memory = psutil.Process().memory_info()
-    return int(memory.rss - memory.shared)
 
 
 def _counted(warnings: Mapping[str, int]) -> tuple[str, ...]:

@@ -1,8 +1,16 @@
-"""Memory that is free but still ours: the C library keeps it, in blocks below those it always returns."""
+"""Memory of this process, and what of it is free but still ours: the C library keeps blocks below a certain size."""
 
 from __future__ import annotations
 
 import ctypes
+
+import psutil
+
+
+def own_memory() -> int:
+    """Anonymous memory of this process, bytes; the journal's page cache and program files are not ours to count."""
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - memory.shared)
 
 
 def return_free_memory() -> None:

@@ -135,5 +135,5 @@ class Reducer:
                 cycle.swap_post()
             case {"do": "try proc", "number": int(number)}:
                 cycle.try_proc(number)
-            case {"do": "save memory"}:
-                cycle.save_memory()
+            case {"do": "save memory", "surplus": int(surplus)}:
+                cycle.save_memory(surplus)

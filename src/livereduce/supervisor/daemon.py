@@ -317,7 +317,7 @@ class Supervisor:
         health = self.guard.reducer_health(self.reducer.pid) if self.reducer.pid else None
         relief = self.memory.look(now, pids, health.largest if health else ())
         if relief is Relief.SAVE:
-            self.reducer.tell(do=Relief.SAVE.value)
+            self.reducer.tell(do=Relief.SAVE.value, surplus=self.memory.surplus)
         elif relief is Relief.RESTART and self.reducer.pid is not None:
             self.reducer.restarts += 1
             self._begin_again(now)

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 NEARLY = 0.9
 """From this share of the limit on, what can be computed again is forgotten, and events are read from the disk."""
+ENOUGH = 0.8
+"""Share of the limit that should be in use after that."""
 SAVED_EVERY_S = 60.0
 SAVED_WITHIN_S = 10.0
 """What the reducer may take for it at the limit, before worse is done."""
@@ -183,6 +185,11 @@ class MemoryWatch:
     def full_s(self) -> float | None:
         """Time until the limit is reached, s; None = not as memory is used now."""
         return None if self.limit is None else self._forecast.seconds_until(self.limit)
+
+    @property
+    def surplus(self) -> int:
+        """Bytes that have to be saved for memory to be nearly full no more."""
+        return 0 if self.limit is None else max(0, self.used - int(ENOUGH * self.limit))
 
     def restart(self) -> None:
         """Forget what a process that is gone had used."""
