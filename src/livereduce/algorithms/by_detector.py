@@ -72,9 +72,9 @@ def per_detector(
     )
 
 
-def mask_workspace(instrument: Instrument, masked: Bool, title: str = "mask") -> HistogramWorkspace:
+def mask_workspace(instrument: Instrument, masked: Bool) -> HistogramWorkspace:
     """Make a mask workspace: 1 where masked."""
-    return per_detector(instrument, masked.astype(np.float64), title=title, masked=masked)
+    return per_detector(instrument, masked.astype(np.float64), title="mask", masked=masked)
 
 
 def values_of(ws: MatrixWorkspace, ids: I64, missing: float = 0.0) -> F64:

@@ -77,8 +77,8 @@ class NumericAxis:
 class Axis:
     """View of one axis of a workspace, as scripts see it: 0 is X, 1 is vertical."""
 
-    def __init__(self, unit: Unit, values: F64, spectra: Spectra | None = None, title: str = "") -> None:
-        self._unit, self._values, self._spectra, self.title = unit, values, spectra, title
+    def __init__(self, unit: Unit, values: F64, spectra: Spectra | None = None) -> None:
+        self._unit, self._values, self._spectra = unit, values, spectra
 
     def getUnit(self) -> Unit:  # noqa: N802
         """Return the unit."""

@@ -8,7 +8,7 @@ have weights of their own, their sum is in place of n, and the sum of their vari
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,11 +198,11 @@ def _add(term: Term, edges: Column | None, y: F64, e2: F64) -> None:
     e2 += n2 * np.float64(term.plan.scale) ** 2
 
 
-def _counter_of(term: Term, edges: Column | None) -> tuple[Counter | WeightCounter, Any]:
+def _counter_of(term: Term, edges: Column | None) -> tuple[Counter | WeightCounter, Hashable]:
     """Return what sums up a term's weights in these bins, from the table's cache, and the key of its sums."""
     table, plan, scales = term.table, term.plan.count_key, term.scales
     if table.weighted or plan.weightings or scales is not None:
-        key: Any = (plan, scales, edges, WeightCounter)
+        key: Hashable = (plan, scales, edges, WeightCounter)
         counter = table.cache.counter(key, lambda: WeightCounter(table, plan, edges, scales))
     else:
         key = (plan, edges, Counter)

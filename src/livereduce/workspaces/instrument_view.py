@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from livereduce.workspaces.arrays import F64
 from livereduce.workspaces.detectors import Detectors, Spectra
+
+if TYPE_CHECKING:
+    from livereduce.geometry import Instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class V3D:
 class Place:
     """A component: a name and a place."""
 
-    def __init__(self, name: str, position: Any) -> None:
+    def __init__(self, name: str, position: F64) -> None:
         self._name = name
         self._position = V3D(*(float(v) for v in position))
 
@@ -143,7 +147,7 @@ class InstrumentView:
     def __init__(self, detectors: Detectors, spectra: Spectra) -> None:
         self._detectors, self._spectra = detectors, spectra
 
-    def _instrument(self) -> Any:
+    def _instrument(self) -> Instrument:
         if self._detectors.instrument is None:
             raise RuntimeError("this workspace has no instrument: the source has sent no geometry and none was loaded")
         return self._detectors.instrument
@@ -160,7 +164,7 @@ class InstrumentView:
         """Return the sample."""
         return self._place("sample-position", self._instrument().sample)
 
-    def _place(self, name: str, position: Any) -> Place:
+    def _place(self, name: str, position: F64 | None) -> Place:
         if position is None:
             raise RuntimeError(f"the geometry of {self.getName()} does not say where the {name} is")
         return Place(name, position)

@@ -256,18 +256,18 @@ class TimeSeries:
         at = int(np.searchsorted(self.time_ns, time_ns, side="right")) - 1
         return _plain(self.value[max(at, 0)])
 
-    def statistics(self, end_ns: int | None = None) -> Statistics:
-        """Return statistics; each value counts for the time until the next entry, the last one until `end_ns`.
+    def statistics(self) -> Statistics:
+        """Return statistics; each value counts for the time until the next entry.
 
-        Without `end_ns` the last value holds as long as the one before it did, as Mantid has it. A series with a
-        single entry (or with no time in it) has time-weighted figures equal to the plain ones. Of a filtered series
-        plain figures are those of the entries that are left, time-weighted ones those of the time that is left: a value
-        set before an interval began counts in it.
+        The last value holds as long as the one before it did, as Mantid has it. A series with a single entry (or with
+        no time in it) has time-weighted figures equal to the plain ones. Of a filtered series plain figures are those
+        of the entries that are left, time-weighted ones those of the time that is left: a value set before an interval
+        began counts in it.
         """
         self._need_entries()
         v = self.value.astype(np.float64)
         if self._seen is None:
-            held, weight = v, self._hold(end_ns)
+            held, weight = v, self._hold()
         else:
             whole, intervals = self._seen
             held, weight = whole.value.astype(np.float64), whole._hold_within(intervals)
@@ -281,11 +281,10 @@ class TimeSeries:
             time_mean, float(np.sqrt(w @ (held - time_mean) ** 2)), duration,
         )  # fmt: skip
 
-    def _hold(self, end_ns: int | None = None) -> F64:
+    def _hold(self) -> F64:
         """Return how long each value holds, s."""
         hold = np.diff(self.time_ns)
-        last = (hold[-1] if len(hold) else 0) if end_ns is None else max(end_ns - int(self.time_ns[-1]), 0)
-        return np.append(hold, last) / 1e9
+        return np.append(hold, hold[-1] if len(hold) else 0) / 1e9
 
     def _hold_within(self, intervals: I64) -> F64:
         """Return for how much of sorted disjoint intervals each value holds, s; the last one to the end of them."""

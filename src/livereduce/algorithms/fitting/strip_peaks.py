@@ -97,7 +97,7 @@ def find_peaks(
     wanted = Wanted(
         PROFILES[peak_function],
         BACKGROUNDS[background_type],
-        _at_least_one("FWHM", fwhm),
+        _width(fwhm),
         tolerance,
         _widths(min_guessed_peak_width, max_guessed_peak_width, guessed_peak_width_step),
         high_background,
@@ -152,7 +152,7 @@ def strip_peaks(
     wanted = Wanted(
         PROFILES["Gaussian"],
         BACKGROUNDS[background_type],
-        _at_least_one("FWHM", fwhm),
+        _width(fwhm),
         tolerance,
         background_first=high_background,
         position_tolerance=_limit(peak_position_tolerance),
@@ -229,10 +229,10 @@ def _places(positions: Numbers, windows: Numbers) -> tuple[list[float], list[Ran
     return centres[order].tolist(), ranges
 
 
-def _at_least_one(name: str, value: int) -> int:
-    if value < 1:
-        raise ValueError(f"{name}: expected 1 or more, found {value}")
-    return value
+def _width(fwhm: int) -> int:
+    if fwhm < 1:
+        raise ValueError(f"FWHM: expected 1 or more, found {fwhm}")
+    return fwhm
 
 
 def _widths(least: int, most: int, step: int) -> range:
