@@ -133,3 +133,70 @@ def test_masked_spectra_of_one_run_are_masked_in_all(make_histogram: Make) -> No
     masked = make_histogram([0, 1], [[0], [2]], spectra=Spectra([1, 2], [10, 11], masked=[True, False]))
     merged = merge_runs([make_histogram([0, 1], [[5], [5]]), masked])
     assert y_of(merged) == [[0], [7]]
+
+
+def three_runs(make_histogram: Make) -> list[HistogramWorkspace]:
+    """Runs 1 to 3 with counts 1, 10, 100, temperatures 5, 5.5, 9 and times 10 s apart."""
+    return [
+        make_histogram(
+            [0, 1],
+            [10**i],
+            run=Run({
+                "run_number": str(i + 1), "T": temperature, "dur": 2.0 + i,
+                "start_time": f"2026-01-01T00:00:{10 * i:02}",
+            }),
+        )
+        for i, temperature in enumerate((5.0, 5.5, 9.0))
+    ]  # fmt: skip
+
+
+def test_logs_are_summed_listed_or_made_a_series_if_asked(make_histogram: Make) -> None:
+    merged: Any = merge_runs(
+        three_runs(make_histogram), sample_logs_sum=["dur"], sample_logs_list=["run_number"],
+        sample_logs_time_series=["T"],
+    )  # fmt: skip
+    assert y_of(merged) == [[111]]
+    assert merged.run()["dur"].value == 2 + 3 + 4
+    assert merged.run()["run_number"].value == "1, 2, 3"
+    assert merged.run()["T"].value.tolist() == [5, 5.5, 9]
+    assert [str(time)[:19] for time in merged.run()["T"].times] == [f"2026-01-01T00:00:{s}" for s in ("00", "10", "20")]
+
+
+def test_runs_that_differ_too_much_are_left_out_or_stop_it(
+    make_histogram: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    merged: Any = merge_runs(
+        three_runs(make_histogram), sample_logs_fail=["T"], sample_logs_fail_tolerances=1, sample_logs_sum=["dur"]
+    )
+    assert y_of(merged) == [[11]]
+    assert merged.run()["dur"].value == 2 + 3
+    assert "is left out: log 'T' is 9, in the first run 5" in caplog.text
+    with pytest.raises(ValueError, match=r"InputWorkspaces: .*: log 'T' is 5\.5, in the first run 5"):
+        merge_runs(three_runs(make_histogram), sample_logs_fail=["T"], fail_behaviour="Stop")
+
+
+def test_runs_that_differ_are_warned_of_if_asked(make_histogram: Make, caplog: pytest.LogCaptureFixture) -> None:
+    runs = three_runs(make_histogram)
+    merged = merge_runs(runs, sample_logs_warn=["T", "run_number"], sample_logs_warn_tolerances=[3, 1])
+    assert y_of(merged) == [[111]]
+    assert [record.message.split(": ", 2)[2] for record in caplog.records] == [
+        "log 'T' is 9, in the first run 5", "log 'run_number' is 3, in the first run 1",
+    ]  # fmt: skip
+
+
+def test_other_bins_fail_if_asked(make_histogram: Make, caplog: pytest.LogCaptureFixture) -> None:
+    runs = [make_histogram([0, 1], [1]), make_histogram([0, 2], [2]), make_histogram([0, 1], [4])]
+    assert y_of(merge_runs(runs, rebin_behaviour="Fail")) == [[5]]
+    assert "its bins are not those of the first run" in caplog.text
+
+
+def test_logs_that_cannot_be_merged_are_told(make_histogram: Make, caplog: pytest.LogCaptureFixture) -> None:
+    runs = three_runs(make_histogram)
+    merge_runs(runs, sample_logs_sum=["nowhere"])
+    assert "has no log 'nowhere'" in caplog.text
+    with pytest.raises(ValueError, match="log 'dur' can be one of"):
+        merge_runs(runs, sample_logs_sum=["dur"], sample_logs_list=["dur"])
+    with pytest.raises(ValueError, match="SampleLogsFailTolerances: has 2 values for 1 logs"):
+        merge_runs(runs, sample_logs_fail=["T"], sample_logs_fail_tolerances=[1, 2])
+    with pytest.raises(ValueError, match="log 'start_time' is no number"):
+        merge_runs(runs, sample_logs_sum=["start_time"])
