@@ -97,7 +97,7 @@ IN_PLACE: dict[str, Properties] = {
 # Those that make no workspace of a workspace with spectra, or whose call needs a file, a definition or a peak.
 ELSEWHERE = {
     "ConjoinWorkspaces", "ConvertFromDistribution", "DeleteWorkspace", "DeleteWorkspaces", "FindPeaks", "Fit",
-    "FitPeak", "GetEi", "LoadInstrument", "MergeRuns", "PDDetermineCharacterizations",
+    "FitPeak", "GetEi", "LoadInstrument", "MaskBTP", "MergeRuns", "PDDetermineCharacterizations",
     "RenameWorkspace", "SaveAscii", "SaveFocusedXYE", "SaveGSS", "SaveNexus", "SavePlot1D", "SortEvents",
     "UnGroupWorkspace",
 }  # fmt: skip

@@ -407,6 +407,11 @@ BOTH: dict[str, list[Call]] = {
     ],
     "LoadInstrument": [lambda ws, g: alg.load_instrument(ws, instrument_xml=IDF, rewrite_spectra_map=False)],
     "Logarithm": [lambda ws, g: alg.logarithm(ws), lambda ws, g: alg.logarithm(ws, -1.0, natural=False)],
+    "MaskBTP": [
+        lambda ws, g: alg.mask_btp(
+            alg.load_instrument(ws, instrument_xml=IDF, rewrite_spectra_map=False), components=["TINY"], pixel=["1"]
+        )
+    ],
     "MaskBins": [
         by_whole_bins(lambda ws, g: alg.mask_bins(ws, 20, 40)),
         lambda ws, g: alg.mask_bins(ws, 25, 40, [0]),

@@ -6,6 +6,7 @@ registers all of them (see `declaration`), which is what makes them known to scr
 
 from livereduce.algorithms.arithmetic import divide, minus, multiply, plus, power, scale
 from livereduce.algorithms.background import calculate_flat_background
+from livereduce.algorithms.banks import mask_btp
 from livereduce.algorithms.bin_masks import mask_bins_from_table
 from livereduce.algorithms.binning import rebin, rebin_to_workspace
 from livereduce.algorithms.calibrating import align_detectors
@@ -138,6 +139,7 @@ __all__ = [
     "logarithm",
     "mask_bins",
     "mask_bins_from_table",
+    "mask_btp",
     "mask_detectors",
     "merge_runs",
     "minus",

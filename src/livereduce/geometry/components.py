@@ -73,11 +73,9 @@ class Components(Mapping[str, Component]):
     _index: dict[str, list[int]] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, name: str) -> Component:
+        if (row := self.number_of(name)) >= 0:
+            return self.component(row)
         *parents, last = [part for part in name.split("/") if part] or [name]
-        index = self._by_name()
-        for number in index.get(last, ()):
-            if self._below(self.entries[number].parent, parents):
-                return self.component(number)
         for number, entry in enumerate(self.entries):
             if entry.leaves is not None and last in entry.leaves:
                 holder = entry.parent if entry.anonymous else number
@@ -102,6 +100,20 @@ class Components(Mapping[str, Component]):
             self.ids[entry.first : entry.last],
             slice(entry.first, entry.last),
         )
+
+    def number_of(self, name: str) -> int:
+        """Row of the table of a component by name or path, -1 if there is none; detectors are not in the table."""
+        *parents, last = [part for part in name.split("/") if part] or [name]
+        rows = self._by_name().get(last, ())
+        return next((row for row in rows if self._below(self.entries[row].parent, parents)), -1)
+
+    def children(self, number: int) -> list[int]:
+        """Rows of the table directly below one: components and runs of detectors."""
+        rows, row = [], number + 1
+        while row < self.entries[number].end:
+            rows.append(row)
+            row = self.entries[row].end
+        return rows
 
     def path(self, number: int) -> str:
         """Names from the instrument down to this row, joined by ``/``."""
