@@ -93,6 +93,7 @@ IN_PLACE: dict[str, Properties] = {
     "ConvertToDistribution": {},
     "EditInstrumentGeometry": {"SpectrumIDs": "1,2", "L2": "3,4", "Polar": "90,90"},
     "MaskDetectors": {"WorkspaceIndexList": "1"},
+    "RemoveLogs": {"KeepLogs": "angle"},
 }
 # Those that make no workspace of a workspace with spectra, or whose call needs a file, a definition or a peak.
 ELSEWHERE = {

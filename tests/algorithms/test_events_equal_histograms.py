@@ -479,6 +479,7 @@ BOTH: dict[str, list[Call]] = {
         for_common_bins(lambda ws, g: alg.ref_roi(ws, 1, ws.n_spectra, convert_to_q=False)),
         for_common_bins(lambda ws, g: alg.ref_roi(ws, ws.n_spectra, 1, sum_pixels=True, convert_to_q=False)),
     ],
+    "RemoveLogs": [lambda ws, g: alg.remove_logs(ws, ["gd_prtn_chrg"])],
     "RemovePromptPulse": [
         # every 40 µs: [0, 10) is before the bins, [40, 50) is the last of them
         by_whole_bins(lambda ws, g: alg.remove_prompt_pulse(ws, 10.0, 25_000.0)),

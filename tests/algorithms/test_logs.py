@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from livereduce.algorithms import add_sample_log, add_time_series_log
+from livereduce.algorithms import add_sample_log, add_time_series_log, remove_logs
 from livereduce.workspaces import HistogramWorkspace, Run, TimeSeries
 
 
@@ -74,3 +74,11 @@ def test_text_that_is_no_number_is_no_number_log() -> None:
         add_sample_log(ws, "a", "1.5", log_type="Number", number_type="Int")
     with pytest.raises(ValueError, match="LogName must not be empty"):
         add_sample_log(ws, "", "x")
+
+
+def test_all_logs_go_but_those_named(ws: HistogramWorkspace) -> None:
+    for name in ("run_title", "run_start", "proton_charge"):
+        ws.run()[name] = "x"
+    remove: Any = remove_logs
+    assert remove(ws, keep_logs="run_start, run_title, unknown").run().keys() == ["run_title", "run_start"]
+    assert remove(ws).run().keys() == []

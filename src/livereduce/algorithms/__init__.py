@@ -44,7 +44,7 @@ from livereduce.algorithms.grouping import group_detectors
 from livereduce.algorithms.incident_energy import get_ei
 from livereduce.algorithms.instruments import edit_instrument_geometry, load_empty_instrument, load_instrument
 from livereduce.algorithms.loading import load, load_nexus
-from livereduce.algorithms.logs import add_sample_log, add_time_series_log
+from livereduce.algorithms.logs import add_sample_log, add_time_series_log, remove_logs
 from livereduce.algorithms.masking import mask_bins, mask_detectors
 from livereduce.algorithms.merging import merge_runs
 from livereduce.algorithms.monitors import normalise_to_monitor
@@ -153,6 +153,7 @@ __all__ = [
     "rebin",
     "rebin_to_workspace",
     "ref_roi",
+    "remove_logs",
     "remove_prompt_pulse",
     "rename_workspace",
     "replace_special_values",

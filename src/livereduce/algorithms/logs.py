@@ -1,7 +1,8 @@
-"""Logs set from scripts: AddSampleLog, AddTimeSeriesLog."""
+"""Logs set and removed by scripts: AddSampleLog, AddTimeSeriesLog, RemoveLogs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from livereduce.algorithms.declaration import algorithm
@@ -100,4 +101,21 @@ def add_time_series_log(
         holds = "int" if old.value.dtype.kind == "i" else str(old.value.dtype)
         raise ValueError(f"Type: log {name!r} holds {holds}, found {type}; DeleteExisting=True replaces it")
     run.append(name, [at], [number])
+    return workspace
+
+
+@algorithm("RemoveLogs", in_place=["workspace"])
+def remove_logs(workspace: MatrixWorkspace, keep_logs: Sequence[str] = ()) -> MatrixWorkspace:
+    """Remove all logs but those named, so that a result can be kept or written without them.
+
+    Parameters
+    ----------
+    workspace
+        The workspace, which is changed; what was taken from logs before, such as places of moved detectors, stays.
+    keep_logs
+        Names of logs that stay; those the workspace does not have are no error.
+    """
+    run = workspace.run()
+    for name in set(run.keys()).difference(keep_logs):
+        run.remove(name)
     return workspace
