@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import logarithm, replace_special_values, smooth_data
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, Spectra
 
 Make = Callable[..., HistogramWorkspace]
 X3 = [0, 1, 2, 3]
@@ -70,6 +70,19 @@ def test_every_spectrum_can_have_its_own_window(make_histogram: Make) -> None:
     result = smooth_data(ws, [1, 5])
     assert result.y[0].tolist() == [1, 2, 6, 4, 5]
     assert result.y[1] == pytest.approx([3, 13 / 4, 18 / 5, 17 / 4, 5])
+
+
+def test_every_group_can_have_its_own_window(make_histogram: Make) -> None:
+    spectra = Spectra([1, 2, 3, 4], [10, 11, 12, 13])
+    ws = make_histogram(X5, [[1, 2, 6, 4, 5]] * 4, spectra=spectra)
+    # detector 12 is in no group, 13 is not known to the grouping
+    groups = make_histogram([0, 1], [[0], [1], [2]], spectra=Spectra([1, 2, 3], [12, 11, 10]))
+    result = smooth_data(ws, [3, 5], groups)
+    assert result.y[0] == pytest.approx([3, 13 / 4, 18 / 5, 17 / 4, 5])
+    assert result.y[1] == pytest.approx([3 / 2, 3, 4, 5, 9 / 2])
+    assert result.y[2:].tolist() == [[1, 2, 6, 4, 5]] * 2
+    with pytest.raises(ValueError, match="NPoints: expected 2 numbers, one for each group, found 1"):
+        smooth_data(ws, [3], groups)
 
 
 @pytest.mark.parametrize("points", [[0], [7], [3, 3, 3]])

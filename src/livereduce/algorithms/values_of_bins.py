@@ -7,7 +7,7 @@ import numpy as np
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.operands import as_histogram
 from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace
-from livereduce.workspaces.arrays import F64, Bool
+from livereduce.workspaces.arrays import F64, I64, Bool
 
 
 @algorithm("Logarithm")
@@ -93,7 +93,9 @@ def replace_special_values(
 
 
 @algorithm("SmoothData", names={"n_points": "NPoints"})
-def smooth_data(ws: MatrixWorkspace, n_points: Integers = (3,)) -> HistogramWorkspace:
+def smooth_data(
+    ws: MatrixWorkspace, n_points: Integers = (3,), grouping_workspace: MatrixWorkspace | None = None
+) -> HistogramWorkspace:
     """Take the mean of every value and its neighbours; at the ends of a spectrum, of those there are.
 
     Errors are those of a mean of independent values; smoothed neighbours are not independent of each other.
@@ -102,9 +104,14 @@ def smooth_data(ws: MatrixWorkspace, n_points: Integers = (3,)) -> HistogramWork
     ----------
     n_points
         Number of values averaged (an even one is raised by one), for all spectra or for each.
+    grouping_workspace
+        A workspace whose values are the groups of its spectra's detectors: `n_points` are then those of group 1, 2,
+        ..., and what is in no group stays as it is.
     """
     histogram = as_histogram(ws)
     asked = np.asarray(n_points, np.int64)
+    if grouping_workspace is not None:
+        asked = _of_groups(asked, ws, grouping_workspace)
     windows = asked + (asked % 2 == 0)
     if len(windows) not in (1, ws.n_spectra) or np.any(asked < 1) or np.any(windows > ws.n_bins):
         raise ValueError(
@@ -118,6 +125,16 @@ def smooth_data(ws: MatrixWorkspace, n_points: Integers = (3,)) -> HistogramWork
         y[rows] /= count
         e2[rows] = _moving_sum(histogram.e2[rows], int(window))[0] / count**2
     return histogram.replaced(y=y, e2=e2, e=None)
+
+
+def _of_groups(asked: I64, ws: MatrixWorkspace, grouping: MatrixWorkspace) -> I64:
+    """Return the number of points for each spectrum from those for each group."""
+    at = grouping.spectra.index_of_detectors(ws.spectra.ids)
+    group = np.zeros(ws.n_spectra, np.int64)
+    group[ws.spectra.owner[at >= 0]] = grouping.y[at[at >= 0], 0].astype(np.int64)
+    if len(asked) != (groups := int(group.max(initial=0))):
+        raise ValueError(f"NPoints: expected {groups} numbers, one for each group, found {len(asked)}")
+    return np.where(group > 0, asked[group - 1], 1)
 
 
 def _moving_sum(rows: F64, window: int) -> tuple[F64, F64]:

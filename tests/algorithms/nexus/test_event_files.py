@@ -437,9 +437,20 @@ def test_which_monitors_are_wanted_can_be_said(raw: Path) -> None:
     only = load_event_nexus(raw, load_monitors=True, monitors_load_only="Histogram").getMonitorWorkspace()
     assert only is not None
     assert only.getSpectrum(0).getDetectorIDs() == [-2]
+    older: Any = load_event_nexus(raw, load_monitors=True, monitors_as_events=False).getMonitorWorkspace()
+    assert older.getSpectrum(0).getDetectorIDs() == [-2]
+    histograms: Any = load_nexus_monitors(raw, monitors_as_events=False)
+    assert histograms.getSpectrum(0).getDetectorIDs() == [-2]
     alone = load_nexus_monitors(raw, load_only="Events")
     assert isinstance(alone, EventWorkspace)
     assert (alone.getNumberEvents(), alone.getTitle()) == (1, "Si")
+
+
+def test_pulses_of_little_charge_are_left_out_if_asked(raw: Path) -> None:
+    # charges 1, 2 and 1 with mean 4/3: the second pulse alone has 95 % of it, with one event of a known detector
+    ws = load_event_nexus(raw, filter_bad_pulses_lower_cutoff=95, load_all_logs=True, load_type="Default")
+    assert (ws.getNumberEvents(), ws.getRun()["proton_charge"].value.tolist()) == (1, [7.2e9])
+    assert load_event_nexus(raw, filter_bad_pulses_lower_cutoff=60).getNumberEvents() == 6
 
 
 def test_a_file_without_monitors_has_none(raw: Path) -> None:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import load_ascii, save_ascii, save_focused_xye
-from livereduce.workspaces import Detectors, EventWorkspace, HistogramWorkspace, Run, Spectra, TableWorkspace
+from livereduce.workspaces import (
+    Detectors,
+    EventWorkspace,
+    HistogramWorkspace,
+    Run,
+    Spectra,
+    TableWorkspace,
+    TimeSeries,
+)
 
 Make = Callable[..., HistogramWorkspace]
 
@@ -257,3 +265,13 @@ def test_a_number_alone_that_is_no_spectrum_number_is_named(tmp_path: Path) -> N
     (tmp_path / "a.txt").write_bytes(b"1,2\n\xff\xfe\n")
     with pytest.raises(RuntimeError, match=r"a\.txt: is no text in UTF-8"):
         load_ascii(tmp_path / "a.txt")
+
+
+def test_logs_stand_before_the_header_if_asked_for(make_histogram: Make, tmp_path: Path) -> None:
+    run = Run({"run_number": "77", "temp": TimeSeries("temp", [0, 1], [10.0, 21.0], "K"), "n": 3})
+    ws = make_histogram([0, 1], [4], run=run)
+    text = saved(ws, tmp_path, log_list=["temp", "nowhere", "run_number", "n"])
+    assert text == ("# temp , 15.5 , K\n# nowhere , Not defined\n# run_number , 77\n# n , 3\n# X , Y , E\n1\n0.5,4,2\n")
+    read = load_ascii(tmp_path / "out.txt")
+    assert isinstance(read, HistogramWorkspace)
+    assert read.y.tolist() == [[4]]

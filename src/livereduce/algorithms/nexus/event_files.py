@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from livereduce.algorithms.declaration import Integers, algorithm
+from livereduce.algorithms.filtering import filter_bad_pulses
 from livereduce.algorithms.nexus.choosing import wanted
 from livereduce.algorithms.nexus.event_layout import Layout, layout_of
 from livereduce.algorithms.nexus.events import Bank, Loaded, Window, banks_of, ids_in, load_banks
@@ -53,6 +54,10 @@ def load_event_nexus(
     block_list: Sequence[str] = (),
     load_nexus_instrument_xml: bool = True,
     number_of_bins: int = 500,
+    filter_bad_pulses_lower_cutoff: float | None = None,
+    monitors_as_events: bool = True,
+    load_all_logs: bool = False,
+    load_type: str = "Default",
 ) -> EventWorkspace:
     """Read a raw NeXus file of events: one spectrum per detector, with instrument, logs and, if asked for, monitors.
 
@@ -94,6 +99,12 @@ def load_event_nexus(
         Whether the instrument is what the file says; without, the definition found by its name.
     number_of_bins
         Bins of equal width that cover all events.
+    filter_bad_pulses_lower_cutoff
+        As LowerCutoff of FilterBadPulses, %; by default all pulses are kept.
+    monitors_as_events
+        Older name: False for MonitorsLoadOnly=Histogram.
+    load_all_logs, load_type
+        Accepted for scripts that give them: all logs are always read, and in one process.
     """
     if number_of_bins < 1:
         raise ValueError(f"NumberOfBins: expected 1 or more, found {number_of_bins}")
@@ -120,11 +131,10 @@ def load_event_nexus(
             _check_known(loaded, layout)
         if time != (-np.inf, np.inf):
             run = run.filtered(np.array([[window.first, window.last]]))
-        monitors = (
-            attached_monitors(entry, run.clone(), layout.instrument, monitors_load_only) if load_monitors else None
-        )
+        which = monitors_load_only or ("" if monitors_as_events else "Histogram")
+        monitors = attached_monitors(entry, run.clone(), layout.instrument, which) if load_monitors else None
         title = said(entry, "title")
-    return EventWorkspace(
+    ws = EventWorkspace(
         [Part(loaded.table, 0, loaded.table.n, Plan(len(layout.spectra), layout.group))],
         layout.detectors,
         run,
@@ -134,6 +144,8 @@ def load_event_nexus(
         monitors=monitors,
         compression=None if compress_tolerance is None else Compression(compress_tolerance, "TOF"),
     )
+    lower_cutoff = filter_bad_pulses_lower_cutoff
+    return ws if lower_cutoff is None else filter_bad_pulses(ws, lower_cutoff)
 
 
 def _warn_of_periods(entry: h5py.Group) -> None:

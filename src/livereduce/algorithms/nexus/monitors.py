@@ -50,7 +50,9 @@ class _Monitor(NamedTuple):
     names={"nx_entry_name": "NXentryName"},
     outputs_after="filename",
 )
-def load_nexus_monitors(filename: Path, load_only: Which = "", nx_entry_name: str = "") -> Workspace:
+def load_nexus_monitors(
+    filename: Path, load_only: Which = "", nx_entry_name: str = "", monitors_as_events: bool = True
+) -> Workspace:
     """Read the monitors of a raw NeXus file, one spectrum each; if they have not as many bins all, a group.
 
     Parameters
@@ -61,11 +63,14 @@ def load_nexus_monitors(filename: Path, load_only: Which = "", nx_entry_name: st
         Their histograms or their events; by default histograms if all have one, else events.
     nx_entry_name
         The NXentry to read; by default the first.
+    monitors_as_events
+        Older name: False for LoadOnly=Histogram.
     """
+    which = load_only or ("" if monitors_as_events else "Histogram")
     with opened(filename) as file:
         entry = entry_of(file, nx_entry_name)
         run = read_run(entry)
-        found = _read(entry, run, instrument_of(file, entry), load_only)
+        found = _read(entry, run, instrument_of(file, entry), which)
         if not found:
             raise UnfitError(f"{entry.name} has no monitors (NXmonitor)")
         for ws in found:

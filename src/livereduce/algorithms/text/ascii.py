@@ -18,7 +18,7 @@ from livereduce.algorithms.spectra import selected
 from livereduce.algorithms.text.tables import table_text
 from livereduce.algorithms.text.writing import write_texts
 from livereduce.geometry.units import inelastic_momentum_transfer
-from livereduce.workspaces import MatrixWorkspace, TableWorkspace
+from livereduce.workspaces import MatrixWorkspace, TableWorkspace, TimeSeries
 from livereduce.workspaces.arrays import F64, I64, AnyArray
 
 SEPARATORS = {"CSV": ",", "Tab": "\t", "Space": " ", "Colon": ":", "SemiColon": ";"}
@@ -46,6 +46,8 @@ def save_ascii(
     append_to_file: bool = False,
     one_spectrum_per_file: bool = False,
     spectrum_meta_data: Sequence[str] = (),
+    log_list: Sequence[str] = (),
+    ragged_workspace: bool = True,
 ) -> None:
     """Write X, Y and E, or a table, as columns of text. Of bins, X is the centre.
 
@@ -78,11 +80,16 @@ def save_ascii(
     spectrum_meta_data
         What the line before a spectrum's rows holds in place of the number alone: any of SpectrumNumber, Q (1/Å,
         elastic, of the energy in the log Ei or the instrument's parameter Efixed) and Angle (degrees).
+    log_list
+        Logs that comment lines before the header line give: name, value (of a series of numbers the mean), unit; or
+        that they are not defined.
+    ragged_workspace
+        Accepted for scripts that give it; every spectrum is written with its own X.
     """
     between = _separator(separator, custom_separator, comment_indicator)
     number = f"%.{6 if precision is None else precision}{'e' if scientific_format else 'g'}"
     if isinstance(ws, TableWorkspace):
-        of_spectra = (len(spectrum_list), len(spectrum_meta_data), one_spectrum_per_file, write_x_error)
+        of_spectra = (len(spectrum_list), len(spectrum_meta_data), len(log_list), one_spectrum_per_file, write_x_error)
         if any(of_spectra) or (workspace_index_min, workspace_index_max) != (None, None):
             raise ValueError(f"InputWorkspace: {ws!r} is a table; options for spectra mean nothing for it")
         add = append_to_file and filename.exists()
@@ -101,6 +108,9 @@ def save_ascii(
                 text.write_spectra(file, indices, with_head)
             continue
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            file.writelines(
+                f"{comment_indicator} {text.between.join(words)}\n" for words in _logs(ws, log_list, number)
+            )
             if column_header:
                 file.write(text.header(comment_indicator))
             text.write_spectra(file, indices, with_head)
@@ -156,6 +166,20 @@ class _Text:
                 dx = ws.readDx(index)
                 values.append(dx if len(dx) else np.zeros(ws.n_bins))
             file.writelines(self.row % row for row in zip(*(v.tolist() for v in values), strict=True))
+
+
+def _logs(ws: MatrixWorkspace, names: Sequence[str], number: str) -> Iterator[list[str]]:
+    """Name, value and unit of each log."""
+    for name in names:
+        if not ws.run().hasProperty(name):
+            yield [name, "Not defined"]
+            continue
+        found = ws.run()[name]
+        value = found.value
+        if isinstance(found, TimeSeries):
+            value = found.statistics().mean if value.dtype.kind in "biuf" and len(found) else found.valueAsStr
+        text = number % value if isinstance(value, float) else str(value)
+        yield [name, text, found.units] if found.units else [name, text]
 
 
 # -- the line before a spectrum's rows ----------------------------------------------------------------------------
