@@ -17,6 +17,7 @@ import numpy as np
 T = TypeVar("T")
 
 _BYTES = 512 << 20
+_LEFT = _BYTES - _BYTES // 16  # where there was too much; room for many at once, since it takes a look at all
 _EACH = 256 << 10  # counted for each item besides its arrays: so there are never more than some 2000
 _WARNINGS = 1000
 
@@ -28,7 +29,20 @@ class _Item:
     used: int
 
 
-_known: weakref.WeakKeyDictionary[Any, dict[Hashable, _Item]] = weakref.WeakKeyDictionary()
+class _Items(dict[Hashable, _Item]):
+    """What is remembered for one owner, by key."""
+
+    there = 0
+    """How many there were when those were left out whose key names something that has gone."""
+
+    def leave_out_gone(self) -> None:
+        for key in [key for key in self if _is_gone(key)]:
+            del self[key]
+        self.there = len(self)
+
+
+_known: weakref.WeakKeyDictionary[Any, _Items] = weakref.WeakKeyDictionary()
+_held = 0  # bytes, with those of owners that have gone since all were counted
 _said: weakref.WeakKeyDictionary[Any, set[Hashable]] = weakref.WeakKeyDictionary()
 _clock = count()
 _guard = threading.RLock()  # a notebook may work beside the live cycle
@@ -48,8 +62,9 @@ def remembered(owner: object, key: Hashable, make: Callable[[], T]) -> T:
     key
         Everything else that `make` depends on. Other objects are in it by `weakref.ref`; with them goes the item.
     """
+    global _held
     with _guard:
-        item = _known.setdefault(owner, {}).get(key)
+        item = _known.setdefault(owner, _Items()).get(key)
         if item is not None:
             item.used = next(_clock)
             found: T = item.value
@@ -57,29 +72,34 @@ def remembered(owner: object, key: Hashable, make: Callable[[], T]) -> T:
     made = make()
     size = _EACH + _nbytes((key, made), apart_from=owner)
     with _guard:
-        items = _known.setdefault(owner, {})
-        for other in [other for other in items if _is_gone(other)]:
-            del items[other]
+        items = _known.setdefault(owner, _Items())
+        if len(items) > 2 * items.there:  # not each time: a loop over spectra remembers thousands
+            items.leave_out_gone()
         items[key] = _Item(made, size, next(_clock))
-        while _forget_oldest():
-            pass
+        _held += size
+        if _held > _BYTES:
+            _make_room()
     return made
 
 
-def _forget_oldest() -> bool:
-    """Forget what was asked for longest ago if all is too much, but never the last; tell whether that was so."""
+def _make_room() -> None:
+    """Count all bytes, and forget what was asked for longest ago, but never the last."""
+    global _held
     everything = [(item, items, key) for items in list(_known.values()) for key, item in items.items()]
-    if len(everything) < 2 or sum(item.nbytes for item, *_ in everything) <= _BYTES:
-        return False
-    _, items, key = min(everything, key=lambda each: each[0].used)
-    del items[key]
-    return True
+    _held = sum(item.nbytes for item, *_ in everything)
+    for item, items, key in sorted(everything, key=lambda each: each[0].used)[:-1]:
+        if _held <= _LEFT:
+            break
+        del items[key]
+        _held -= item.nbytes
 
 
 def forget_everything() -> None:
     """Forget all that can be worked out again; what was warned of stays said."""
+    global _held
     with _guard:
         _known.clear()
+        _held = 0
 
 
 def _is_gone(key: Hashable) -> bool:
