@@ -1,4 +1,5 @@
 import logging
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +9,13 @@ from livereduce.mantid.kernel import (
     BoolTimeSeriesProperty,
     ConfigService,
     DateAndTime,
+    DeltaEModeType,
     FloatTimeSeriesProperty,
     Int64TimeSeriesProperty,
     PropertyManager,
     PropertyManagerDataService,
     StringTimeSeriesProperty,
+    UnitConversion,
     config,
     logger,
 )
@@ -167,3 +170,27 @@ def test_empty_numbers_are_mantids() -> None:
 def test_everything_the_module_promises_is_there() -> None:
     for name in kernel.__all__:
         assert getattr(kernel, name) is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        # 1 meV takes 2286.27 us for 1 m, 1 Å 252.778 us; E = 81.8042 meV / wavelength²
+        (("Wavelength", "TOF", 2.0, 10.0, 2.0, 0.0), 252.778 * 12 * 2),
+        (("TOF", "Wavelength", 6066.68, 10.0, 2.0, 0.0), 2.0),
+        (("Energy", "TOF", 23.0, 10.0, 5.0, 0.0, DeltaEModeType.Direct, 23.0), 2286.27 * 15 / np.sqrt(23.0)),
+        (("DeltaE", "TOF", 5.0, 10.0, 2.0, 0.0, DeltaEModeType.Direct, 9.0), 2286.27 * (10 / 3 + 2 / 2)),
+        (("dSpacing", "TOF", 1.0, 9.0, 1.0, np.pi / 3), 252.778 * 10 * 2 * 0.5),
+        (("Wavelength", "Energy", 2.0, 0.0, 0.0, 0.0, DeltaEModeType.Indirect, 0.0), 81.8042 / 4),
+        (("dSpacing", "MomentumTransfer", 4.0, 0.0, 0.0, 0.0), np.pi / 2),
+    ],
+)
+def test_single_values_are_converted(arguments: tuple[Any, ...], expected: float) -> None:
+    assert UnitConversion.run(*arguments) == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_cannot_be_converted_is_told() -> None:
+    with pytest.raises(ValueError, match="unknown unit 'Furlong'"):
+        UnitConversion.run("TOF", "Furlong", 1.0, 1.0, 1.0, 0.0)
+    with pytest.raises(ValueError, match="1000 TOF is no dSpacing at l1=1 m, l2=1 m, theta=0 rad"):
+        UnitConversion.run("TOF", "dSpacing", 1000.0, 1.0, 1.0, 0.0)

@@ -15,6 +15,7 @@ from livereduce.mantid.types import (
     StringTimeSeriesProperty,
     TimeSeriesProperty,
 )
+from livereduce.mantid.units import DeltaEModeType, UnitConversion
 from livereduce.workspaces.times import DateAndTime
 
 PropertyManagerDataService = property_managers
@@ -27,6 +28,7 @@ __all__ = [
     "BoolTimeSeriesProperty",
     "ConfigService",
     "DateAndTime",
+    "DeltaEModeType",
     "Direction",
     "FacilityInfo",
     "FloatTimeSeriesProperty",
@@ -39,6 +41,7 @@ __all__ = [
     "PropertyManagerDataService",
     "StringTimeSeriesProperty",
     "TimeSeriesProperty",
+    "UnitConversion",
     "config",
     "logger",
 ]
