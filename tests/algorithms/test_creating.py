@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from livereduce.algorithms import (
+    append_spectra,
     create_empty_table_workspace,
     create_single_valued_workspace,
     create_workspace,
+    extract_single_spectrum,
 )
 from livereduce.workspaces import Detectors, HistogramWorkspace, Run, Spectra
 
@@ -84,6 +86,27 @@ def test_a_parent_lends_instrument_logs_and_spectra() -> None:
     assert ws.unit == "Wavelength"
     ws.getRun()["a"] = 2
     assert parent.getRun()["a"].value == 1
+
+
+def test_spectra_can_have_names() -> None:
+    def two(**options: Any) -> HistogramWorkspace:
+        return create_workspace([0, 1], [1, 2], n_spec=2, vertical_axis_unit="Text", **options)
+
+    ws = two(vertical_axis_values="left, right")
+    axis = ws.getAxis(1)
+    assert (axis.isText(), axis.isSpectra(), axis.isNumeric()) == (True, False, False)
+    assert [axis.label(i) for i in range(2)] == ["left", "right"]
+    assert ws.getSpectrumNumbers() == [1, 2]
+    assert extract_single_spectrum(ws, 1).getAxis(1).label(0) == "right"
+    both = append_spectra(ws, two(vertical_axis_values=["up", 7]))
+    assert [both.getAxis(1).label(i) for i in range(4)] == ["left", "right", "up", "7"]
+    parent = HistogramWorkspace([0, 1], [[1], [2]], spectra=Spectra([42, 43], [7, 8], masked=[True, False]))
+    child = two(vertical_axis_values=["a", "b"], parent_workspace=parent)
+    assert child.getAxis(1).label(0) == "a"
+    assert child.getSpectrumNumbers() == [42, 43]
+    assert child.spectrumInfo().isMasked(0)
+    with pytest.raises(ValueError, match="VerticalAxisValues: 3 labels for 2 spectra; expected one each"):
+        two(vertical_axis_values=["a", "b", "c"])
 
 
 @pytest.mark.parametrize(

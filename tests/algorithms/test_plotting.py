@@ -60,6 +60,8 @@ def test_spectra_are_chosen_by_number_and_named(ws: HistogramWorkspace) -> None:
     assert [trace["visible"] for trace in traces] == ["legendonly", True]
     assert [trace["name"] for trace in traces] == ["sp-1", "sum"]
     assert (layout["xaxis"]["title"]["text"], layout["yaxis"]["title"]["text"]) == ("x", "y")
+    traces, _ = figure(save_plot_1d(ws.replaced(spectra=ws.spectra.with_labels(["a", "b"])), output_type="plotly"))
+    assert [trace["name"] for trace in traces] == ["a", "b"]
 
 
 def test_a_numeric_vertical_axis_names_the_curves(make_histogram: Make) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from livereduce.algorithms.declaration import Numbers, algorithm
+from livereduce.algorithms.values import to_numbers, to_texts
 from livereduce.workspaces import (
     HistogramWorkspace,
     MatrixWorkspace,
     NumericAxis,
+    Spectra,
     TableWorkspace,
 )
 from livereduce.workspaces.arrays import F64
@@ -23,7 +27,7 @@ def create_workspace(
     n_spec: int = 1,
     unit_x: str = "",
     vertical_axis_unit: str = "SpectraNumber",
-    vertical_axis_values: Numbers = (),
+    vertical_axis_values: Any = (),
     distribution: bool = False,
     parent_workspace: MatrixWorkspace | None = None,
     y_unit_label: str = "",
@@ -45,9 +49,9 @@ def create_workspace(
     unit_x
         Unit of X, as in ConvertUnits, in any case; empty for none.
     vertical_axis_unit
-        SpectraNumber, or the unit of the vertical axis values.
+        SpectraNumber, Text, or the unit of the vertical axis values.
     vertical_axis_values
-        Values of the vertical axis, one per spectrum (or one more: edges).
+        Values of the vertical axis, one per spectrum (or one more: edges). With Text, what each spectrum is called.
     distribution
         Whether the values are divided by the bin widths.
     parent_workspace
@@ -61,10 +65,7 @@ def create_workspace(
         Resolution of X, as many as values.
     """
     y = _as_rows("DataY", data_y, n_spec)
-    values = np.asarray(vertical_axis_values, np.float64)
-    if vertical_axis_unit != "SpectraNumber" and len(values) not in (n_spec, n_spec + 1):
-        raise ValueError(f"VerticalAxisValues: {len(values)} values for {n_spec} spectra; expected one each")
-    numeric = NumericAxis.of(values, unit(vertical_axis_unit).id) if vertical_axis_unit != "SpectraNumber" else None
+    numeric, labels = _vertical(vertical_axis_unit, vertical_axis_values, n_spec)
     e, resolution = np.asarray(data_e, np.float64), np.asarray(dx, np.float64)
     result = HistogramWorkspace(
         _x_rows(data_x, y.shape),
@@ -77,8 +78,24 @@ def create_workspace(
         y_label=y_unit_label,
         distribution=distribution,
         vertical=numeric,
+        spectra=Spectra(np.arange(1, n_spec + 1), labels=labels),
     )
     return result if parent_workspace is None else _with_parent(result, parent_workspace)
+
+
+def _vertical(name: str, given: object, n_spec: int) -> tuple[NumericAxis | None, list[str] | None]:
+    """Return the numbers or the labels on the vertical axis, if it is not simply spectrum numbers."""
+    if name == "SpectraNumber":
+        return None, None
+    if name.lower() == "text":
+        labels = to_texts(given)
+        if len(labels) != n_spec:
+            raise ValueError(f"VerticalAxisValues: {len(labels)} labels for {n_spec} spectra; expected one each")
+        return None, labels
+    values = to_numbers(given)
+    if len(values) not in (n_spec, n_spec + 1):
+        raise ValueError(f"VerticalAxisValues: {len(values)} values for {n_spec} spectra; expected one each")
+    return NumericAxis.of(values, unit(name).id), None
 
 
 def _as_rows(name: str, data: Numbers, n_spec: int, bins: int | None = None) -> F64:
@@ -103,6 +120,8 @@ def _x_rows(data: Numbers, shape: tuple[int, int]) -> F64:
 
 def _with_parent(ws: HistogramWorkspace, parent: MatrixWorkspace) -> HistogramWorkspace:
     spectra = parent.spectra if parent.n_spectra == ws.n_spectra else ws.spectra
+    if ws.spectra.labels is not None:
+        spectra = spectra.with_labels(ws.spectra.labels)
     result = ws.replaced(
         detectors=parent.detectors,
         spectra=spectra,

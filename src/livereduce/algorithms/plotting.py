@@ -104,7 +104,7 @@ def _panel(ws: MatrixWorkspace, names: Sequence[str], shown: np.ndarray, x_label
 
 
 def _label(axis: Axis, index: int) -> str:
-    return axis.label(index) if axis.isSpectra() else f"{axis.getUnit().caption()} = {axis.label(index)}"
+    return axis.label(index) if not axis.isNumeric() else f"{axis.getUnit().caption()} = {axis.label(index)}"
 
 
 def _caption(axis: Axis) -> str:

@@ -207,6 +207,7 @@ def _both(first: MatrixWorkspace, second: MatrixWorkspace, below: I64 | None) ->
         np.concatenate([a.start, b.start[1:] + a.start[-1]]),
         masked=np.concatenate([a.masked, b.masked]),
         geometry=_places(first, second),
+        labels=None if a.labels is None or b.labels is None else (*a.labels, *b.labels),
     )
 
 

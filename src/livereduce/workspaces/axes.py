@@ -86,15 +86,15 @@ class Axis:
 
     def isSpectra(self) -> bool:  # noqa: N802
         """Tell whether it counts spectra."""
-        return self._spectra is not None
+        return self._spectra is not None and not self.isText()
 
     def isNumeric(self) -> bool:  # noqa: N802
         """Tell whether it holds numbers with a unit."""
         return self._spectra is None
 
     def isText(self) -> bool:  # noqa: N802
-        """Tell whether it holds labels; there are none of those here."""
-        return False
+        """Tell whether it holds labels."""
+        return self._spectra is not None and self._spectra.labels is not None
 
     def length(self) -> int:
         """Return the number of values."""
@@ -114,4 +114,6 @@ class Axis:
 
     def label(self, index: int) -> str:
         """Return the text for a value."""
+        if self._spectra is not None and self._spectra.labels is not None:
+            return self._spectra.labels[index]
         return f"sp-{self._spectra.numbers[index]}" if self._spectra is not None else f"{self._values[index]:g}"

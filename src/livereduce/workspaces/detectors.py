@@ -217,6 +217,8 @@ class Spectra:
         Spectra that are masked.
     geometry
         Flight paths and angles if they are not those of the detectors (EditInstrumentGeometry).
+    labels
+        What the spectra are called, if not by their numbers.
     """
 
     def __init__(
@@ -227,6 +229,7 @@ class Spectra:
         *,
         masked: npt.ArrayLike | None = None,
         geometry: SpectrumGeometry | None = None,
+        labels: Sequence[str] | None = None,
     ) -> None:
         self.numbers: I64 = kept(numbers, np.int64)
         self.ids: I64 = kept(ids, np.int64)
@@ -238,6 +241,9 @@ class Spectra:
         self.start: I64 = kept(start, np.int64)
         self.masked: Bool = kept(np.zeros(n, bool) if masked is None else masked, bool)
         self.geometry = geometry
+        self.labels = None if labels is None else tuple(labels)
+        if self.labels is not None and len(self.labels) != n:
+            raise ValueError(f"Spectra: {len(self.labels)} labels for {n} spectra")
         if len(self.start) != n + 1 or self.start[-1] != len(self.ids) or len(self.masked) != n:
             raise ValueError(
                 f"Spectra: {n} numbers, {len(self.start)} starts up to {self.start[-1]}, {len(self.ids)} IDs,"
@@ -267,15 +273,20 @@ class Spectra:
         geometry = self.geometry
         if geometry is not None:
             geometry = SpectrumGeometry(geometry.l1, geometry.l2[at], geometry.two_theta[at])
-        return Spectra(self.numbers[at], ids, start, masked=self.masked[at], geometry=geometry)
+        labels = None if self.labels is None else [self.labels[i] for i in at.tolist()]
+        return Spectra(self.numbers[at], ids, start, masked=self.masked[at], geometry=geometry, labels=labels)
 
     def with_masked(self, masked: npt.ArrayLike) -> Spectra:
         """Return the same spectra with another mask."""
-        return Spectra(self.numbers, self.ids, self.start, masked=masked, geometry=self.geometry)
+        return Spectra(self.numbers, self.ids, self.start, masked=masked, geometry=self.geometry, labels=self.labels)
 
     def with_geometry(self, geometry: SpectrumGeometry) -> Spectra:
         """Return the same spectra with flight paths and angles of their own."""
-        return Spectra(self.numbers, self.ids, self.start, masked=self.masked, geometry=geometry)
+        return Spectra(self.numbers, self.ids, self.start, masked=self.masked, geometry=geometry, labels=self.labels)
+
+    def with_labels(self, labels: Sequence[str]) -> Spectra:
+        """Return the same spectra with names."""
+        return Spectra(self.numbers, self.ids, self.start, masked=self.masked, geometry=self.geometry, labels=labels)
 
     @cached_property
     def owner(self) -> I64:
