@@ -123,6 +123,42 @@ def test_axis_values_are_x_spectrum_numbers_or_numbers_after_a_transposition() -
         ws.getAxis(2)
 
 
+def test_a_script_gives_axes_units_and_names_of_its_own() -> None:
+    ws = histogram()
+    ws.getAxis(0).setUnit("Wavelength")
+    assert (ws.unit, ws.getAxis(0).getUnit().caption(), ws.x.tolist()) == ("Wavelength", "Wavelength", [0, 1, 2])
+    ws.getAxis(0).setUnit("Label").setLabel("Temperature", "K")
+    ws.getAxis(1).setUnit("Label").setLabel("Field")
+    for copy in (ws, ws.clone()):
+        assert (copy.getAxis(0).getUnit().caption(), copy.getAxis(0).getUnit().symbol()) == ("Temperature", "K")
+        assert (copy.getAxis(1).getUnit().caption(), copy.getAxis(1).isSpectra()) == ("Field", True)
+    assert ws.replaced(unit="TOF").getAxis(0).getUnit().caption() == "Time-of-flight"
+    with pytest.raises(RuntimeError, match="the unit TOF has its own label"):
+        ws.getAxis(0).setUnit("TOF").setLabel("Temperature", "K")
+    with pytest.raises(RuntimeError, match="has events in TOF; ConvertUnits"):
+        events().getAxis(0).setUnit("Wavelength")
+    events().getAxis(0).setUnit("TOF")
+
+
+def test_the_vertical_axis_is_replaced_by_numbers_that_a_script_fills_in() -> None:
+    ws = histogram()
+    axis = NumericAxis.create(2)
+    axis.setUnit("Label").setLabel("Temperature", "K")
+    for index, value in enumerate((25.0, 28.0)):
+        axis.setValue(index, value)
+    ws.replaceAxis(1, axis)
+    axis.setValue(0, 99.0)
+    found = ws.getAxis(1)
+    assert (found.isNumeric(), found.extractValues().tolist()) == (True, [25, 28])
+    assert (found.getUnit().caption(), found.getUnit().symbol()) == ("Temperature", "K")
+    found.setUnit("Energy")
+    assert ws.getAxis(1).getUnit().symbol() == "meV"
+    with pytest.raises(RuntimeError, match="the axis of a workspace is replaced whole"):
+        found.setValue(0, 1.0)
+    with pytest.raises(ValueError, match="expected 2 numbers or one more, found 4"):
+        ws.replaceAxis(1, NumericAxis.create(4))
+
+
 def test_a_bin_or_a_point_is_found_by_its_x() -> None:
     ws = HistogramWorkspace([0.0, 1.0, 5.0], [[1.0, 2.0]])
     assert [ws.yIndexOfX(x) for x in (0.0, 0.99, 1.0, 5.0)] == [0, 0, 1, 1]

@@ -5,7 +5,7 @@ from livereduce.mantid.factories import TableFactory, WorkspaceFactory
 from livereduce.mantid.functions import FunctionFactory
 from livereduce.mantid.managed import Algorithm, AlgorithmManager
 from livereduce.workspaces import EventWorkspace as IEventWorkspace
-from livereduce.workspaces import MatrixWorkspace, Run, Workspace, WorkspaceGroup
+from livereduce.workspaces import MatrixWorkspace, NumericAxis, Run, Workspace, WorkspaceGroup
 from livereduce.workspaces import TableWorkspace as ITableWorkspace
 from livereduce.workspaces.spectrum_view import SpectrumInfo
 
@@ -21,6 +21,7 @@ __all__ = [
     "IEventWorkspace",
     "ITableWorkspace",
     "MatrixWorkspace",
+    "NumericAxis",
     "Run",
     "SpectrumInfo",
     "TableFactory",

@@ -31,7 +31,6 @@ from livereduce.workspaces import (
     WorkspaceGroup,
     WorkspaceStore,
 )
-from livereduce.workspaces.axes import unit
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +128,7 @@ class SnapshotWriter:
         files = {part: f"{stem}.{part}.npy" for part in parts}
         for part, array in parts.items():
             self._put_array(files[part], array)
-        x_unit = unit(workspace.unit)
+        x_unit = workspace.axis_unit(0)
         return {
             "name": encodable(item.name),
             "kind": workspace.kind,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,16 +74,54 @@ class NumericAxis:
         """Make an axis of a copy of these values."""
         return cls(kept(values, np.float64), unit)
 
+    @staticmethod
+    def create(length: int) -> Axis:
+        """Make an axis of zeros for a script to fill and give to ``replaceAxis``."""
+        return Axis(Unit(""), np.zeros(int(length)), changed=lambda _: None)
+
+
+class SettableUnit(Unit):
+    """A unit that a script has just given to an axis, and may name."""
+
+    _named: Callable[[Unit], None]
+
+    def setLabel(self, caption: str, symbol: str = "") -> None:  # noqa: N802
+        """Give the unit Label a caption and a symbol of its own."""
+        if self.id != "Label":
+            raise RuntimeError(f"the unit {self.id} has its own label; setUnit('Label') makes one that can be named")
+        self._named(Unit(self.id, str(caption), str(symbol)))
+
 
 class Axis:
     """View of one axis of a workspace, as scripts see it: 0 is X, 1 is vertical."""
 
-    def __init__(self, unit: Unit, values: F64, spectra: Spectra | None = None) -> None:
-        self._unit, self._values, self._spectra = unit, values, spectra
+    def __init__(
+        self, unit: Unit, values: F64, spectra: Spectra | None = None, changed: Callable[[Unit], None] | None = None
+    ) -> None:
+        self._unit, self._values, self._spectra, self._changed = unit, values, spectra, changed
 
     def getUnit(self) -> Unit:  # noqa: N802
         """Return the unit."""
         return self._unit
+
+    def setUnit(self, name: str) -> SettableUnit:  # noqa: N802
+        """Say what unit the values are in, without converting them; ``setUnit("Label").setLabel("T", "K")``."""
+        self._set(unit(str(name)))
+        result = SettableUnit(*self._unit)
+        result._named = self._set
+        return result
+
+    def _set(self, new: Unit) -> None:
+        if self._changed is None:
+            raise RuntimeError("this axis is of no workspace whose unit could be set")
+        self._changed(new)
+        self._unit = new
+
+    def setValue(self, index: int, value: float) -> None:  # noqa: N802
+        """Set a value of an axis made by ``NumericAxis.create``."""
+        if not self._values.flags.writeable:
+            raise RuntimeError("the axis of a workspace is replaced whole: fill NumericAxis.create(n) and replaceAxis")
+        self._values[index] = value
 
     def isSpectra(self) -> bool:  # noqa: N802
         """Tell whether it counts spectra."""

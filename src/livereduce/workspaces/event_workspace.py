@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livereduce.workspaces.arrays import F64, I64, Bool, Column, Rows
-from livereduce.workspaces.axes import NumericAxis
+from livereduce.workspaces.axes import NumericAxis, Unit
 from livereduce.workspaces.compression import Compression
 from livereduce.workspaces.detectors import Detectors, Spectra
 from livereduce.workspaces.evaluation import (
@@ -284,6 +284,11 @@ class EventWorkspace(MatrixWorkspace):
     def getTofMax(self) -> float:  # noqa: N802
         """Return the greatest X of the events, in the present unit."""
         return self.tof_range()[1]
+
+    def _set_unit(self, index: int, new: Unit) -> None:
+        if index == 0 and new.id != self.unit:
+            raise RuntimeError(f"{self!r} has events in {self.unit}; ConvertUnits gives them in another unit")
+        super()._set_unit(index, new)
 
     def getSpectrum(self, index: int) -> EventList:  # noqa: N802
         """Return a spectrum's event list."""

@@ -5,11 +5,12 @@ The subclasses say where x, y and e2 come from.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from livereduce.workspaces.arrays import F64, Rows, frozen
+from livereduce.workspaces.arrays import F64, Rows, frozen, read_only
 from livereduce.workspaces.axes import Axis, NumericAxis, Unit, unit
 from livereduce.workspaces.detectors import Detectors, Spectra
 from livereduce.workspaces.instrument_view import DetectorView, InstrumentView
@@ -66,6 +67,8 @@ class MatrixWorkspace(Arithmetic, Workspace):
         self.distribution = distribution
         self.vertical = vertical
         self.monitors = monitors
+        # units that scripts named, by axis; they hold as long as the axis is in that unit
+        self.named_units: dict[int, Unit] = {}
         self._spectrum_info: SpectrumInfo | None = None
 
     # -- what the subclasses say ----------------------------------------------------------------------------------
@@ -139,7 +142,7 @@ class MatrixWorkspace(Arithmetic, Workspace):
     def replaced(self, **changes: Any) -> Self:
         """Return a new workspace like this one but for some constructor arguments; data are shared, logs copied."""
         new = type(self)(**(self._arguments() | changes))
-        new.comment = self.comment
+        new.comment, new.named_units = self.comment, dict(self.named_units)
         return new
 
     def to_scipp(self, *, events: bool = False) -> sc.DataArray:
@@ -298,15 +301,42 @@ class MatrixWorkspace(Arithmetic, Workspace):
         text = str(value).strip()
         return int(float(text)) if text else 0
 
+    def axis_unit(self, index: int) -> Unit:
+        """Return the unit of an axis, as a script named it or as it is called."""
+        if index == 1 and self.vertical is None:
+            return self.named_units.get(1, Unit("", "Spectrum"))
+        name = self.unit if index == 0 or self.vertical is None else self.vertical.unit
+        named = self.named_units.get(index)
+        return named if named is not None and named.id == name else unit(name)
+
+    def _set_unit(self, index: int, new: Unit) -> None:
+        if index == 0:
+            self.unit = new.id
+        elif self.vertical is not None:
+            self.vertical = NumericAxis(self.vertical.values, new.id)
+        self.named_units[index] = new
+
     def getAxis(self, index: int) -> Axis:  # noqa: N802
         """Return the X axis (0) or the vertical axis (1)."""
-        if index == 0:
-            return Axis(unit(self.unit), self._x_row(0) if self.n_spectra else np.empty(0))
-        if index != 1:
+        if index not in (0, 1):
             raise IndexError(f"axis {index}: a workspace has axes 0 (X) and 1 (vertical)")
-        if self.vertical is not None:
-            return Axis(unit(self.vertical.unit), self.vertical.values)
-        return Axis(Unit("", "Spectrum"), self.spectra.numbers.astype(np.float64), self.spectra)
+        spectra = None
+        if index == 0:
+            values = self._x_row(0) if self.n_spectra else np.empty(0)
+        elif self.vertical is not None:
+            values = self.vertical.values
+        else:
+            values, spectra = self.spectra.numbers.astype(np.float64), self.spectra
+        return Axis(self.axis_unit(index), read_only(values), spectra, changed=partial(self._set_unit, index))
+
+    def replaceAxis(self, index: int, axis: Axis) -> None:  # noqa: N802
+        """Put numbers with a unit, one for each spectrum or edges around them, in place of the vertical axis."""
+        if index != 1:
+            raise RuntimeError("replaceAxis: only the vertical axis (1) can be replaced; setX sets X")
+        if axis.isSpectra() or axis.length() - self.n_spectra not in (0, 1):
+            raise ValueError(f"replaceAxis: expected {self.n_spectra} numbers or one more, found {axis.length()}")
+        self.vertical = NumericAxis.of(axis.extractValues(), axis.getUnit().id)
+        self.named_units[1] = Unit(*axis.getUnit())
 
     def axes(self) -> int:
         """Return the number of axes."""
