@@ -105,6 +105,33 @@ def test_ties_and_limits_are_set_and_undone() -> None:
     assert str(peak) == "name=Gaussian,Height=4,ties=(Height=4.0,PeakCentre=0.0,Sigma=1.0)"
 
 
+def test_parameters_of_all_members_are_tied_fixed_and_limited_by_their_name() -> None:
+    pair = Gaussian(Sigma=2) + Gaussian(Sigma=3) + FlatBackground(A0=1)
+    pair.tieAll("Sigma")
+    assert (pair["f0.Sigma"], pair(0) - 1, str(pair).endswith(";ties=(f1.Sigma=f0.Sigma)")) == (2, 0, True)
+    pair.untieAll("Sigma")
+    pair.fixAll("Sigma")
+    assert str(pair).endswith("ties=(f0.Sigma=2.0,f1.Sigma=3.0)")
+    pair.untieAllParameters()
+    pair.constrainAll("0 < Sigma < 5")
+    assert str(pair).endswith(";constraints=(0 < f0.Sigma < 5,0 < f1.Sigma < 5)")
+    pair.unconstrainAll("Sigma")
+    pair.fixAllParameters()
+    assert str(pair).count("=(") == 1
+    assert str(pair).endswith("f1.Sigma=3.0,f2.A0=1.0)")
+    with pytest.raises(ValueError, match=r"has no parameter 'Width'; it has f0\.Height"):
+        pair.tieAll("Width")
+
+
+def test_functions_are_evaluated_with_other_parameters_and_on_workspaces() -> None:
+    line = LinearBackground(A0=1, A1=2)
+    assert line([0, 1], 5, 10).tolist() == [5, 15]
+    assert line(np.array([[0, 1], [2, 3]])).tolist() == [[1, 3], [5, 7]]
+    with pytest.raises(ValueError, match="LinearBackground has parameters A0, A1, found 1 values"):
+        line(0, 5)
+    assert line(HistogramWorkspace([0, 2, 4], [[9, 9]])).y[1].tolist() == [3, 7]
+
+
 def test_a_sum_with_ties_of_its_own_stays_together() -> None:
     pair = Gaussian(Height=1) + Gaussian(Height=2)
     pair.tie({"f1.Sigma": "f0.Sigma"})

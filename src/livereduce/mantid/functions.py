@@ -6,14 +6,17 @@ limits. Fit leaves it as it is: what was found is in ``OutputParameters``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from livereduce.algorithms import evaluate_function
 from livereduce.algorithms.fitting import functions
 from livereduce.algorithms.fitting.profiles import MADE_TO_MEASURE, PROFILES
+from livereduce.workspaces import MatrixWorkspace
 
 
 class FunctionWrapper:
@@ -86,9 +89,33 @@ class FunctionWrapper:
         """Keep parameters at their values."""
         self.tie({name: self[name] for name in names})
 
-    def fixAll(self) -> None:  # noqa: N802
+    def fixAll(self, *names: str) -> None:  # noqa: N802
+        """Keep parameters of these names in all members at their values, without names all parameters."""
+        self.fix(*(p for name in names for p in self._all(name)) if names else self._read().names)
+
+    def fixAllParameters(self) -> None:  # noqa: N802
         """Keep all parameters at their values."""
-        self.fix(*self._read().names)
+        self.fixAll()
+
+    def untieAllParameters(self) -> None:  # noqa: N802
+        """Undo all of `tie` and `fix`."""
+        self.untie()
+
+    def tieAll(self, name: str) -> None:  # noqa: N802
+        """Let the parameters of this name of all members be equal."""
+        first, *others = self._all(name)
+        self.tie(dict.fromkeys(others, first))
+
+    def untieAll(self, name: str) -> None:  # noqa: N802
+        """Undo `tieAll` and `fixAll` of a name."""
+        self.untie(*self._all(name))
+
+    def _all(self, name: str) -> list[str]:
+        """Parameters of this name in the function and all its members."""
+        found = [parameter for parameter in self._read().names if parameter.rpartition(".")[2] == name]
+        if not found:
+            raise ValueError(f"{self.name} has no parameter {name!r}; it has {', '.join(self._read().names)}")
+        return found
 
     def constrain(self, limits: str) -> None:
         """Keep parameters inside limits: ``constrain("0 < Sigma < 3, Height > 0")``."""
@@ -99,12 +126,29 @@ class FunctionWrapper:
         bounds = {limits: {b.target for b in self._read().bounds} for limits in self._limits}
         self._try("_limits", [text for text, targets in bounds.items() if names and not targets & set(names)])
 
+    def constrainAll(self, limits: str) -> None:  # noqa: N802
+        """Keep the parameters of a name inside limits in all members: ``constrainAll("Sigma < 2")``."""
+        name = re.search(r"[A-Za-z_]\w*", limits)
+        if name is None:
+            raise ValueError(f"{limits!r} is no constraint; expected such as Sigma < 2")
+        for parameter in self._all(name[0]):
+            self.constrain(limits[: name.start()] + parameter + limits[name.end() :])
+
+    def unconstrainAll(self, name: str) -> None:  # noqa: N802
+        """Undo `constrainAll` of a name."""
+        self.unconstrain(*self._all(name))
+
     # -- use ------------------------------------------------------------------------------------------------------
 
-    def __call__(self, x: npt.ArrayLike) -> Any:
-        """Values at x (numbers)."""
+    def __call__(self, x: npt.ArrayLike | MatrixWorkspace, *parameters: float) -> Any:
+        """Values at x (numbers), with other parameters if given; of a workspace, what EvaluateFunction makes of it."""
+        if isinstance(x, MatrixWorkspace):
+            return evaluate_function(str(self), x)
         found = self._read()
-        values = found(np.atleast_1d(np.asarray(x, np.float64)), found.start)
+        if len(parameters) not in (0, len(found.names)):
+            raise ValueError(f"{self.name} has parameters {', '.join(found.names)}, found {len(parameters)} values")
+        start = found.tied({**found.start, **dict(zip(found.names, parameters, strict=False))})
+        values = found(np.atleast_1d(np.asarray(x, np.float64)), start)
         return values if np.ndim(x) else float(values[0])
 
     def __add__(self, other: FunctionWrapper) -> Any:
