@@ -14,7 +14,7 @@ from livereduce.algorithms.fitting.find_peaks import guess
 from livereduce.algorithms.fitting.fit import Spectrum, comparison, points_of, read_spectrum
 from livereduce.algorithms.fitting.functions import Function, Member
 from livereduce.algorithms.fitting.least_squares import Fitted, Points
-from livereduce.algorithms.fitting.peak_fitting import Range, peak_of
+from livereduce.algorithms.fitting.peak_fitting import Range, guessed_widths, peak_of
 from livereduce.algorithms.fitting.profiles import PROFILES, Profile
 from livereduce.algorithms.fitting.strip_peaks import BACKGROUNDS, NOT_FITTED
 from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace, TableWorkspace
@@ -188,13 +188,8 @@ def _centre(peak: Member) -> float:
 def _widths(spectrum: Spectrum, least: int, most: int, step: int | None) -> list[float]:
     if step is None:
         return []
-    if step < 1 or not 1 <= least <= most:
-        raise ValueError(
-            "MinGuessedPeakWidth, MaxGuessedPeakWidth, GuessedPeakWidthStep: expected positive numbers, the first not"
-            f" above the second, found {least}, {most}, {step}"
-        )
     spacing = float(spectrum.x[-1] - spectrum.x[0]) / max(len(spectrum.x) - 1, 1)
-    return [width * spacing for width in range(least, most + 1, step)]
+    return [width * spacing for width in guessed_widths(least, most, step)]
 
 
 def _not_fitted(peak: Member, background: Member) -> Fitted:

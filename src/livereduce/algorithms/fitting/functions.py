@@ -180,13 +180,6 @@ def _integrated(member: Member) -> Member:
     return replace(member, profile=replace(member.profile, function=over_bins))
 
 
-def background(name: str, prefix: str = "", given: Mapping[str, float] | None = None) -> Member:
-    """Return the background of a short name: Flat, Linear or Quadratic."""
-    return Member(
-        profile({"Flat": "FlatBackground", "Linear": "LinearBackground"}.get(name, name)), prefix, given or {}
-    )
-
-
 @dataclass(slots=True)
 class _Reader:
     """What has been found in a function's text so far, parameters called as from outside."""

@@ -71,6 +71,16 @@ class Wanted:
     observed_centre: bool = True
 
 
+def guessed_widths(least: int, most: int, step: int) -> range:
+    """Return the widths (points) to begin with that scripts say by their limits; ValueError if that makes no sense."""
+    if not 1 <= least <= most or step < 1:
+        raise ValueError(
+            "MinGuessedPeakWidth, MaxGuessedPeakWidth, GuessedPeakWidthStep: expected positive numbers, the first not"
+            f" above the second, found {least}, {most}, {step}"
+        )
+    return range(least, most + 1, step)
+
+
 class Found(NamedTuple):
     """A peak: where it was expected, and the fit; None if there is none."""
 

@@ -11,7 +11,15 @@ import numpy as np
 from livereduce.algorithms.declaration import Numbers, algorithm
 from livereduce.algorithms.fitting.fit import points_of, read_spectrum
 from livereduce.algorithms.fitting.least_squares import Fitted
-from livereduce.algorithms.fitting.peak_fitting import Found, Range, Wanted, peak_of, peaks_anywhere, peaks_at
+from livereduce.algorithms.fitting.peak_fitting import (
+    Found,
+    Range,
+    Wanted,
+    guessed_widths,
+    peak_of,
+    peaks_anywhere,
+    peaks_at,
+)
 from livereduce.algorithms.fitting.profiles import PROFILES, gaussian
 from livereduce.algorithms.operands import as_histogram
 from livereduce.algorithms.spectra import selected
@@ -99,7 +107,7 @@ def find_peaks(
         BACKGROUNDS[background_type],
         _width(fwhm),
         tolerance,
-        _widths(min_guessed_peak_width, max_guessed_peak_width, guessed_peak_width_step),
+        guessed_widths(min_guessed_peak_width, max_guessed_peak_width, guessed_peak_width_step),
         high_background,
         _limit(peak_position_tolerance),
         minimum_peak_height,
@@ -233,15 +241,6 @@ def _width(fwhm: int) -> int:
     if fwhm < 1:
         raise ValueError(f"FWHM: expected 1 or more, found {fwhm}")
     return fwhm
-
-
-def _widths(least: int, most: int, step: int) -> range:
-    if not 1 <= least <= most or step < 1:
-        raise ValueError(
-            "MinGuessedPeakWidth, MaxGuessedPeakWidth, GuessedPeakWidthStep: expected positive numbers, the first not"
-            f" above the second, found {least}, {most}, {step}"
-        )
-    return range(least, most + 1, step)
 
 
 def _limit(tolerance: float | None) -> float:
