@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from livereduce.geometry import instrument_from_flight_paths
 from livereduce.workspaces import Detectors, Spectra, SpectrumGeometry
+from livereduce.workspaces.detectors import as_pixels
 
 
 def test_ids_are_found_by_dense_index_and_unknown_ones_are_minus_one() -> None:
@@ -105,6 +106,16 @@ def test_detectors_are_found_in_the_first_spectrum_that_has_them() -> None:
     assert spectra.owner.tolist() == [0, 0, 2, 3, 3]
     assert spectra.index_of_detectors([5, 3, 9, 7, 4, 99]).tolist() == [0, 3, 2, 0, -1, -1]
     assert Spectra([1]).index_of_detectors([1]).tolist() == [-1]
+
+
+def test_pixels_of_spectra_are_their_first_detectors_and_the_others_follow() -> None:
+    detectors, group = as_pixels(Spectra.from_groups([1, 2, 3, 4], [[7, 5], [], [9], [7, 3]]))
+    assert detectors.ids[[0, 2]].tolist() == [7, 9]
+    assert (detectors.ids[[1, 3]] < 0).all()  # one has no detector, the other none of its own
+    assert detectors.ids[4:].tolist() == [3, 5]
+    assert group is not None
+    assert group.values.tolist() == [0, 1, 2, 3, -1, -1]
+    assert as_pixels(Spectra([1, 2], [4, 6]))[1] is None
 
 
 def test_a_spectrum_is_a_monitor_if_all_its_detectors_are() -> None:

@@ -16,7 +16,7 @@ from livereduce.geometry import GeometryError, Instrument, Move
 from livereduce.listeners.base import DetectorIds, Events, GeometryUpdate, MonitorEvents, SpectrumMap
 from livereduce.live.tables import ChunkTables, Rows
 from livereduce.workspaces import Detectors, EventWorkspace, Mapped, Part, Plan, Run, Spectra
-from livereduce.workspaces.arrays import Column
+from livereduce.workspaces.detectors import as_pixels
 
 log = logging.getLogger(__name__)
 
@@ -276,17 +276,6 @@ def _same(a: Description, b: Description) -> bool:
 
 
 def _of_spectra(said: SpectrumMap) -> tuple[Detectors, _BySpectrum]:
-    """Lay out pixels so that the first n are the spectra, each with its first detector, and the other detectors follow.
-
-    A spectrum without a detector of its own gets an ID no detector has.
-    """
-    n = len(said.numbers)
-    ids = np.arange(n) + min(int(said.ids.min(initial=0)), 0) - n - 1
-    has_any = said.start[1:] > said.start[:-1]
-    first_ids, at = np.unique(said.ids[said.start[:-1][has_any]], return_index=True)
-    ids[np.flatnonzero(has_any)[at]] = first_ids
-    others = np.setdiff1d(said.ids, ids)
-    detectors = Detectors(np.concatenate([ids, others]))
-    group = np.concatenate([np.arange(n), np.full(len(others), -1)]).astype(np.int32)
-    plan = Plan(n, Column(group) if len(others) else None)
-    return detectors, _BySpectrum(Detectors(np.arange(n)), Spectra(said.numbers, said.ids, said.start), plan)
+    n, spectra = len(said.numbers), Spectra(said.numbers, said.ids, said.start)
+    detectors, group = as_pixels(spectra)
+    return detectors, _BySpectrum(Detectors(np.arange(n)), spectra, Plan(n, group))

@@ -339,6 +339,28 @@ class Spectra:
         return SpectrumGeometry(detectors.l1, frozen(l2), frozen(two_theta))
 
 
+def as_pixels(spectra: Spectra) -> tuple[Detectors, Column | None]:
+    """Lay out pixels for events that are told by spectrum.
+
+    The first are the spectra, each with its first detector; other detectors follow, which only have a place. A spectrum
+    without a detector of its own gets an ID that no detector has.
+
+    Returns
+    -------
+    The detectors of the pixels, and the spectrum of each (-1 for those that follow); None if there are no others.
+    """
+    n = len(spectra)
+    ids = np.arange(n) + min(int(spectra.ids.min(initial=0)), 0) - n - 1
+    filled = np.flatnonzero(np.diff(spectra.start))
+    first_ids, at = np.unique(spectra.ids[spectra.start[filled]], return_index=True)
+    ids[filled[at]] = first_ids
+    others = np.setdiff1d(spectra.ids, ids)
+    detectors = Detectors(np.concatenate([ids, others]))
+    if not len(others):
+        return detectors, None
+    return detectors, Column(np.concatenate([np.arange(n), np.full(len(others), -1)]), np.int32)
+
+
 def _looked_up(wanted: npt.ArrayLike, ascending: I64, index: I64) -> I64:
     """Return the index of the first of equal values that each of the wanted is, -1 where there is none."""
     values = np.asarray(wanted, np.int64)

@@ -19,6 +19,7 @@ from livereduce.geometry import GeometryError, Instrument, instrument_from_fligh
 from livereduce.geometry.nexus_histogram import UnfitError, text_of, values_of
 from livereduce.workspaces import Detectors, Spectra
 from livereduce.workspaces.arrays import I64, Bool, Column
+from livereduce.workspaces.detectors import as_pixels
 
 log = logging.getLogger(__name__)
 
@@ -110,21 +111,10 @@ def _isis_spectra(tables: h5py.Group) -> Spectra:
 
 
 def _of_spectra(spectra: Spectra, instrument: Instrument | None) -> Layout:
-    """Lay out pixels so that the first n are the spectra, each with its first detector; other detectors follow.
-
-    A spectrum whose first detector is that of another one too gets an ID that no detector has.
-    """
-    n = len(spectra)
-    ids = np.arange(n) + min(int(spectra.ids.min(initial=0)), 0) - n - 1
-    first_ids, at = np.unique(spectra.ids[spectra.start[:-1]], return_index=True)
-    ids[at] = first_ids
-    others = np.setdiff1d(spectra.ids, ids)
-    detectors = Detectors(np.concatenate([ids, others]))
+    detectors, group = as_pixels(spectra)
     if instrument is not None:
         detectors = detectors.placed(instrument)
-    group = np.concatenate([np.arange(n), np.full(len(others), -1)]).astype(np.int32)
-    known = Detectors(spectra.numbers)
-    return Layout(known, detectors, spectra, Column(group) if len(others) else None, instrument, True)
+    return Layout(Detectors(spectra.numbers), detectors, spectra, group, instrument, True)
 
 
 def _flight_paths(entry: h5py.Group) -> Instrument | None:
