@@ -291,17 +291,27 @@ def instrument_from_flight_paths(
     if len(np.unique(numbers)) != len(numbers):
         raise GeometryError(f"{name}: a detector id is used twice")
     positions = cartesian(np.stack([arrays[0], np.degrees(arrays[1]), np.zeros(len(numbers))], axis=1))
-    n = len(numbers)
-    entry = Entry(name, -1, 0, n, 1, leaves=[f"detector {number}" for number in numbers])
-    ids_, positions_ = frozen(numbers), frozen(positions)
+    return instrument_from_positions(name, numbers, positions, monitors, np.array([0.0, 0.0, -l1]), np.zeros(3))
+
+
+def instrument_from_positions(
+    name: str,
+    ids: NDArray[np.int64],
+    positions: Floats,
+    monitor: NDArray[np.bool_],
+    source: Floats,
+    sample: Floats | None,
+) -> Instrument:
+    """Make an instrument that is a list of detectors; the arrays, as `Instrument` has them, become read-only."""
+    entry = Entry(name, -1, 0, len(ids), 1, leaves=[f"detector {number}" for number in ids.tolist()])
     return Instrument(
         name=name,
-        ids=ids_,
-        positions=positions_,
-        monitor=frozen(monitors),
-        source=frozen(np.array([0.0, 0.0, -l1])),
-        sample=frozen(np.zeros(3)),
-        components=Components([entry], ids_, positions_, frozen(np.zeros((1, 3))), IDENTITY[None]),
+        ids=frozen(ids),
+        positions=frozen(positions),
+        monitor=frozen(monitor),
+        source=frozen(source),
+        sample=None if sample is None else frozen(sample),
+        components=Components([entry], ids, positions, frozen(np.zeros((1, 3))), IDENTITY[None]),
     )
 
 

@@ -16,11 +16,10 @@ import numpy as np
 from livereduce.algorithms.nexus.hdf5 import TEXT, WHOLE, dataset
 from livereduce.algorithms.spectra import distinct
 from livereduce.geometry import GeometryError, Instrument, load_idf
-from livereduce.geometry.components import Components, Entry
+from livereduce.geometry.instrument import instrument_from_positions
 from livereduce.geometry.nexus_histogram import UnfitError, text_of
-from livereduce.geometry.space import IDENTITY
 from livereduce.workspaces import Detectors, MatrixWorkspace, Run, Spectra, SpectrumGeometry, TimeSeries
-from livereduce.workspaces.arrays import F64, I64, frozen
+from livereduce.workspaces.arrays import F64, I64, Bool
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +145,9 @@ def _read_detectors(group: h5py.Group, instrument: Instrument | None) -> Detecto
     ids, monitor = _column(physical, "detector_number", WHOLE), _column(physical, "monitor", WHOLE) != 0
     l1 = float(dataset(physical, "primary_flight_path")[()]) if "primary_flight_path" in physical else None
     l2, angle = (_column(physical, n, "f") if n in physical else None for n in ("distance", "polar_angle"))
-    positions = dataset(physical, "position", kind="f", ndim=2)[()] if "position" in physical else None
+    positions = (
+        dataset(physical, "position", kind="f", ndim=2)[()].astype(np.float64) if "position" in physical else None
+    )
     for name, column in (("monitor", monitor), ("distance", l2), ("polar_angle", angle), ("position", positions)):
         if column is not None and len(column) != len(ids):
             raise UnfitError(f"{physical.name}/{name}: {len(column)} entries for {len(ids)} detectors")
@@ -158,19 +159,14 @@ def _read_detectors(group: h5py.Group, instrument: Instrument | None) -> Detecto
     return Detectors(ids, monitor, l1=l1, l2=l2, two_theta=two_theta, positions=positions, instrument=instrument)
 
 
-def _plain_instrument(group: h5py.Group, ids: I64, monitor: Any, positions: F64) -> Instrument | None:
+def _plain_instrument(group: h5py.Group, ids: I64, monitor: Bool, positions: F64) -> Instrument | None:
     """Return an instrument that is a list of places; None without the source's."""
     name = text_of(group.get("name"))
     source, sample = (
-        frozen(dataset(group, n, kind="f", ndim=1)[()], np.float64) if n in group else None
+        dataset(group, n, kind="f", ndim=1)[()].astype(np.float64) if n in group else None
         for n in ("source_position", "sample_position")
     )
-    if source is None:
-        return None
-    ids, positions = frozen(ids, np.int64), frozen(positions, np.float64)
-    entry = Entry(name, -1, 0, len(ids), 1, leaves=[f"detector {number}" for number in ids.tolist()])
-    components = Components([entry], ids, positions, frozen(np.zeros((1, 3)), np.float64), IDENTITY[None])
-    return Instrument(name, ids, positions, frozen(monitor, bool), source, sample, components)
+    return None if source is None else instrument_from_positions(name, ids, positions, monitor, source, sample)
 
 
 def _of_spectra(group: h5py.Group, detector: h5py.Group, spectra: Spectra) -> Detectors:
