@@ -86,6 +86,17 @@ def test_search_folders_are_kept() -> None:
         config["datasearch.directories"] = before
 
 
+def test_the_level_of_logging_is_kept_however_it_is_set() -> None:
+    before = config["logging.loggers.root.level"]
+    try:
+        config.setLogLevel(3)
+        assert config["logging.loggers.root.level"] == "3"
+        config.setConsoleLogLevel("warning")
+        assert config["logging.loggers.root.level"] == "warning"
+    finally:
+        config["logging.loggers.root.level"] = before
+
+
 def test_times_count_from_1990_and_are_utc() -> None:
     time = DateAndTime("1990-01-01T00:00:01.5")
     assert time.totalNanoseconds() == 1_500_000_000

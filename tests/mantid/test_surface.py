@@ -253,6 +253,8 @@ IMPORTS = [
     "import mantid.api\nmantid.api.AnalysisDataService",
     "from mantid.api import AnalysisDataService as ADS, WorkspaceGroup, MatrixWorkspace, IEventWorkspace",
     "from mantid.kernel import ConfigService, Logger, DateAndTime, V3D, PropertyManagerDataService",
+    "from mantid.kernel.funcinspect import lhs_info",
+    "from mantid.kernel import funcinspect\nfuncinspect.lhs_info",
     "from mantid.dataobjects import EventWorkspace, Workspace2D, TableWorkspace",
     "import os, sys, math, time, json, logging, tempfile, shutil, typing, contextlib",
     "import numpy as np",
@@ -263,6 +265,32 @@ IMPORTS = [
 @pytest.mark.parametrize("line", IMPORTS)
 def test_the_imports_of_scripts_work(line: str, chunk: EventWorkspace) -> None:
     assert run(f"{line}\noutput = input", chunk).output is chunk
+
+
+def test_a_helper_names_its_results_after_what_its_call_is_assigned_to(chunk: EventWorkspace) -> None:
+    text = """
+from mantid.kernel.funcinspect import lhs_info
+
+def load(*what):
+    return lhs_info(*what)
+
+def summed(ws):
+    SumSpectra(ws, OutputWorkspace=lhs_info("names")[0])
+
+one = load("both")
+two = load("names")
+a, b = load()
+none = [load("nreturns")]
+load()
+total = summed(input)
+output = [one, two, (a, b), none, mtd["total"].getNumberHistograms()]
+"""
+    found = run(text, chunk).output
+    assert found == [(1, ("one",)), ("two",), (2, ("a", "b")), [0], 1]
+    with pytest.raises(
+        ScriptError, match="ValueError: output_type: expected 'both', 'nreturns' or 'names', found 'all'"
+    ):
+        run("from mantid.kernel.funcinspect import lhs_info\nlhs_info('all')", chunk)
 
 
 FORMS = {

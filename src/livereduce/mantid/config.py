@@ -140,6 +140,10 @@ class ConfigService:
         """Remember the level; what is logged is decided by livereduce's configuration."""
         self["logging.loggers.root.level"] = level
 
+    def setConsoleLogLevel(self, level: int | str) -> None:  # noqa: N802
+        """Remember the level, as `setLogLevel` does."""
+        self.setLogLevel(level)
+
 
 def _instrument(name: str, facility: str | None) -> InstrumentInfo:
     found = facilities.find(name, facility)

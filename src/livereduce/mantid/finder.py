@@ -18,7 +18,7 @@ from types import ModuleType
 
 _HOME = "livereduce.mantid"
 # Modules of ours that are Mantid's too; the others (this one, for instance) are not to be seen from outside.
-PUBLIC = ("simpleapi", "kernel", "api", "dataobjects")
+PUBLIC = ("simpleapi", "kernel", "kernel.funcinspect", "api", "dataobjects")
 # What there is of packages that may be missing, by the modules that stand in for theirs.
 _STAND_INS = {
     "finddata": {"publish_plot": "publishing"},

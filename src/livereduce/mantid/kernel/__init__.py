@@ -3,6 +3,7 @@
 from livereduce.algorithms.property_manager import PropertyManager, property_managers
 from livereduce.algorithms.values import EMPTY_DBL, EMPTY_INT, EMPTY_LONG
 from livereduce.mantid.config import ConfigService, FacilityInfo, InstrumentInfo, config
+from livereduce.mantid.kernel import funcinspect
 from livereduce.mantid.logger import Logger, logger
 from livereduce.mantid.types import (
     V3D,
@@ -43,5 +44,6 @@ __all__ = [
     "TimeSeriesProperty",
     "UnitConversion",
     "config",
+    "funcinspect",
     "logger",
 ]
