@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import collections
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from livereduce.algorithms import values
@@ -63,6 +63,8 @@ def execute(
     keywords: Mapping[str, Any],
     store: WorkspaceStore,
     targets: Sequence[str | None] = (),
+    *,
+    with_folders: Callable[[Declaration, Property, Any], Any] = lambda _declaration, _property, value: value,
 ) -> Any:
     """Do what a script's call says and return what the script gets.
 
@@ -74,9 +76,14 @@ def execute(
         Where names are looked up and results go.
     targets
         Names the call is assigned to; they name the outputs that no keyword names.
+    with_folders
+        What a property's value is where it names a file without its folder.
     """
     bound = bind(declaration, args, keywords, targets)
-    arguments, problems = _arguments(declaration, bound.given, store)
+    placed = {
+        p.name: with_folders(declaration, p, bound.given[p.name]) for p in declaration.inputs if p.name in bound.given
+    }
+    arguments, problems = _arguments(declaration, placed, store)
     if bound.problems or problems:
         _raise(declaration, [*bound.problems, *problems, *_parse(declaration, arguments)[1]])
     result = run(declaration, arguments)

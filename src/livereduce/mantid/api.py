@@ -2,6 +2,7 @@
 
 from livereduce.mantid.ads import AnalysisDataService, AnalysisDataServiceImpl, mtd
 from livereduce.mantid.factories import TableFactory, WorkspaceFactory
+from livereduce.mantid.file_finder import FileFinder
 from livereduce.mantid.functions import FunctionFactory
 from livereduce.mantid.managed import Algorithm, AlgorithmManager
 from livereduce.workspaces import EventWorkspace as IEventWorkspace
@@ -16,6 +17,7 @@ __all__ = [
     "AlgorithmManager",
     "AnalysisDataService",
     "AnalysisDataServiceImpl",
+    "FileFinder",
     "FunctionFactory",
     "IAlgorithm",
     "IEventWorkspace",

@@ -1,7 +1,8 @@
 """Mantid's ``config``: a dictionary of settings, and what it knows of facilities and instruments.
 
 Settings are texts kept in this process only. ``default.instrument`` and ``default.facility`` are set by whoever runs
-the scripts; the others are kept so that scripts can set and read them.
+the scripts; ``datasearch.directories`` and ``defaultsave.directory`` say where algorithms that scripts call read and
+write files (`file_finder`); the others are kept so that scripts can set and read them.
 """
 
 from __future__ import annotations

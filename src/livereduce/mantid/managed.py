@@ -11,6 +11,7 @@ from livereduce.algorithms.declaration import Property as DeclaredProperty
 from livereduce.live import start
 from livereduce.live.start import LiveMonitor
 from livereduce.mantid.ads import mtd
+from livereduce.mantid.file_finder import with_folders
 from livereduce.workspaces import Property
 
 
@@ -106,7 +107,7 @@ class Algorithm:
     def execute(self) -> bool:
         """Run it; raises if it fails, as all algorithms here do."""
         keywords = self._given | {"StoreInADS": self._store_results}
-        result = calling.execute(self._declared, (), keywords, mtd.store)
+        result = calling.execute(self._declared, (), keywords, mtd.store, with_folders=with_folders)
         outputs = self._declared.results
         parts = [result] if len(outputs) == 1 else [] if result is None else list(result)
         self._results = {p.name: part for p, part in zip(outputs, parts, strict=False)}

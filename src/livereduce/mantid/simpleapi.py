@@ -20,6 +20,7 @@ from livereduce.mantid import operators
 from livereduce.mantid.ads import AnalysisDataService, AnalysisDataServiceImpl, mtd
 from livereduce.mantid.config import ConfigService, config
 from livereduce.mantid.factories import TableFactory, WorkspaceFactory
+from livereduce.mantid.file_finder import FileFinder, with_folders
 from livereduce.mantid.functions import FUNCTIONS
 from livereduce.mantid.logger import Logger, logger
 from livereduce.mantid.managed import AlgorithmManager
@@ -35,6 +36,7 @@ _OTHERS: dict[str, Any] = {
     "AnalysisDataService": AnalysisDataService,
     "AnalysisDataServiceImpl": AnalysisDataServiceImpl,
     "ConfigService": ConfigService,
+    "FileFinder": FileFinder,
     "Logger": Logger,
     "PropertyManager": PropertyManager,
     "PropertyManagerDataService": property_managers,
@@ -85,7 +87,7 @@ def __dir__() -> list[str]:
 def _caller(declared: Declaration, name: str) -> Callable[..., Any]:
     def call(*args: Any, **keywords: Any) -> Any:
         names = assigned_names(sys._getframe(1)) if declared.outputs else ()
-        return calling.execute(declared, args, keywords, mtd.store, names)
+        return calling.execute(declared, args, keywords, mtd.store, names, with_folders=with_folders)
 
     return _named(call, name, _documentation(declared))
 
