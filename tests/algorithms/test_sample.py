@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livereduce.algorithms import create_sample_workspace
+from livereduce.algorithms import convert_units, create_sample_workspace
 from livereduce.workspaces import EventWorkspace
 
 
@@ -49,6 +49,41 @@ def test_events_are_spread_in_proportion_to_the_function() -> None:
     assert ws.getNumberEvents() == 4 * (99 * 7 + 257)
 
 
+@pytest.mark.parametrize(
+    ("unit", "x_min", "x_max", "width"),
+    [
+        ("dSpacing", 0.0, 20000.0, 200.0),
+        ("dSpacing", 0.5, 3.5, 0.01),
+        ("DeltaE", -0.5, 0.5, 0.01),
+        ("tof", 0, 20000, 200),
+    ],
+)
+def test_events_are_made_in_any_unit(unit: str, x_min: float, x_max: float, width: float) -> None:
+    options: dict[str, Any] = {"x_unit": unit, "x_min": x_min, "x_max": x_max, "bin_width": width, "num_banks": 1}
+    function = "name=LinearBackground,A0=1,A1=0.25"
+    options |= {"function": "User Defined", "user_defined_function": function, "bank_pixel_width": 2}
+    ws = create_sample_workspace("Event", **options)
+    assert isinstance(ws, EventWorkspace)
+    assert ws.unit == ("TOF" if unit == "tof" else unit)
+    shape = np.abs(1 + 0.25 * ws.readX(3)[:-1])
+    expected = np.floor(1000 * shape / shape.sum())
+    assert ws.readY(3).tolist() == expected.tolist()
+    assert ws.readX(3) == pytest.approx(np.arange(x_min, x_max + width / 2, width))
+    tofs = ws.getSpectrum(3).getTofs()
+    assert np.histogram(tofs, ws.readX(3))[0].tolist() == expected.tolist()
+    assert np.std((tofs - x_min) / width % 1) == pytest.approx(12**-0.5, rel=0.05)  # spread over each bin
+
+
+def test_events_in_d_spacing_can_be_converted() -> None:
+    options: dict[str, Any] = {"x_unit": "dSpacing", "x_min": 0.5, "x_max": 3.5, "bin_width": 0.01, "num_banks": 1}
+    events = convert_units(create_sample_workspace("Event", bank_pixel_width=2, **options), "TOF")
+    assert isinstance(events, EventWorkspace)
+    angle = np.arctan(0.008 / 5)  # of the pixel 8 mm above the one in the beam
+    difc = 252.778413 * (10 + np.hypot(5, 0.008)) * 2 * np.sin(angle / 2)
+    assert events.readX(1) == pytest.approx(difc * np.linspace(0.5, 3.5, 301))
+    assert events.readY(1).tolist() == create_sample_workspace("Event", **options).readY(1).tolist()
+
+
 def test_the_same_call_gives_the_same_data_unless_random() -> None:
     one, two = (create_sample_workspace("Event", num_banks=1, bank_pixel_width=1) for _ in range(2))
     assert one.getSpectrum(0).getTofs().tolist() == two.getSpectrum(0).getTofs().tolist()  # type: ignore[attr-defined]
@@ -88,9 +123,6 @@ def test_a_function_that_cannot_be_read_is_named(text: str, message: str) -> Non
 def test_bins_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="XMax"):
         create_sample_workspace(x_min=5, x_max=5)
-    with pytest.raises(ValueError, match="XUnit: events are made in TOF"):
-        create_sample_workspace("Event", x_unit="dSpacing")
-    assert create_sample_workspace("Event", x_unit="tof").getAxis(0).getUnit().unitID() == "TOF"
     assert create_sample_workspace(x_max=100, bin_width=1000).readX(0).tolist() == [0, 100]
 
 

@@ -89,7 +89,7 @@ def create_sample_workspace(
         With ``User Defined``: text such as ``name=Gaussian,Height=5,PeakCentre=$PC5$,Sigma=300``; $PC0$ to $PC10$ are X
         at so many tenths of the bins.
     x_unit
-        Unit of X; events are always in time of flight.
+        Unit of X.
     x_min, x_max, bin_width
         Bins.
     num_events
@@ -122,8 +122,6 @@ def create_sample_workspace(
         if number < least:
             raise ValueError(f"{name}: expected {least} or more, found {number}")
     x_unit = unit(x_unit).id
-    if workspace_type == "Event" and x_unit != "TOF":
-        raise ValueError(f"XUnit: events are made in TOF, not {x_unit!r}; use ConvertUnits after")
     width = min(bin_width, x_max - x_min)
     edges = x_min + width * np.arange(int((x_max - x_min) / width) + 1, dtype=np.float64)
     noise = np.random.default_rng(None if random else 0)
@@ -144,8 +142,15 @@ def create_sample_workspace(
     run = Run({"run_start": "2010-01-01T00:00:00", "run_end": "2010-01-01T01:00:00"})
     if workspace_type == "Event":
         share = y / y.sum() if y.any() else y
-        table = _event_table(len(detectors), edges, num_events * share, noise)
-        parts = [Part(table, 0, table.n, Plan(len(detectors)))]
+        plan, times, gap = Plan(len(detectors)), edges, 0
+        if x_unit != "TOF":  # a bin is 1000 ticks, and none is on an edge, which rounding could put into the bin before
+            plan, times, gap = (
+                plan.in_unit(x_unit, [width / 100], [x_min]),
+                100 * np.arange(len(edges), dtype=np.float64),
+                1,
+            )
+        table = _event_table(len(detectors), times, num_events * share, noise, gap)
+        parts = [Part(table, 0, table.n, plan)]
         return EventWorkspace(parts, detectors, run, edges=edges, spectra=spectra, title="Test Workspace")
     rows = np.tile(y, (len(detectors), 1))
     return HistogramWorkspace(
@@ -161,8 +166,11 @@ def _values(function: str, user_defined: str, x: F64) -> F64:
     return np.abs(evaluated(text, x))
 
 
-def _event_table(n_pixels: int, edges: F64, events_per_bin: F64, noise: np.random.Generator) -> EventTable:
-    """Table of whole numbers of events per pixel and bin, spread evenly in the bin and over an hour of pulses."""
+def _event_table(n_pixels: int, edges: F64, events_per_bin: F64, noise: np.random.Generator, gap: int) -> EventTable:
+    """Table of whole numbers of events per pixel and bin, spread evenly over an hour of pulses, and over the bin.
+
+    Of a bin the first ticks, as many as `gap`, are left out.
+    """
     counts: I64 = events_per_bin.astype(np.int64)
     bins = np.tile(np.repeat(np.arange(len(counts)), counts), n_pixels)
     pix = np.repeat(np.arange(n_pixels, dtype=np.int32), counts.sum())
@@ -171,7 +179,7 @@ def _event_table(n_pixels: int, edges: F64, events_per_bin: F64, noise: np.rando
     table = EventTable(n_pixels, tick_ns=100, zero_ticks=zero)
     # a tick counts from its lower end, so rounding up could cross the upper edge: cut off instead
     ticks = np.floor(tof * 10).astype(np.int64) + zero
-    lowest = np.ceil(edges[bins] * 10).astype(np.int64) + zero
+    lowest = np.ceil(edges[bins] * 10).astype(np.int64) + zero + gap
     pulse = np.sort(noise.integers(0, _PULSES, len(bins)))
     shuffled = noise.permutation(len(bins))
     start = np.searchsorted(pulse, np.arange(_PULSES + 1))
