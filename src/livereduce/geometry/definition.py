@@ -112,8 +112,6 @@ class Definition:
     """All of an instrument definition."""
 
     name: str
-    valid_from: str
-    valid_to: str
     types: dict[str, Type]
     components: tuple[ComponentUse, ...]
     idlists: dict[str, NDArray[np.int64]]
@@ -167,8 +165,6 @@ class _Reading:
             links += _links(parameter_file, self.defaults.degrees)
         return Definition(
             name=root.text_of("name"),
-            valid_from=root.text_of("valid-from"),
-            valid_to=root.text_of("valid-to"),
             types=self._types(),
             components=tuple(self._component(element) for element in root.all("component")),
             idlists=self._idlists(),

@@ -23,7 +23,6 @@ from livereduce.simulators.sms import Sms
 
 log = logging.getLogger(__name__)
 
-DEFAULT_PORT = 31415
 HELLO_TIMEOUT_S = 30.0
 MAX_CLIENT_PACKET = 1024
 SEND_BYTES = 2 << 20

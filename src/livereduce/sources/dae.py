@@ -4,7 +4,6 @@ Does: connect, open, send requests, receive replies in lockstep, notice a server
 Does not: know what is asked (`protocols.isis.client`, `.memory`), wait longer than it is told to.
 """
 
-import logging
 import select
 import socket
 import time
@@ -30,7 +29,6 @@ TURN_SECONDS = 0.05
 """The longest wait without looking at the clock."""
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 
 class DaeConnection(Generic[T]):

@@ -6,7 +6,6 @@ every second whatever scripts, beam and network do; so a long script, an idle be
 
 from __future__ import annotations
 
-import logging
 import subprocess
 from collections import deque
 from dataclasses import dataclass, field
@@ -17,8 +16,6 @@ from livereduce import status
 from livereduce.config import Config
 from livereduce.status import Heartbeat
 from livereduce.web import files
-
-log = logging.getLogger(__name__)
 
 TIMES_UPDATE = 3.0
 RESTARTS_AN_HOUR = 5

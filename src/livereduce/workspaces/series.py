@@ -16,8 +16,6 @@ from livereduce.workspaces.arrays import F64, I64, AnyArray, GrowingArray
 from livereduce.workspaces.ranges import places
 from livereduce.workspaces.times import DateAndTime
 
-Scalar = str | int | float | bool
-
 
 def _plain(value: Any) -> Any:
     """Return a Python value for a numpy one."""

@@ -12,7 +12,6 @@ from numba import njit
 compiled_njit = njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
 U = np.uintp
 U4 = np.uint32
-U8 = np.uint64
 I8 = np.int64
 
 MARKER = U4(0xFFFFFFFF)
