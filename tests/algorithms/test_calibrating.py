@@ -204,12 +204,14 @@ def test_an_offsets_workspace_means_the_same_as_the_file(tmp_path: Path) -> None
     ws = events()
     store = WorkspaceStore()
     loaded = load_cal_file(store, cal_file(tmp_path / "a.cal"), "demo", ws)
-    assert store.names() == ["demo_offsets", "demo_group", "demo_mask"]
+    assert store.names() == ["demo_group", "demo_offsets", "demo_mask", "demo_cal"]
     assert loaded.OutputOffsetsWorkspace.readY(0)[0] == pytest.approx(0.01)
     assert loaded.OutputGroupingWorkspace.y[:, 0].tolist() == [1, 2, 2]
     assert loaded.OutputMaskWorkspace.y[:, 0].tolist() == [0, 0, 1]
     assert loaded.OutputMaskWorkspace.spectra.masked.tolist() == [False, False, True]
     by_offsets = align_detectors(ws, offsets_workspace=loaded.OutputOffsetsWorkspace)
+    by_table = align_detectors(ws, calibration_workspace=loaded.OutputCalWorkspace)
+    assert by_table.extractX()[0].tolist() == pytest.approx(by_offsets.extractX()[0].tolist())
     by_file = align_detectors(ws, tmp_path / "a.cal")
     np.testing.assert_allclose(by_offsets.x[:2], by_file.x[:2], rtol=1e-12)
 

@@ -32,6 +32,21 @@ def test_a_map_names_spectra_as_live_data_number_them(tmp_path: Path) -> None:
     assert result.y[:, 0].tolist() == [1, 2, 2, 2, 0, 0, 0, 1]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("g.map", "2\n1\n2\n1 8\n2\n3\n2-4\n"),
+        ("g.xml", '<detector-grouping><group><ids>1</ids><ids val="8"/></group><group ID="2"><ids>2-4</ids></group>'
+                  "</detector-grouping>"),
+    ],
+)  # fmt: skip
+def test_groups_of_spectra_are_read_without_an_instrument(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    result: Any = algorithms.load_detectors_grouping_file(tmp_path / name)
+    assert result.getSpectrumNumbers() == [1, 2, 3, 4, 8]
+    assert result.y[:, 0].tolist() == [1, 2, 2, 2, 1]
+
+
 def test_a_mask_file_masks_its_detectors(tmp_path: Path) -> None:
     (tmp_path / "m.xml").write_text(MASK)
     ws = two_banks()
@@ -52,7 +67,8 @@ def test_an_instrument_is_needed_and_said_so(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("livereduce.algorithms.instruments.definition_folders", [tmp_path])
     (tmp_path / "m.xml").write_text(MASK)
     (tmp_path / "g.xml").write_text(GROUPS)
-    (tmp_path / "g2.xml").write_text("<detector-grouping/>")
+    (tmp_path / "g2.xml").write_text("<detector-grouping><group><detids>4</detids></group></detector-grouping>")
+    (tmp_path / "g3.xml").write_text("<detector-grouping/>")
     with pytest.raises(ValueError, match="LoadMask: give Filename or InstrumentName"):
         algorithms.load_mask("", tmp_path / "m.xml")
     with pytest.raises(ValueError, match=r"no NOWHERE_Definition\*.xml"):
@@ -61,6 +77,8 @@ def test_an_instrument_is_needed_and_said_so(tmp_path: Path, monkeypatch: pytest
         algorithms.load_detectors_grouping_file(tmp_path / "g.xml")
     with pytest.raises(ValueError, match="does not name an instrument"):
         algorithms.load_detectors_grouping_file(tmp_path / "g2.xml")
+    with pytest.raises(ValueError, match="groups nothing"):
+        algorithms.load_detectors_grouping_file(tmp_path / "g3.xml")
 
 
 def test_a_script_gets_the_workspaces_and_finds_them_by_name(tmp_path: Path, store: WorkspaceStore) -> None:

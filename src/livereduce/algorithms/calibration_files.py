@@ -29,8 +29,11 @@ from livereduce.geometry.calibration import Calibration, load_cal, load_diffract
 from livereduce.geometry.grouping import Grouping, load_grouping
 from livereduce.geometry.grouping import load_mask as read_mask
 from livereduce.geometry.units import geometric_difc
-from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace, Workspace, WorkspaceStore
+from livereduce.workspaces import HistogramWorkspace, MatrixWorkspace, Spectra, Workspace, WorkspaceStore
 from livereduce.workspaces.arrays import I64
+
+# more than any instrument has; a greater number in a file is no spectrum
+_MOST_SPECTRA = 20_000_000
 
 
 def calibration_of(path: Path, ws: MatrixWorkspace) -> Calibration:
@@ -140,13 +143,16 @@ class CalFile(NamedTuple):
 
     Attributes
     ----------
-    OutputOffsetsWorkspace, OutputGroupingWorkspace, OutputMaskWorkspace
-        Offset, group, and 1 for masked, of each detector.
+    OutputGroupingWorkspace, OutputOffsetsWorkspace, OutputMaskWorkspace
+        Group, offset, and 1 for masked, of each detector.
+    OutputCalWorkspace
+        Table of the constants that follow from the offsets.
     """
 
-    OutputOffsetsWorkspace: Any
     OutputGroupingWorkspace: Any
+    OutputOffsetsWorkspace: Any
     OutputMaskWorkspace: Any
+    OutputCalWorkspace: Any
 
 
 @algorithm("LoadCalFile")
@@ -168,13 +174,13 @@ def load_cal_file(
     cal_filename
         The file.
     workspace_name
-        The workspaces are called this and ``_offsets``, ``_group``, ``_mask``.
+        The workspaces are called this and ``_group``, ``_offsets``, ``_mask``, ``_cal``.
     input_workspace
         A workspace whose instrument the file is for.
     instrument_name, instrument_filename
         The same by name or definition.
     make_grouping_workspace, make_offsets_workspace, make_mask_workspace
-        Which of the three to make.
+        Which of the three to make; with the offsets, a table of the constants that follow from them.
     """
     calibration, instrument = _loaded(cal_filename, input_workspace, instrument_name, instrument_filename)
     ordered = calibration.ordered(instrument.ids)
@@ -182,11 +188,12 @@ def load_cal_file(
     with np.errstate(divide="ignore", invalid="ignore"):
         offset = np.where(ordered.use & (ordered.difc > 0), nominal / ordered.difc - 1.0, 0.0)
     made = CalFile(
-        per_detector(instrument, offset, title="offsets") if make_offsets_workspace else None,
         per_detector(instrument, ordered.group, title="grouping") if make_grouping_workspace else None,
+        per_detector(instrument, offset, title="offsets") if make_offsets_workspace else None,
         mask_workspace(instrument, ~ordered.use & ~instrument.monitor) if make_mask_workspace else None,
+        calibration_table(calibration) if make_offsets_workspace else None,
     )
-    return CalFile(*_stored(store, workspace_name, ("offsets", "group", "mask"), made))
+    return CalFile(*_stored(store, workspace_name, ("group", "offsets", "mask", "cal"), made))
 
 
 def _loaded(
@@ -230,19 +237,37 @@ def load_detectors_grouping_file(
     input_file
         The file.
     input_workspace
-        A workspace whose instrument the file is for; without, an XML file has to name it.
+        A workspace whose instrument the file is for; without, it is the one that an XML file names. A file that groups
+        spectra needs neither: the result then has the spectra it names, without detectors.
     """
     check_exists(input_file)
     if input_workspace is not None:
         instrument = instrument_of(input_workspace)
     else:
-        name = re.search(r"<detector-grouping[^>]*\binstrument\s*=\s*[\"']([^\"']+)", input_file.read_text("utf-8"))
+        text = input_file.read_text("utf-8-sig")
+        name = re.search(r"<detector-grouping[^>]*\binstrument\s*=\s*[\"']([^\"']+)", text)
+        if name is None and not re.search(r"<(detids|component)\b", text):
+            return _groups_of_spectra(input_file, text)
         if name is None:
             raise ValueError("InputWorkspace: must be given, the file does not name an instrument")
         instrument = instrument_named(name[1])
     found = load_grouping(input_file, instrument, _spectrum_numbers(instrument))
     warn("LoadDetectorsGroupingFile", found.warnings)
     return per_detector(instrument, found.group, title="grouping")
+
+
+def _groups_of_spectra(path: Path, text: str) -> HistogramWorkspace:
+    """Groups of the spectra that a file names, whatever detectors these have."""
+    numbers = np.arange(1, 1 + min(max(map(int, re.findall(r"\d+", text)), default=0), _MOST_SPECTRA))
+    found = load_grouping(path, bare_instrument("", numbers), numbers)
+    warn("LoadDetectorsGroupingFile", found.warnings)
+    grouped = np.flatnonzero(found.group)
+    if not len(grouped):
+        raise ValueError(f"InputFile: {path} groups nothing, and does not name an instrument")
+    y = found.group[grouped].astype(np.float64).reshape(-1, 1)
+    return HistogramWorkspace(
+        np.zeros(1), y, np.zeros_like(y), spectra=Spectra(numbers[grouped]), title="grouping", unit="", y_unit=""
+    )
 
 
 @algorithm("LoadMask", outputs_after="input_file")
