@@ -57,6 +57,17 @@ def test_a_name_used_often_means_the_first_and_a_path_tells_others_apart(found: 
     assert found.components["bank2/last"].path == "TEST/bank2/last"
 
 
+def test_a_column_of_a_panel_is_found_by_its_number(found: Instrument) -> None:
+    # three columns of two pixels, numbered along y first
+    column = found.components["square(x=1)"]
+    assert (column.name, column.path, column.ids.tolist()) == ("square(x=1)", "TEST/square/square(x=1)", [102, 103])
+    assert found.ids[column.rows].tolist() == [102, 103]
+    assert found.components["square/square(x=2)"].ids.tolist() == [104, 105]
+    assert found.components["square/square(x=2)/square(2,1)"].ids.tolist() == [105]
+    for name in ("square(x=3)", "square(x=)", "square(x=-1)", "bank1/square(x=1)", "square(y=1)"):
+        assert name not in found.components
+
+
 def test_the_component_nearest_to_the_root_wins_over_an_earlier_deeper_one(idf: Make) -> None:
     body = """<component type="outer" idlist="a"><location/></component>
     <type name="outer"><component type="bank"><location name="x" y="1"/></component></type>

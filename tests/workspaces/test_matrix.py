@@ -171,6 +171,14 @@ def test_a_bin_or_a_point_is_found_by_its_x() -> None:
         points.yIndexOfX(1.3)
 
 
+def test_detectors_are_called_as_the_instrument_calls_them() -> None:
+    ws = histogram(detectors=Detectors.from_instrument(instrument()))
+    names = instrument().names
+    assert [ws.getInstrument().getDetector(i).getName() for i in (11, 13)] == [names[0], names[2]]
+    placed = histogram(detectors=Detectors([11, 12, 13], positions=np.zeros((3, 3))))
+    assert placed.getDetector(1).getName() == "detector 13"
+
+
 def test_detectors_of_masked_spectra_are_masked() -> None:
     ws = histogram(detectors=Detectors.from_instrument(instrument()))
     ws.spectra = ws.spectra.with_masked([True, False])

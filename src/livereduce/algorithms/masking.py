@@ -46,7 +46,7 @@ def mask_detectors(
     start_workspace_index, end_workspace_index
         Range of workspace indices outside which nothing is masked; if nothing else is given, these are.
     component_list
-        Parts of the instrument, by name or path (``bank1/tube3``), of which all detectors are masked.
+        Parts of the instrument, by name or path (``bank1/tube3``, ``bank1(x=3)``), of which all detectors are masked.
     """
     spectra, n = workspace.spectra, workspace.n_spectra
     masked = np.zeros(n, bool)

@@ -77,9 +77,13 @@ class Components(Mapping[str, Component]):
             return self.component(row)
         *parents, last = [part for part in name.split("/") if part] or [name]
         for number, entry in enumerate(self.entries):
+            grid = entry.leaves if isinstance(entry.leaves, PixelNames) else None
+            above = [p for p in parents if grid is None or grid.column(p) is None]
+            if grid is not None and (rows := grid.column(last)) is not None and self._below(number, above):
+                return self._column(number, last, rows)
             if entry.leaves is not None and last in entry.leaves:
                 holder = entry.parent if entry.anonymous else number
-                if self._below(holder, parents):
+                if self._below(holder, above):
                     return self._leaf(number, entry.leaves.index(last))
         raise KeyError(name)
 
@@ -142,6 +146,12 @@ class Components(Mapping[str, Component]):
         rows = slice(at, at + 1)
         return Component(name, f"{holder}/{name}", self.positions[at], rotation, self.ids[rows], rows)
 
+    def _column(self, number: int, name: str, rows: slice) -> Component:
+        """Return a column of a panel, ``bank1(x=3)``, where the panel stands."""
+        panel = self.component(number)
+        at = slice(panel.rows.start + rows.start, panel.rows.start + rows.stop)
+        return Component(name, f"{panel.path}/{name}", panel.position, panel.rotation, self.ids[at], at)
+
     def _by_name(self) -> dict[str, list[int]]:
         if not self._index:
             depth = [0] * len(self.entries)
@@ -177,6 +187,14 @@ class PixelNames(Sequence[str]):
 
     def __contains__(self, name: object) -> bool:
         return self._find(name) is not None
+
+    def column(self, name: str) -> slice | None:
+        """Rows of the pixels of a column, ``panel(x=3)``; None if it is none of this grid."""
+        start, number = f"{self.panel}(x=", name[len(self.panel) + 3 : -1]
+        if not (name.startswith(start) and name.endswith(")") and number.isdecimal() and len(number) < 10):
+            return None
+        height = len(self) // self.shape[0]
+        return slice(int(number) * height, (int(number) + 1) * height) if int(number) < self.shape[0] else None
 
     def index(self, value: object, start: int = 0, stop: int | None = None) -> int:
         """Row of a pixel name."""

@@ -124,8 +124,14 @@ class DetectorView(Place):
     def __init__(self, detectors: Detectors, spectra: Spectra, index: int) -> None:
         if detectors.positions is None:
             raise RuntimeError("the detectors of this workspace have no positions: the source sent no geometry")
-        super().__init__(f"detector {detectors.ids[index]}", detectors.positions[index])
+        super().__init__("", detectors.positions[index])
         self._detectors, self._spectra, self._index = detectors, spectra, index
+
+    def getName(self) -> str:  # noqa: N802
+        """Return the name in the instrument, ``bank1(3,0)``; where none is known, one with the ID."""
+        instrument = self._detectors.instrument
+        row = -1 if instrument is None else int(instrument.rows_of([self.getID()])[0])
+        return f"detector {self.getID()}" if instrument is None or row < 0 else str(instrument.names[row])
 
     def getID(self) -> int:  # noqa: N802
         """Return the detector ID."""
