@@ -42,6 +42,18 @@ def test_descriptors_declare_unique_names_with_types_and_units(epoch_ns: int) ->
     assert {"SampleTemp", "SampleTempSetpoint", "BL:Chop:Speed", "BL:Chop:Wavelength", "omega"} <= set(names)
 
 
+def test_speed_and_wavelength_are_said_under_the_names_that_characterisations_are_chosen_by(epoch_ns: int) -> None:
+    names = {(device.number, n): v for device in DEVICES for n, v in enumerate(device.variables, 1)}
+    said = {}
+    for packet in devices(epoch_ns).declared():
+        if isinstance(packet, VariableDouble):
+            variable = names[packet.device_id, packet.variable_id]
+            said[variable.name] = (packet.value, variable.units)
+    assert said["frequency"] == said["BL:Chop:Speed"] == (60.0, "Hz")
+    assert said["LambdaRequest"] == said["BL:Chop:Wavelength"]
+    assert said["LambdaRequest"][1] == "Angstrom"
+
+
 def test_each_variable_follows_its_descriptor_with_a_time_before_the_start(epoch_ns: int) -> None:
     declared: set[int] = set()
     for packet in devices(epoch_ns).declared():

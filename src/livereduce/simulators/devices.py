@@ -101,6 +101,9 @@ CHOPPER = Device(
         Variable("BL:Chop:Wavelength", "double", "Angstrom"),
         Variable("BL:Chop:Locked", "boolean"),
         Variable("BL:Chop:TDC", "unsigned integer", "ns", "top dead centre after the pulse"),
+        # under these two names scripts look for what sets characterisations apart
+        Variable("frequency", "double", "Hz"),
+        Variable("LambdaRequest", "double", "Angstrom"),
     ),
 )
 MOTION = Device(
@@ -211,6 +214,8 @@ class Devices:
         yield VariableDouble(t - 90 * hour, CHOPPER_DEVICE, 2, 0, 0, wavelength)
         yield VariableU32(t - 90 * hour, CHOPPER_DEVICE, 3, 0, 0, 1)
         yield MultVariableU32(t - SECOND, CHOPPER_DEVICE, 4, 0, 0, _offsets(1), np.array([8000], np.uint32))
+        yield VariableDouble(t - 100 * hour, CHOPPER_DEVICE, 5, 0, 0, 60.0)
+        yield VariableDouble(t - 90 * hour, CHOPPER_DEVICE, 6, 0, 0, wavelength)
         yield VariableDouble(t - hour, 3, 1, 0, 0, 0.0)
         yield VariableU32(t - hour, 3, 2, 0, 0, 0)
         yield VariableU32(t - hour, 3, 3, 0, 0, _twos_complement(-1200))
