@@ -158,10 +158,7 @@ class Detectors:
         return result
 
     def _search(self, wanted: I64) -> I32:
-        if not len(self.ids):
-            return np.full(wanted.shape, -1, np.int32)
-        at = np.minimum(np.searchsorted(self._sorted_ids, wanted), len(self.ids) - 1)
-        return np.where(self._sorted_ids[at] == wanted, self._sorted_index[at], np.int32(-1)).astype(np.int32)
+        return _looked_up(wanted, self._sorted_ids, self._sorted_index).astype(np.int32)
 
     def map_events(self, tof: U32, pixel_id: U32, start: I64) -> Mapped:
         """Turn detector IDs into dense indices and leave out events of unknown detectors, in one pass.
@@ -361,10 +358,10 @@ def as_pixels(spectra: Spectra) -> tuple[Detectors, Column | None]:
     return detectors, Column(np.concatenate([np.arange(n), np.full(len(others), -1)]), np.int32)
 
 
-def _looked_up(wanted: npt.ArrayLike, ascending: I64, index: I64) -> I64:
+def _looked_up(wanted: npt.ArrayLike, ascending: I64, index: I64 | I32) -> I64:
     """Return the index of the first of equal values that each of the wanted is, -1 where there is none."""
     values = np.asarray(wanted, np.int64)
     if not len(ascending):
         return np.full(values.shape, -1, np.int64)
     at = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
-    return np.where(ascending[at] == values, index[at], -1)
+    return np.where(ascending[at] == values, index[at], np.int64(-1))
