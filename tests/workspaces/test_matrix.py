@@ -213,6 +213,29 @@ def test_spectrum_info_is_made_once_for_a_loop_and_again_where_spectra_or_detect
     assert ws.spectrumInfo().l2(0) == pytest.approx(4.0)
 
 
+def test_detector_info_counts_detectors_in_the_order_of_their_ids() -> None:
+    ids, places = [30, 10, -1], [[0.0, 0.0, 3.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]]
+    detectors = Detectors(
+        ids, [False, False, True], l1=10.0, l2=[3.0, 1.0, -1.0], two_theta=[0.0, 1.5, 0.0], positions=places
+    )
+    ws = histogram(detectors=detectors)
+    ws.spectra = Spectra([1, 2], [10, 30], masked=[False, True])
+    info = ws.detectorInfo()
+    assert ws.detectorInfo() is info
+    assert (info.size(), len(info), info.detectorIDs().tolist()) == (3, 3, [-1, 10, 30])
+    assert [info.indexOf(i) for i in (-1, 10, 30)] == [0, 1, 2]
+    assert [info.isMonitor(i) for i in range(3)] == [True, False, False]
+    assert [info.isMasked(i) for i in range(3)] == [False, False, True]
+    assert [info.position(i).Z() for i in range(3)] == [-1.0, 0.0, 3.0]
+    assert (info.position(1)[1], info.l1(), info.l2(2), info.twoTheta(1)) == (1.0, 10.0, 3.0, 1.5)
+    with pytest.raises(RuntimeError, match="there is no detector with ID 20"):
+        info.indexOf(20)
+    ws.spectra = ws.spectra.with_masked([True, False])
+    assert [ws.detectorInfo().isMasked(i) for i in range(3)] == [False, True, False]
+    with pytest.raises(RuntimeError, match="places of the detectors are not known"):
+        histogram(detectors=Detectors([11, 12])).detectorInfo().l2(0)
+
+
 def test_the_instrument_gives_places_and_detectors() -> None:
     ws = events()
     view = ws.getInstrument()

@@ -17,7 +17,7 @@ from livereduce.workspaces.instrument_view import DetectorView, InstrumentView
 from livereduce.workspaces.operators import Arithmetic
 from livereduce.workspaces.run import Run
 from livereduce.workspaces.scipp_exchange import to_scipp
-from livereduce.workspaces.spectrum_view import SpectrumInfo, SpectrumView
+from livereduce.workspaces.spectrum_view import DetectorInfo, SpectrumInfo, SpectrumView
 from livereduce.workspaces.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class MatrixWorkspace(Arithmetic, Workspace):
         # units that scripts named, by axis; they hold as long as the axis is in that unit
         self.named_units: dict[int, Unit] = {}
         self._spectrum_info: SpectrumInfo | None = None
+        self._detector_info: DetectorInfo | None = None
 
     # -- what the subclasses say ----------------------------------------------------------------------------------
 
@@ -366,6 +367,13 @@ class MatrixWorkspace(Arithmetic, Workspace):
         info = self._spectrum_info
         if info is None or not info.describes(self.spectra, self.detectors):
             info = self._spectrum_info = SpectrumInfo(self.spectra, self.detectors)
+        return info
+
+    def detectorInfo(self) -> DetectorInfo:  # noqa: N802
+        """Return mask, kind and place of the detectors; the same object at each turn of a script's loop over them."""
+        info = self._detector_info
+        if info is None or not info.describes(self.spectra, self.detectors):
+            info = self._detector_info = DetectorInfo(self.spectra, self.detectors)
         return info
 
     def getDetector(self, index: int) -> DetectorView:  # noqa: N802
