@@ -5,8 +5,9 @@ import h5py
 import numpy as np
 import pytest
 
-from livereduce.algorithms import load, load_nexus, save_ascii, save_focused_xye, save_gss, save_nexus
-from livereduce.workspaces import EventWorkspace, HistogramWorkspace, TableWorkspace, WorkspaceGroup
+from livereduce.algorithms import declaration, load, load_nexus, save_ascii, save_focused_xye, save_gss, save_nexus
+from livereduce.algorithms.calling import execute
+from livereduce.workspaces import EventWorkspace, HistogramWorkspace, TableWorkspace, WorkspaceGroup, WorkspaceStore
 
 Make = Callable[..., HistogramWorkspace]
 
@@ -52,6 +53,39 @@ def test_entries_and_spectra_of_a_processed_file_are_chosen(ws: HistogramWorkspa
         load(path, spectrum_list=[4])
     with pytest.raises(ValueError, match="no spectrum number is in 7 to None"):
         load(path, spectrum_min=7)
+
+
+def test_several_files_are_added_up_or_make_a_group_called_by_their_names(
+    ws: HistogramWorkspace, tmp_path: Path, store: WorkspaceStore
+) -> None:
+    for name in ("a", "b", "c"):
+        save_nexus(ws, tmp_path / f"{name}.nxs")
+    a, b, c = (f"{tmp_path}/{name}.nxs" for name in "abc")
+    group = load(f"{a}, {b}+{c}")
+    assert isinstance(group, WorkspaceGroup)
+    assert [m.y.tolist() for m in group if isinstance(m, HistogramWorkspace)] == [ws.y.tolist(), (2 * ws.y).tolist()]
+    declared = declaration.find("Load")
+    assert declared is not None
+    execute(declared, (), {"Filename": [a, f"{b} + {c}"], "OutputWorkspace": "all"}, store)
+    assert sorted(store.names()) == ["a", "all", "b_c"]
+    named = store["all"]
+    assert isinstance(named, WorkspaceGroup)
+    assert named.getNames() == ["a", "b_c"]
+    alone = load(f"{a}+{b}")
+    assert isinstance(alone, HistogramWorkspace)
+    assert alone.y.tolist() == (2 * ws.y).tolist()
+
+
+def test_a_file_may_have_a_plus_in_its_name_and_one_that_is_not_there_is_named(
+    ws: HistogramWorkspace, tmp_path: Path
+) -> None:
+    save_nexus(ws, tmp_path / "a+b.nxs")
+    assert isinstance(load(tmp_path / "a+b.nxs"), HistogramWorkspace)
+    with pytest.raises(ValueError, match=r"there is no file '.*c\.nxs'"):
+        load(f"{tmp_path}/a+b.nxs, {tmp_path}/c.nxs")
+    save_nexus(TableWorkspace([("int", "n")]), tmp_path / "t.nxs")
+    with pytest.raises(ValueError, match="only workspaces with spectra can be added up"):
+        load(f"{tmp_path}/t.nxs+{tmp_path}/t.nxs")
 
 
 def test_a_table_has_no_spectra_to_choose(tmp_path: Path) -> None:

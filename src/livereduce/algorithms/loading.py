@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
+from livereduce.algorithms.arithmetic import plus
 from livereduce.algorithms.declaration import Integers, algorithm
 from livereduce.algorithms.files import check_exists, is_hdf5
 from livereduce.algorithms.nexus.event_files import load_event_nexus
@@ -17,8 +18,9 @@ from livereduce.algorithms.nexus.hdf5 import below, class_of, groups, listed, op
 from livereduce.algorithms.nexus.histogram_files import load_tof_raw_nexus, signals
 from livereduce.algorithms.nexus.loading import load_nexus_processed, processed_entries
 from livereduce.algorithms.text.loading import load_ascii
+from livereduce.algorithms.values import to_path
 from livereduce.geometry.nexus_histogram import UnfitError
-from livereduce.workspaces import Workspace
+from livereduce.workspaces import MatrixWorkspace, Workspace, WorkspaceGroup, WorkspaceStore
 
 # what the beginning of a text says it is, and what reads it instead of Load
 _TEXTS = (
@@ -54,7 +56,7 @@ _COLUMNS = _Kind("a text of columns", load_ascii, ("unit",))
 
 @algorithm("Load", outputs_after="filename", monitors_with="load_monitors")
 def load(
-    filename: Path,
+    filename: Sequence[str] | Path,
     entry_number: int = 0,
     spectrum_min: int | None = None,
     spectrum_max: int | None = None,
@@ -67,13 +69,16 @@ def load(
     load_monitors: bool = False,
     meta_data_only: bool = False,
     unit: str = "",
+    store: WorkspaceStore | None = None,
 ) -> Workspace:
     """Read a file with what is for its contents: LoadNexusProcessed, LoadEventNexus, LoadTOFRawNexus or LoadAscii.
+
+    Several files give a group of what is in each, called by the names of the files.
 
     Parameters
     ----------
     filename
-        The file.
+        The file, or several, ``a.nxs, b.nxs``; with ``a.nxs+b.nxs`` what is in both is added up.
     entry_number
         Of a processed file: which entry to read, from 1 on; 0 reads all.
     spectrum_min, spectrum_max, spectrum_list
@@ -95,9 +100,38 @@ def load(
         "filter_by_time_stop": filter_by_time_stop, "load_monitors": load_monitors or None,
         "meta_data_only": meta_data_only or None, "unit": unit or None,
     }  # fmt: skip
-    check_exists(filename)
-    kind = _kind_of_hdf5(filename) if is_hdf5(filename) else _kind_of_text(filename)
-    return _read(filename, kind, options)
+    each = [_paths(name) for name in ([str(filename)] if isinstance(filename, Path) else filename)]
+    if not each:
+        raise ValueError("Filename: names no file")
+    loaded = [_summed([_read(path, _kind_of(path), options) for path in paths]) for paths in each]
+    if len(loaded) == 1:
+        return loaded[0]
+    names = ["_".join(path.stem for path in paths) for paths in each]
+    if store is not None:
+        loaded = [store.replace(name, ws) for name, ws in zip(names, loaded, strict=True)]
+    return WorkspaceGroup(loaded)
+
+
+def _paths(name: str) -> list[Path]:
+    """Files to add up: what stands between ``+``, unless all of it is the name of a file."""
+    whole = to_path(name)
+    paths = [whole] if whole.is_file() else [to_path(part.strip()) for part in name.split("+")]
+    for path in paths:
+        check_exists(path)
+    return paths
+
+
+def _kind_of(path: Path) -> _Kind:
+    return _kind_of_hdf5(path) if is_hdf5(path) else _kind_of_text(path)
+
+
+def _summed(workspaces: list[Workspace]) -> Workspace:
+    first, *others = workspaces
+    for other in others:
+        if not isinstance(first, MatrixWorkspace) or not isinstance(other, MatrixWorkspace):
+            raise ValueError(f"Filename: only workspaces with spectra can be added up, found {first!r} and {other!r}")
+        first = plus(first, other)
+    return first
 
 
 @algorithm("LoadNexus", outputs_after="filename")

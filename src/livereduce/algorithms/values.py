@@ -86,7 +86,9 @@ def to_integers(value: object) -> NDArray[np.int64]:
 
 
 def to_texts(value: object) -> list[str]:
-    """List of texts from "a,b" or a sequence."""
+    """List of texts from "a,b", a sequence, or a path."""
+    if isinstance(value, os.PathLike):
+        return [str(value)]
     return _split(value) if isinstance(value, str) else [str(item) for item in _listed(value)]
 
 
