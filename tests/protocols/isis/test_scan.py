@@ -115,6 +115,18 @@ def test_no_packet_for_long_behind_one_of_unknown_type_breaks_the_stream() -> No
     assert broken == "no packet within 1048576 bytes of one of unknown type"
 
 
+def test_a_packet_of_unknown_type_whose_header_claims_to_be_long_hides_none_behind_it() -> None:
+    """UNKNOWN begins at byte 216; its header says 276 bytes, and three packets follow within them."""
+    stream = bytearray(STREAM)
+    assert stream[216 + 12 : 216 + 16] == bytes([20, 0, 0, 0])
+    stream[229] = 1
+    scan, broken = follow(bytes(stream), 73)[2:]
+    assert (scan.packets, scan.run, broken) == (8, 8, None)
+    decoder = Decoder()
+    found = [len(item.frame) if isinstance(item, NeutronBatch) else 1 for item in decoder.feed(bytes(stream))]
+    assert (sum(found), decoder.stats.unknown) == (7, {3: 1})
+
+
 @given(st.data())
 @settings(deadline=None)
 def test_scan_and_decoder_find_the_same_boundaries_in_damaged_streams(data: st.DataObject) -> None:

@@ -228,8 +228,8 @@ class Decoder:
                 known = head.type in self.stats.unknown or len(self.stats.unknown) < _MAX_UNKNOWN_TYPES
                 self.stats.unknown[head.type if known else -1] += 1
                 self._skipping = 0
-                self._advance(HEADER_BYTES)
-                self.stats.bytes_skipped += HEADER_BYTES
+                self._advance(head.size)
+                self.stats.bytes_skipped += head.size
                 continue
             return head if head.size <= self.pending else None
 

@@ -68,7 +68,8 @@ class Head(NamedTuple):
     need
         Bytes that must be there before `size` is known; 0 = it is.
     size
-        Bytes of the whole packet, 0 while unknown. For a type that is not known: of its header.
+        Bytes of the whole packet, 0 while unknown. For a type that is not known: those every header has, for where the
+        next packet begins has to be looked for, and what a damaged one says of its length is not believed.
     """
 
     type: int
@@ -97,7 +98,7 @@ def peek(buffer: BytesLike, at: int = 0, max_packet_bytes: int = MAX_PACKET_BYTE
     if kind == 0:
         raise FramingError("a packet has type 0, which is invalid")
     if kind not in KNOWN:
-        return Head(kind, length, 0, length)
+        return Head(kind, HEADER_BYTES, 0, HEADER_BYTES)
     body = -(-length // 8) * 8 if kind == PacketType.SETUP else length
     need = body + _NEEDED[PacketType(kind)]
     if available < need:
