@@ -689,6 +689,31 @@ def test_setting_x_of_one_spectrum_leaves_the_others(make_table: Make, slow_coun
     assert not ws.isCommonBins()
 
 
+def test_setting_x_of_each_spectrum_changes_nothing_that_others_have(make_table: Make, slow_counts: Slow) -> None:
+    ws = workspace(make_table(1000), edges=[0.0, 5000.0, 20_000.0])
+    rows = np.tile([0.0, 5000.0, 20_000.0], (N_PIXELS, 1))
+    for i in range(N_PIXELS // 2):
+        rows[i] = [0.0, 1000.0 + i, 2000.0]
+        ws.setX(i, rows[i])
+    before, x, one_row, clone = rows.copy(), ws.x, ws.readX(0), ws.clone()
+    counted = slow_counts(ws.tables[0], ws.plan, before)
+    assert np.array_equal(ws.y, counted)
+    for i in range(N_PIXELS):
+        rows[i] = [0.0, 3000.0, 4000.0 + i]
+        ws.setX(i, rows[i])
+    assert np.array_equal(ws.x, rows)
+    assert np.array_equal(ws.y, slow_counts(ws.tables[0], ws.plan, rows))
+    assert np.array_equal(x, before)
+    assert np.array_equal(one_row, before[0])
+    assert np.array_equal(clone.x, before)
+    assert np.array_equal(clone.y, counted)
+    with pytest.raises(ValueError, match="must rise"):
+        ws.setX(3, [0.0, 2.0, 1.0])
+    assert np.array_equal(ws.x, rows)
+    with pytest.raises(ValueError, match="read-only"):
+        ws.x[0] = 0.0
+
+
 @pytest.mark.parametrize("edges", [[1.0], [2.0, 1.0], [1.0, 1.0], [0.0, np.nan], [[0.0, 1.0]]])
 def test_bin_edges_that_are_none_are_refused(make_table: Make, edges: Any) -> None:
     with pytest.raises(ValueError, match="edges"):

@@ -6,6 +6,7 @@ all parts of a table with equal plans as one, through the table's cache of count
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
@@ -305,14 +306,27 @@ class EventWorkspace(MatrixWorkspace):
         if self._edges is not None and np.array_equal(self._edges.values, new):
             return  # a loop that gives every spectrum the same bins
         if self.n_spectra > 1 and self._edges is not None and self._edges.values.shape[-1:] == new.shape:
-            rows = self.extractX()
-            rows[index] = new
-            new = rows[0] if np.all(rows == rows[0]) else rows
-        edges = checked_edges(new, self.n_spectra)
+            row = checked_edges(new, 1).values
+            rows = self._own_edges()
+            rows[index] = row
+            alike = np.array_equal(rows[0], rows[-1]) and bool(np.all(rows == rows[0]))
+            edges = Column(rows[0].copy() if alike else rows)
+        else:
+            edges = checked_edges(new, self.n_spectra)
         self.parts = tuple(part.with_plan(part.plan.in_bins(edges)) for part in self.parts)
         self._edges, self._terms, self._evaluated = edges, None, None
 
     setSharedX = setX  # noqa: N815
+
+    def _own_edges(self) -> F64:
+        """Return the edges as a row for each spectrum to write to: as they are if nobody else has them, else a copy."""
+        assert self._edges is not None
+        # in a loop over spectra, each turn of which would copy all; references: the attribute, the argument made of it
+        alone = sys.getrefcount(self._edges) <= 2 and sys.getrefcount(self._edges.values) <= 2
+        if not alone or self._edges.values.ndim == 1 or self._edges.values.base is not None:
+            return self.extractX()
+        self._edges.values.flags.writeable = True
+        return self._edges.values
 
     def dataX(self, index: int) -> F64:  # noqa: N802
         """Events have no X to write to; see the message."""
