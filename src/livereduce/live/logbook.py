@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livereduce.listeners.base import LogDeclared, LogValues
-from livereduce.live.ledger import iso
 from livereduce.live.state import NO_RUN, RunIdentity
 from livereduce.workspaces import Intervals, Run, TimeSeries
+from livereduce.workspaces.times import iso
 
 # Logs that scripts may count on from the first chunk on, whether or not the stream has mentioned them.
 ALWAYS = ("pause", "scan_index")
