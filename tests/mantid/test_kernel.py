@@ -75,6 +75,12 @@ def test_config_knows_instruments_and_facilities() -> None:
         config.getFacility("MOON")
 
 
+def test_the_service_answers_without_being_asked_for_its_instance() -> None:
+    assert ConfigService.getFacility("ISIS").name() == "ISIS"
+    assert ConfigService["default.facility"] == config["default.facility"]
+    assert ConfigService.Instance() is config
+
+
 def test_search_folders_are_kept() -> None:
     before = config["datasearch.directories"]
     try:

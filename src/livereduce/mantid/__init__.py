@@ -6,27 +6,13 @@ mean this package; without it, ``from livereduce.mantid.simpleapi import Rebin``
 """
 
 from livereduce.mantid import api, dataobjects, kernel, live_data, simpleapi
-from livereduce.mantid.ads import AnalysisDataService, mtd
-from livereduce.mantid.config import ConfigService, config
-from livereduce.mantid.kernel import PropertyManagerDataService
-from livereduce.mantid.logger import Logger, logger
+from livereduce.mantid.api import *  # noqa: F403  # as in Mantid, all of both is found here too
+from livereduce.mantid.kernel import *  # noqa: F403
 from livereduce.mantid.simpleapi import script_names
 
 # Scripts compare it with the version from which something works; this is the Mantid whose behaviour is followed.
 __version__ = "6.13.0"
 
-__all__ = [
-    "AnalysisDataService",
-    "ConfigService",
-    "Logger",
-    "PropertyManagerDataService",
-    "api",
-    "config",
-    "dataobjects",
-    "kernel",
-    "live_data",
-    "logger",
-    "mtd",
-    "script_names",
-    "simpleapi",
-]
+__all__ = ["api", "dataobjects", "kernel", "live_data", "script_names", "simpleapi"]
+__all__ += api.__all__
+__all__ += kernel.__all__

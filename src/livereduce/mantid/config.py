@@ -65,14 +65,14 @@ class FacilityInfo:
         return self._name
 
 
-class ConfigService:
-    """``config["key"]`` and the methods scripts use; one instance, `config`."""
+class ConfigServiceImpl:
+    """``config["key"]`` and the methods scripts use; one instance, `config`, which is `ConfigService` too."""
 
     def __init__(self) -> None:
         self._settings = dict(_DEFAULTS)
 
     @staticmethod
-    def Instance() -> ConfigService:  # noqa: N802
+    def Instance() -> ConfigServiceImpl:  # noqa: N802
         """Give the one instance."""
         return config
 
@@ -154,4 +154,4 @@ def _instrument(name: str, facility: str | None) -> InstrumentInfo:
     return InstrumentInfo(found)
 
 
-config = ConfigService()
+config = ConfigService = ConfigServiceImpl()

@@ -2,7 +2,7 @@
 
 from livereduce.algorithms.property_manager import PropertyManager, property_managers
 from livereduce.algorithms.values import EMPTY_DBL, EMPTY_INT, EMPTY_LONG
-from livereduce.mantid.config import ConfigService, FacilityInfo, InstrumentInfo, config
+from livereduce.mantid.config import ConfigService, ConfigServiceImpl, FacilityInfo, InstrumentInfo, config
 from livereduce.mantid.kernel import funcinspect
 from livereduce.mantid.logger import Logger, logger
 from livereduce.mantid.types import (
@@ -28,6 +28,7 @@ __all__ = [
     "V3D",
     "BoolTimeSeriesProperty",
     "ConfigService",
+    "ConfigServiceImpl",
     "DateAndTime",
     "DeltaEModeType",
     "Direction",
