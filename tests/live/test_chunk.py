@@ -244,7 +244,7 @@ def test_logs_of_a_chunk_begin_with_the_value_in_force_and_charges_do_not(events
     assert (run["T"].time_ns.tolist(), run["T"].value.tolist()) == ([100 * S, 110 * S], [1.0, 2.0])
     assert run["scan_index"].value.tolist() == [0, 3]
     assert run["run_number"].value == "7"
-    assert run["run_start"].value == "1970-01-01T00:01:40.000000000"  # without Z, which numpy.datetime64 does not read
+    assert run["run_start"].value == "1970-01-01T00:01:40.000000000"  # without Z, of which numpy.datetime64 warns
     listener.extend(values((120 * S, 4.0)), events_of.make((102 * S, [])))
     run = shown(take(chunks)).run()
     assert (run["T"].time_ns.tolist(), run["T"].value.tolist()) == ([110 * S, 120 * S], [2.0, 4.0])

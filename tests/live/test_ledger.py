@@ -1,12 +1,12 @@
 import pytest
 
 from livereduce.errors import StateError
-from livereduce.live.ledger import Ledger, RunLedger, iso
+from livereduce.live.ledger import Ledger, RunLedger, json_time
 from livereduce.live.state import NO_RUN, RunIdentity
 
 
-def test_iso_keeps_microseconds_and_is_utc() -> None:
-    assert iso(1_164_251_209_570_306_441) == "2006-11-23T03:06:49.570306Z"
+def test_times_in_json_have_microseconds_and_are_utc() -> None:
+    assert json_time(1_164_251_209_570_306_441) == "2006-11-23T03:06:49.570306Z"
 
 
 def test_an_account_that_does_not_balance_is_an_error() -> None:
@@ -40,7 +40,9 @@ def test_the_end_of_a_run_is_said_in_words(changes: dict[str, object], words: st
 
 def test_a_run_read_again_replaces_its_account_of_an_earlier_process() -> None:
     ledger = Ledger()
-    ledger.restore([{"run": 6, "start": iso(5), "events": 1}, {"run": 7, "start": iso(10**9), "events": 2}], None)
+    ledger.restore(
+        [{"run": 6, "start": json_time(5), "events": 1}, {"run": 7, "start": json_time(10**9), "events": 2}], None
+    )
     ledger.open(RunIdentity(7, 10**9)).events = 3
     assert [(r["run"], r["events"]) for r in ledger.as_json()["runs"]] == [(6, 1), (7, 3)]
 
@@ -52,7 +54,7 @@ def test_data_between_runs_have_one_account() -> None:
 
 def test_the_newest_runs_can_be_asked_for_alone() -> None:
     ledger = Ledger()
-    ledger.restore([{"run": 5, "start": iso(5), "events": 1}], None)
+    ledger.restore([{"run": 5, "start": json_time(5), "events": 1}], None)
     for run in (6, 7, 8):
         ledger.open(RunIdentity(run, run * 10**9))
     assert [r["run"] for r in ledger.as_json(2)["runs"]] == [7, 8]
@@ -61,7 +63,7 @@ def test_the_newest_runs_can_be_asked_for_alone() -> None:
 
 def test_a_thousand_runs_are_kept_and_the_oldest_forgotten() -> None:
     ledger = Ledger()
-    ledger.restore([{"run": run, "start": iso(run * 10**9), "events": 1} for run in range(1, 6)], None)
+    ledger.restore([{"run": run, "start": json_time(run * 10**9), "events": 1} for run in range(1, 6)], None)
     for run in range(6, 1506):
         ledger.open(RunIdentity(run, run * 10**9)).finished = True
         ledger.check()

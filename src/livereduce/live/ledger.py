@@ -16,15 +16,15 @@ from livereduce.errors import StateError
 from livereduce.live.state import NO_RUN, RunIdentity
 
 
-def iso(time_ns: int) -> str:
+def json_time(time_ns: int) -> str:
     """Nanoseconds since 1970 as ISO 8601 UTC with microseconds, as all our JSON has it."""
     return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + (
         f".{time_ns % 1_000_000_000 // 1000:06d}Z"
     )
 
 
-def unix_ns(text: str) -> int:
-    """Read what `iso` gives."""
+def time_of_json(text: str) -> int:
+    """Read what `json_time` gives."""
     whole = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     return int(whole.replace(microsecond=0).timestamp()) * 1_000_000_000 + whole.microsecond * 1000
 
@@ -69,7 +69,7 @@ class RunLedger:
             setattr(self, name, account[name])
         self.charge_pc = account["charge_pC"]
         self.dropped, self.rejected = Counter(account["dropped"]), Counter(account["rejected_packets"])
-        self.missing = [(unix_ns(a), unix_ns(b)) for a, b in account["missing"]]
+        self.missing = [(time_of_json(a), time_of_json(b)) for a, b in account["missing"]]
 
     def in_words(self) -> str:
         """Return the end of the run as a sentence for people."""
@@ -99,13 +99,13 @@ class RunLedger:
             "pending": self.pending,
             "duplicates": self.duplicates,
             "rejected_packets": dict(sorted(self.rejected.items())),
-            "missing": [[iso(a), iso(b)] for a, b in self.missing],
+            "missing": [[json_time(a), json_time(b)] for a, b in self.missing],
         }
         if self.identity == NO_RUN:
             return account
         return {
             "run": self.identity.run,
-            "start": iso(self.identity.start_ns),
+            "start": json_time(self.identity.start_ns),
             **account,
             "complete": self.complete,
             "finished": self.finished,
