@@ -89,6 +89,7 @@ EVENTS_ONLY: dict[str, Properties] = {
 }
 IN_PLACE: dict[str, Properties] = {
     "AddSampleLog": {"LogName": "note", "LogText": "x"},
+    "AddSampleLogMultiple": {"LogNames": "note,count", "LogValues": "x,3"},
     "AddTimeSeriesLog": {"Name": "late", "Time": "1970-01-01T00:00:01", "Value": "5"},
     "ConvertToDistribution": {},
     "EditInstrumentGeometry": {"SpectrumIDs": "1,2", "L2": "3,4", "Polar": "90,90"},

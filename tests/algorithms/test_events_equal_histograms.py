@@ -301,6 +301,7 @@ def by_whole_bins(call: Call) -> Call:
 # that the bins do not show, new bins are unions of the old ones; sharing a bin out is what only a histogram needs.
 BOTH: dict[str, list[Call]] = {
     "AddSampleLog": [lambda ws, g: alg.add_sample_log(ws, "a", "1", "Number")],
+    "AddSampleLogMultiple": [lambda ws, g: alg.add_sample_log_multiple(ws, ["a", "b"], ["x", "3"])],
     "AddTimeSeriesLog": [lambda ws, g: alg.add_time_series_log(ws, "a", "1970-01-01T00:00:01", "5")],
     "AlignAndFocusPowder": [
         by_whole_bins(

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from livereduce.algorithms import add_sample_log, add_time_series_log, remove_logs
+from livereduce.algorithms import add_sample_log, add_sample_log_multiple, add_time_series_log, remove_logs
 from livereduce.workspaces import HistogramWorkspace, Run, TimeSeries
 
 
@@ -82,3 +82,29 @@ def test_all_logs_go_but_those_named(ws: HistogramWorkspace) -> None:
     remove: Any = remove_logs
     assert remove(ws, keep_logs="run_start, run_title, unknown").run().keys() == ["run_title", "run_start"]
     assert remove(ws).run().keys() == []
+
+
+def test_several_logs_are_added_at_once(ws: HistogramWorkspace) -> None:
+    add_many: Any = add_sample_log_multiple
+    run = add_many(ws, ["x", "y", "z"], ["test", 5, 1.6e-7]).run()  # as in Mantid's documentation
+    assert [run[name].value for name in "xyz"] == ["test", 5, 1.6e-7]
+    assert isinstance(run["y"].value, int)
+    run = add_many(ws, "a,b", "1,2", log_units="mm,s").run()
+    assert [(run[name].value, run[name].units) for name in "ab"] == [(1, "mm"), (2, "s")]
+    run = add_many(ws, "a,b", "1,2", log_types=["String", "Number Series"]).run()
+    assert (run["a"].value, run["b"].value.tolist()) == ("1", [2])
+    assert add_many(ws, ["a"], [7], parse_type=False).run()["a"].value == "7"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"log_names": "a,b", "log_values": [1]}, "LogValues: has 1 entries, LogNames has 2"),
+        ({"log_names": "a", "log_values": [1], "log_units": "m,s"}, "LogUnits: has 2 entries, LogNames has 1"),
+        ({"log_names": "a", "log_values": [1], "log_types": "Text"}, "LogType: .*'Text'"),
+    ],
+)
+def test_lists_of_logs_must_fit_each_other(ws: HistogramWorkspace, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"AddSampleLogMultiple: .*{message}"):
+        add_sample_log_multiple(ws, **given)
+    assert "a" not in ws.run()

@@ -44,7 +44,7 @@ from livereduce.algorithms.grouping import group_detectors
 from livereduce.algorithms.incident_energy import get_ei
 from livereduce.algorithms.instruments import edit_instrument_geometry, load_empty_instrument, load_instrument
 from livereduce.algorithms.loading import load, load_nexus
-from livereduce.algorithms.logs import add_sample_log, add_time_series_log, remove_logs
+from livereduce.algorithms.logs import add_sample_log, add_sample_log_multiple, add_time_series_log, remove_logs
 from livereduce.algorithms.masking import mask_bins, mask_detectors
 from livereduce.algorithms.merging import merge_runs
 from livereduce.algorithms.monitors import normalise_to_monitor
@@ -83,6 +83,7 @@ from livereduce.algorithms.weighting import set_uncertainties, weighted_mean
 
 __all__ = [
     "add_sample_log",
+    "add_sample_log_multiple",
     "add_time_series_log",
     "align_and_focus_powder",
     "align_detectors",

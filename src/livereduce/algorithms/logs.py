@@ -1,4 +1,4 @@
-"""Logs set and removed by scripts: AddSampleLog, AddTimeSeriesLog, RemoveLogs."""
+"""Logs set and removed by scripts: AddSampleLog, AddSampleLogMultiple, AddTimeSeriesLog, RemoveLogs."""
 
 from __future__ import annotations
 
@@ -47,6 +47,47 @@ def add_sample_log(
     else:
         run.set(log_name, value, log_unit)
     return workspace
+
+
+@algorithm("AddSampleLogMultiple", in_place=["workspace"])
+def add_sample_log_multiple(
+    workspace: MatrixWorkspace,
+    log_names: Sequence[str],
+    log_values: Sequence[str],
+    log_units: Sequence[str] = (),
+    log_types: Sequence[str] = (),
+    parse_type: bool = True,
+) -> MatrixWorkspace:
+    """Add several logs to a workspace, or set them anew, as AddSampleLog does each.
+
+    Parameters
+    ----------
+    workspace
+        The workspace, which is changed.
+    log_names, log_values
+        Names and values, as many of both.
+    log_units, log_types
+        Units, and types as AddSampleLog has them; as many as names, or none.
+    parse_type
+        Without types: whether values that are numbers as texts become numbers.
+    """
+    lists = {"LogValues": log_values, "LogUnits": log_units, "LogTypes": log_types}
+    for name, given in lists.items():
+        if len(given) != len(log_names) and (given or name == "LogValues"):
+            raise ValueError(f"{name}: has {len(given)} entries, LogNames has {len(log_names)}")
+    units = log_units or [""] * len(log_names)
+    types = log_types or [_type_of(value) if parse_type else "String" for value in log_values]
+    for name, value, unit, kind in zip(log_names, log_values, units, types, strict=True):
+        add_sample_log(workspace, name, value, kind, unit)  # type: ignore[arg-type]  # it checks the type
+    return workspace
+
+
+def _type_of(text: str) -> str:
+    try:
+        float(text)
+    except ValueError:
+        return "String"
+    return "Number"
 
 
 def _number(text: str, number_type: str) -> int | float:
