@@ -493,6 +493,37 @@ def test_the_charge_of_a_run_is_the_sum_over_its_pulses(live: MakeLive) -> None:
         assert found.run().getProperty("pause").size() == 1
 
 
+@pytest.mark.parametrize("taken", [False, True], ids=["pending", "taken"])
+def test_data_that_came_before_the_stream_said_whose_they_are_are_not_added_to_a_run(
+    live: MakeLive, taken: bool
+) -> None:
+    """A process that begins to read in the middle of a connection meets them."""
+    run = live(GeometryUpdate(load_idf(IDF), hashlib.sha256(IDF.encode()).digest()))
+    run.hear(run.data(5))
+    if taken:
+        run.monitor.turn(0.0)
+        assert total() == 5
+    run.hear(mark("new", RUN7), run.data(2))
+    for turn in range(1, 4):
+        run.monitor.turn(10.0 * turn)
+    assert total() == 2
+    assert (run.account().accumulated, run.account(NO_RUN).accumulated) == (2, 5)
+
+
+def test_that_data_belong_to_no_run_may_be_said_after_them(live: MakeLive) -> None:
+    run = live(
+        GeometryUpdate(load_idf(IDF), hashlib.sha256(IDF.encode()).digest()), transition=RunTransitionBehavior.STOP
+    )
+    run.hear(run.data(5))
+    run.monitor.turn(0.0)
+    run.hear(run.data(1), mark("none"), run.data(2))
+    run.monitor.turn(10.0)
+    assert (total(), run.monitor.stopped) == (8, False)
+    run.hear(mark("new", RUN7), run.data(3))
+    run.monitor.turn(20.0)
+    assert (total(), run.monitor.stopped) == (8, True)
+
+
 # -- reading a run again -----------------------------------------------------------------------------------------------
 
 

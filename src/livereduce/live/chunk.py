@@ -146,6 +146,7 @@ class ChunkBuilder:
         self._todo: deque[Instruction] = deque()
         self._heard = False
         self._cut: Transition | None = None
+        self._taken = False  # whether there were chunks since the last transition
         self._new_tables()
 
     @property
@@ -203,6 +204,7 @@ class ChunkBuilder:
         self._heard = False
         self.logs.chunk_taken()
         self._totals = None
+        self._taken = chunk.transition is Transition.NONE
         if self._keep_events and chunk.transition is Transition.NONE:
             self._tables.chunk_taken()
         else:
@@ -269,10 +271,12 @@ class ChunkBuilder:
                 case Cut(transition):
                     self._cut, self._heard = transition, True
                 case Begin(identity, joined) as begin:
-                    if self._pending_events():  # data came before the stream said what they belong to
+                    # data may have come before the stream said what they belong to
+                    came = self._taken or self._pending_events() > 0
+                    if came and identity != self.account.identity:
                         self._cut, self._heard = Transition.BEGIN, True
                         self._todo.appendleft(begin)
-                    else:
+                    elif not came:
                         self._begin_run(identity, joined)
                 case Finish(identity, end_seen, time_ns):
                     self._finish_run(identity, end_seen, time_ns)
