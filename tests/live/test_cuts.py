@@ -80,6 +80,21 @@ def test_a_line_torn_by_a_crash_is_passed_over(tmp_path: Path) -> None:
     log.close()
 
 
+def test_data_between_runs_are_read_again_from_where_they_began_anew(tmp_path: Path) -> None:
+    anew = cut(20, 30, NO_RUN, Transition.ANEW)
+    log = CutLog(tmp_path / "cuts")
+    for record in (cut(10, 20, NO_RUN), anew):
+        log.append(record)
+    log.done(anew)
+    for record in (cut(30, 40, NO_RUN), cut(40, 50, NO_RUN)):
+        log.append(record)
+    log.close()
+    log = CutLog(tmp_path / "cuts")
+    assert log.to_replay == [cut(30, 40, NO_RUN), cut(40, 50, NO_RUN)]
+    assert log.resume_at == Position(1, 30)
+    log.close()
+
+
 def test_a_clear_is_remembered_until_reading_begins_behind_it(tmp_path: Path) -> None:
     log = CutLog(tmp_path / "cuts")
     log.append(cut(10, 20))

@@ -57,3 +57,17 @@ def test_random_repeats_equal_a_counter_done_the_slow_way() -> None:
                     taken[row] += 1
             assert memory.is_new(keys(*rows)).tolist() == expected
         memory.reconnected()
+
+
+def test_of_very_many_packets_the_newest_million_is_remembered() -> None:
+    memory = PacketMemory()
+    memory.is_new(keys((1, 0, 0)))
+    memory.reconnected()
+    ids = np.arange(10, 10 + (1 << 20), dtype=np.uint64)
+    same = np.zeros_like(ids)
+    memory.is_new(PacketKeys(ids, same, same))
+    memory.forget()  # not one too many yet
+    memory.is_new(keys((2, 0, 0)))
+    memory.forget()
+    memory.reconnected()
+    assert memory.is_new(keys((1, 0, 0), (10, 0, 0), (11, 0, 0), (2, 0, 0))).tolist() == [True, True, False, False]

@@ -524,6 +524,81 @@ def test_that_data_belong_to_no_run_may_be_said_after_them(live: MakeLive) -> No
     assert (total(), run.monitor.stopped) == (8, True)
 
 
+DAY = 24 * 3600 * S
+
+
+def later(run: Live, events: int, day: float) -> Any:
+    """One pulse, so many days after the first one."""
+    return run._events((100 * S + round(day * DAY), [(5, 1000 + i) for i in range(events)]))
+
+
+def test_where_no_run_begins_for_a_day_data_are_added_up_anew_where_the_stream_says_again_what_there_is(
+    live: MakeLive,
+) -> None:
+    connected, geometry, _ = opening()
+    run = live(connected, geometry, mark("none"), transition=RunTransitionBehavior.STOP)
+    run.hear(later(run, 1, 0), mark("none"), later(run, 2, 0.9))
+    run.monitor.turn(0.0)
+    run.hear(later(run, 3, 1.1), mark("none"), geometry, later(run, 4, 1.2))
+    run.monitor.turn(100.0)
+    assert total() == 1 + 2 + 3  # until something of the next day is processed
+    run.monitor.turn(200.0)
+    assert total() == 4
+    run.hear(later(run, 5, 2.0), mark("none"), mark("new", RUN7))
+    run.monitor.turn(300.0)
+    assert total() == 4 + 5
+    anew, begin = run.diary.settlements
+    assert [(r.identity, r.transition.value) for r in (anew, begin)] == [(NO_RUN, "anew"), (NO_RUN, "begin of run")]
+    assert (anew.resume.offset, anew.end.offset) == (7, 8)  # reading would go on before the mark
+    assert run.account(NO_RUN).accumulated == 15
+
+
+def test_not_where_a_new_connection_says_it_which_may_repeat_data(live: MakeLive) -> None:
+    connected, geometry, _ = opening()
+    repeated = later(run := live(connected, geometry, mark("none")), 2, 1.5)
+    run.hear(later(run, 1, 0), repeated, Connected(2), mark("none"), geometry, repeated, later(run, 3, 1.6))
+    run.monitor.turn(0.0)
+    run.hear(mark("none"), later(run, 4, 1.7))
+    run.monitor.turn(100.0)
+    assert (total(), run.account(NO_RUN).duplicates) == (6, 1)
+    run.monitor.turn(200.0)
+    assert total() == 4
+
+
+def test_where_the_stream_says_nothing_again_data_are_added_up_for_two_days(live: MakeLive) -> None:
+    connected, geometry, _ = opening()
+    run = live(connected, geometry, mark("none"))
+    totals, events_held = [], []
+    for half_days in range(8):
+        run.hear(later(run, 1, half_days / 2))
+        run.monitor.turn(100.0 * half_days)
+        totals.append(total())
+        result = mtd["result"]
+        assert isinstance(result, EventWorkspace)
+        events_held.append(sum(table.n for table in result.tables))
+    assert totals == events_held == [1, 2, 3, 4, 5, 6, 1, 2]
+
+
+def test_many_events_between_runs_end_a_stretch_too(live: MakeLive) -> None:
+    """25 of the largest chunks, of two events here; there is no mark, so twice as many."""
+    connected, geometry, _ = opening()
+    run = live(connected, geometry, mark("none"), limit=2)
+    totals = []
+    for n in range(104):
+        run.hear(run.data(1))
+        run.monitor.turn(100.0 * n)
+        totals.append(total())
+    assert totals == [*range(1, 102), 1, 2, 3]
+
+
+def test_a_long_run_is_one_run(live: MakeLive) -> None:
+    run = live(*opening())
+    for day in range(5):
+        run.hear(later(run, 1, day), mark("continue", RUN7))
+        run.monitor.turn(100.0 * day)
+    assert (total(), run.diary.settlements) == (5, [])
+
+
 # -- reading a run again -----------------------------------------------------------------------------------------------
 
 

@@ -21,13 +21,13 @@ from livereduce.reducer.scripts import ACCEPTED
 from livereduce.sources import BEGIN, Position
 from livereduce.sources.journal import NEEDED, JournalWriter, prune, read_needed, segments
 from livereduce.status import REDUCER
-from livereduce.workspaces import Spectra
+from livereduce.workspaces import EventWorkspace, Spectra
 
 START_NS = unix_ns(1_000_000_000)
 
 
-def pulse(second: int) -> bytes:
-    words = (1, 2, 3, 0x300, 1, 0, 0, 1, 5, 1, 100, second)
+def pulse(second: int, pixel: int | None = None) -> bytes:
+    words = (1, 2, 3, 0x300, 1, 0, 0, 1, 5, 1, 100, second if pixel is None else pixel)
     return struct.pack("<16I", 48, 0x400001, 1_000_000_000 + second, 0, *words)
 
 
@@ -82,6 +82,30 @@ def test_the_journal_stays_from_the_run_on_that_has_still_to_be_processed(config
     assert list(dict.fromkeys(needed)) == places
     assert prune(journal, keep_bytes=1, keep_runs=1) == 136
     assert [segment.run for segment in segments(journal)] == [8, 9]
+
+
+def test_between_runs_the_journal_of_a_day_ago_is_not_needed_any_more(config: Config) -> None:
+    journal = config.state_dir / "journal"
+    writer = JournalWriter(journal)
+    writer.new_connection()
+    writer.begin_segment(0, 0, 1)
+    state = status(0, RunState.NO_RUN)  # 36 bytes; a pulse has 64
+    writer.write(state + pulse(0, 7) + pulse(90_000, 7) + state + pulse(90_001, 7) + pulse(90_002, 7))
+    writer.close()
+    for turns in (3, 1):  # a new process goes on from there
+        cycle = Cycle(config, Reporter(config.runtime_dir / "reducer.json"))
+        try:
+            for turn in range(turns):
+                cycle.monitor.turn(1000.0 * turn)
+            result = mtd["result"]
+            assert isinstance(result, EventWorkspace)
+            assert result.getNumberEvents() == 2
+            assert cycle.monitor.builder.ledger.between_runs.accumulated == 4
+            cycle.report()
+        finally:
+            cycle.close()
+        assert read_needed(journal) == Position(1, 36 + 64 + 64)
+        mtd.clear()
 
 
 def test_a_new_process_says_again_from_where_it_reads(config: Config) -> None:

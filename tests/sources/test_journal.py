@@ -324,6 +324,21 @@ def test_nothing_is_removed_from_where_the_reader_would_begin_again(tmp_path: Pa
     assert runs_in(tmp_path) == [3, 3, 0]
 
 
+def test_where_no_run_begins_for_long_what_is_done_with_may_go(tmp_path: Path, writer: JournalWriter) -> None:
+    write(writer, b"x" * 100, run=1)
+    for _ in range(4):  # segments 2 to 5
+        write(writer, b"z" * 10)
+    write_needed(tmp_path, Position(2, 5))
+    assert prune(tmp_path, keep_bytes=1, keep_runs=1) == 0
+    write_needed(tmp_path, Position(4, 5))
+    assert prune(tmp_path, keep_bytes=140, keep_runs=2) == 0
+    assert prune(tmp_path, keep_bytes=139, keep_runs=2) == 120
+    assert [segment.index for segment in segments(tmp_path)] == [4, 5]
+    write_needed(tmp_path, Position(5, 0))
+    assert prune_oldest(tmp_path) == 10
+    assert prune_oldest(tmp_path) == 0
+
+
 def test_where_room_is_needed_one_run_goes_that_nobody_needs(tmp_path: Path, writer: JournalWriter) -> None:
     three_runs(writer)
     write_needed(tmp_path, Position(5, 0))

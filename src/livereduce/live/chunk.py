@@ -34,6 +34,7 @@ from livereduce.listeners.base import (
     Rejected,
     RunInfo,
     RunMark,
+    RunMarkKind,
     ScanMark,
     SourceState,
     SpectrumMap,
@@ -61,6 +62,10 @@ from livereduce.sources import Position
 from livereduce.workspaces import Workspace
 
 log = logging.getLogger(__name__)
+
+BETWEEN_NS = 24 * 3600 * 10**9
+BETWEEN_CHUNKS = 25
+"""Where no run begins for so long, or for so many events as the largest chunks have, data are not added up further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,9 @@ class ChunkBuilder:
         self._heard = False
         self._cut: Transition | None = None
         self._taken = False  # whether there were chunks since the last transition
+        self._restating = False  # whether the stream has still to say, on a new connection, what run is on
+        # how many events there were between runs, and of what time, where the present sum of them begins
+        self._between_from = (self.account.events, 0)
         self._new_tables()
 
     @property
@@ -166,6 +174,9 @@ class ChunkBuilder:
         more = True
         while self._cut is None:
             self._resume = self.listener.position
+            if self._is_long_between_runs(2):
+                self._cut, self._heard = Transition.ANEW, True
+                break
             if self._tables.pending >= self._limit or (until is not None and self.listener.position >= until):
                 break
             message = self.listener.receive(until)
@@ -205,6 +216,9 @@ class ChunkBuilder:
         self.logs.chunk_taken()
         self._totals = None
         self._taken = chunk.transition is Transition.NONE
+        if chunk.transition is Transition.ANEW:
+            self._memory.forget()
+            self._between_from = self.account.events, self.newest_ns
         if self._keep_events and chunk.transition is Transition.NONE:
             self._tables.chunk_taken()
         else:
@@ -254,13 +268,30 @@ class ChunkBuilder:
                 log.info("the stream says: %s", text)
 
     def _mark(self, mark: RunMark | PauseMark) -> None:
-        self._todo.extend(self.state.handle(mark))
+        todo = self.state.handle(mark)
+        if isinstance(mark, RunMark):
+            # reading can begin where the stream says again what run is on, what detectors there are and all logs; not
+            # on a new connection, which may repeat data that would not be recognised then
+            again = not todo and mark.kind is not RunMarkKind.END and not self._restating
+            if again and self._is_long_between_runs():
+                todo = [Cut(Transition.ANEW)]
+            self._restating = False
+        self._todo.extend(todo)
         self._carry_out_rest()
+
+    def _is_long_between_runs(self, times: int = 1) -> bool:
+        """Tell whether data taken between runs are too many, or over too long, to go on adding them up."""
+        if self.account.identity != NO_RUN or not self.listener.buffers_events:
+            return False
+        events, since_ns = self._between_from
+        too_many = self.account.events - events > times * BETWEEN_CHUNKS * self._limit
+        return too_many or (since_ns > 0 and self.newest_ns - since_ns > times * BETWEEN_NS)
 
     def _connected(self, message: Connected) -> None:
         self._todo.extend(self.state.handle(message))
         self._carry_out_rest()
         self._memory.reconnected()
+        self._restating = True
         if self._pulses_seen:
             self._gap_from = self.newest_ns
 
@@ -297,6 +328,7 @@ class ChunkBuilder:
             self._memory.reconnected()
             self.account.finished = False
         self._pulses_seen = bool(self.newest_ns)
+        self._between_from = self.account.events, 0
         self._gap_from = None
         self._periods = self._periods_said
         self._book.begin_run()
@@ -324,6 +356,8 @@ class ChunkBuilder:
             return
         self._close_gap(int(events.pulse_time[0]), overlap=received > events.pulse_time.size)
         self.newest_ns = max(self.newest_ns, int(events.pulse_time.max()))
+        if not self._between_from[1]:
+            self._between_from = self._between_from[0], int(events.pulse_time[0])
         self._pulses_seen = True
         rejected = {reason: int(counts.sum()) for reason, counts in events.rejected.items()}
         n = int(events.start[-1]) + sum(rejected.values())

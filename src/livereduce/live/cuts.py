@@ -132,7 +132,7 @@ def _read(path: Path) -> tuple[list[CutRecord], Position | None, Position | None
 def _tail_of_one_run(records: list[CutRecord]) -> list[CutRecord]:
     tail: list[CutRecord] = []
     for record in reversed(records):
-        if tail and record.identity != tail[-1].identity:
+        if tail and (record.identity != tail[-1].identity or record.transition is not Transition.NONE):
             break
         tail.append(record)
     return tail[::-1]

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from livereduce.listeners.base import PacketKeys
 
+KEPT = 1 << 20
+"""So many of the newest packets are kept where others are forgotten; a source repeats some minutes."""
+
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 
@@ -45,6 +48,12 @@ class PacketMemory:
         self._earlier, self._counts = np.unique(everything, return_counts=True)
         self._left = self._counts.copy()
         self._taken = []
+
+    def forget(self) -> None:
+        """Forget all but the newest packets, if there have been many since the last connection."""
+        if sum(keys.size for keys in self._taken) > KEPT:
+            self._taken = [np.concatenate(self._taken)[-KEPT:]]
+            self._earlier, self._counts, self._left = self._earlier[:0], self._counts[:0], self._left[:0]
 
     def is_new(self, keys: PacketKeys) -> NDArray[np.bool_]:
         """Return, for each packet, whether it is to be taken; those taken are remembered."""

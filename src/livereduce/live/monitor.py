@@ -333,6 +333,10 @@ class Monitor:
         return None
 
     def _after_transition(self, chunk: Chunk) -> None:
+        if chunk.transition is Transition.ANEW:
+            log.info("no run has begun for long: data between runs are added up from here on")
+            self._replace_next = True
+            return
         if self.cadence.transition is RunTransitionBehavior.STOP:
             self.stopped = True
             log.info("%s: monitoring stops, as configured", chunk.transition.value)

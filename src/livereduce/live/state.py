@@ -59,6 +59,8 @@ class Transition(Enum):
     """The chunk holds the last data of its run."""
     BEGIN = "begin of run"
     """The chunk holds data taken between runs; a run begins where it ends."""
+    ANEW = "anew"
+    """No run has begun for so long that what follows is not added to what came since the last one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,12 +141,17 @@ def read_needed(directory: Path) -> Position | None:
 
 
 def _runs(directory: Path) -> list[list[Segment]]:
-    """Sort the segments by run; what came between two runs is with the run before it."""
+    """Sort the segments by run; what came between two runs is with the run before it.
+
+    Where no run begins for long, what is still needed of that stretch counts as a run of its own.
+    """
     runs: list[list[Segment]] = []
     current: tuple[int, int] | None = None
+    needed = read_needed(directory)
     for segment in segments(directory):
         run = (segment.run, segment.run_start) if segment.run else current
-        if not runs or run != current:
+        in_between = bool(runs) and not (runs[-1][-1].run or segment.run)
+        if not runs or run != current or (in_between and needed is not None and segment.index == needed.segment):
             runs.append([])
             current = run
         runs[-1].append(segment)
