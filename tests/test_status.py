@@ -185,6 +185,34 @@ def test_an_edit_that_is_not_used_is_shown_before_the_error_of_the_version_in_us
     assert described(reducer={"script_error": PROBLEM}).script_error == PROBLEM
 
 
+def test_what_is_wrong_with_the_version_in_use_is_said_beside_the_edit_that_is_not_used() -> None:
+    refused = replace(
+        PROBLEM, line=4, message="invalid syntax; the version before it stays in use", since_ns=0, count=1
+    )
+    post = replace(
+        PROBLEM, stage="post", file="/s/reduce_PG3_live_post_proc.py", line=7, message="KeyError: x", count=1
+    )
+    beat = Heartbeat(pid=1, written_ns=NOW, started_ns=NOW, reducer_pid=11, script_refused=refused)
+    found = described(reducer={"script_error": PROBLEM, "further_errors": (post,)}, heartbeat=beat)
+    assert (found.script_error, found.further_errors) == (refused, (PROBLEM, post))
+    assert found.sentence == (
+        "reduce_PG3_live_proc.py line 4: invalid syntax; the version before it stays in use. "
+        "Save a corrected script to go on."
+    )
+    assert found.also == (
+        "The version in use, reduce_PG3_live_proc.py line 12: NameError: name 'Rebim' is not defined "
+        "(failing 3 times in a row, for 90 s). Data are kept; save a corrected script to go on.",
+        "reduce_PG3_live_post_proc.py line 7: KeyError: x (failing for 90 s). "
+        "Data are kept; save a corrected script to go on.",
+    )
+
+
+def test_where_no_reducer_may_run_what_the_last_one_said_of_scripts_is_over() -> None:
+    beat = Heartbeat(pid=1, written_ns=NOW, started_ns=NOW, script_refused=replace(PROBLEM, message="died twice"))
+    found = described(reducer={"script_error": PROBLEM}, heartbeat=beat)
+    assert (found.further_errors, found.also) == ((), ())
+
+
 def test_a_version_that_gave_way_to_the_one_before_it_is_not_said_to_go_on_failing() -> None:
     gave_way = replace(PROBLEM, message="NameError: x; the version before it stays in use", count=1, since_ns=0)
     assert described(reducer={"script_error": gave_way}).sentence == (

@@ -314,7 +314,9 @@ def test_a_swapped_post_script_is_tried_at_once(live: MakeLive) -> None:
     assert (total(), run.monitor.chunks, len(run.diary.runs_shown)) == (8, 1, 2)
 
 
-def test_a_swapped_post_script_that_fails_falls_back_and_its_failure_stays_to_be_seen(live: MakeLive) -> None:
+def test_a_swapped_post_script_that_fails_falls_back_and_it_is_said_which_failed_and_which_works(
+    live: MakeLive,
+) -> None:
     run = live(*opening(), post=HALF)
     run.hear(run.data(4))
     run.monitor.turn(0.0)
@@ -324,9 +326,10 @@ def test_a_swapped_post_script_that_fails_falls_back_and_its_failure_stays_to_be
     assert run.diary.gave_way == [True]
     run.hear(run.data(4))
     run.monitor.turn(10.0)
-    assert (total(), run.diary.successes) == (4, ["proc"])
+    assert (total(), run.diary.successes) == (4, ["post", "proc", "post"])  # the version in use works
+    assert len(run.diary.failures) == 1
     run.monitor.swap_post(script(DOUBLE, "post.py"), 11.0)
-    assert (total(), run.diary.successes) == (16, ["proc", "post"])
+    assert (total(), run.diary.successes) == (16, ["post", "proc", "post", "post"])
 
 
 def test_where_neither_version_works_the_failure_of_the_one_saved_last_is_told_and_it_stays(live: MakeLive) -> None:

@@ -80,6 +80,30 @@ def test_the_failure_of_the_chunk_script_comes_before_that_of_the_other(tmp_path
     assert [problem.stage for problem in shown if problem] == ["post", "proc"]
 
 
+def test_a_refused_version_and_the_one_in_use_are_both_to_be_seen(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path / "reducer.json")
+
+    def shown() -> list[str]:
+        report(reporter, monitor())
+        found = written(tmp_path / "reducer.json")
+        assert found.script_error is not None or not found.further_errors
+        return [p.message for p in (found.script_error, *found.further_errors) if p is not None]
+
+    refused = ScriptError("typo", file="post.py", line=2)
+    refused.in_use = False
+    reporter.script_failed("post", refused)
+    reporter.script_failed("post", ScriptError("no beam", file="post.py", line=5))
+    gave_way = "typo; the version before it stays in use"
+    assert shown() == [gave_way, "no beam"]
+    reporter.script_failed("proc", ScriptError("no chunk", file="proc.py", line=1))
+    assert shown() == ["no chunk", gave_way, "no beam"]
+    reporter.script_succeeded("proc")
+    reporter.script_succeeded("post")
+    assert shown() == [gave_way]
+    reporter.script_changed("post")
+    assert shown() == []
+
+
 @pytest.mark.parametrize("odd", ["caf\udce9", object()])
 def test_a_field_that_json_cannot_hold_is_left_out_and_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, odd: object

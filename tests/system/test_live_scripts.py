@@ -165,6 +165,34 @@ def test_a_post_script_that_fails_leaves_the_last_result_and_all_sums(lab: Lab, 
     assert counts(daemon) == account["accumulated"]
 
 
+def test_an_edit_that_is_not_used_is_shown_together_with_what_goes_wrong_in_the_version_in_use(lab: Lab) -> None:
+    flag = lab.folder / "fail"
+    fails = f"import os\nif os.path.exists({str(flag)!r}):\n    raise KeyError('missing')\n"
+    lab.script("proc", fails + PROC)
+    lab.script("post", fails + "output = input\n")
+    simulator = lab.simulator(runs=1, run_seconds=400)
+    daemon = lab.daemon(simulator.address)
+    daemon.until_events(20_000)
+    lab.script("proc", "output = input.typo()\n")
+    lab.script("post", "output = input.slip()\n")
+
+    def told(status: Json) -> list[tuple[str, int, bool]]:
+        problems = [status["script_error"], *status["further_errors"]]
+        return sorted((p["stage"], p["line"], "stays in use" in p["message"]) for p in problems if p)
+
+    refusals = [("post", 1, True), ("proc", 1, True)]
+    daemon.until_status(lambda s: told(s) == refusals, "both refusals")
+    flag.touch()
+    status = daemon.until_status(lambda s: told(s) == [*refusals, ("proc", 3, False)], "the failure")
+    assert any("The version in use, " in also and "missing" in also for also in status["also"])
+    flag.unlink()
+    daemon.until_status(lambda s: told(s) == refusals, "the failure to be over")
+    lab.script("proc", PROC)
+    daemon.until_status(lambda s: "proc" not in str(told(s)), "the mended chunk script")
+    lab.script("post", "output = input\n")
+    daemon.until_status(lambda s: not told(s), "the mended post script")
+
+
 # -- edits -------------------------------------------------------------------------------------------------------------
 
 

@@ -55,10 +55,10 @@ class Observer(Protocol):
         """Say which stage of a step begins (extract, build, proc, accumulate, post, idle, reprocessing)."""
 
     def script_failed(self, stage: str, error: ScriptError) -> None:
-        """Say that a script raised; the data are safe."""
+        """Say that a script raised, one in use or one that gave way to the version before it; the data are safe."""
 
     def script_succeeded(self, stage: str) -> None:
-        """Say that a stage ran through, so that earlier failures of it are over."""
+        """Say that a stage ran through, so that earlier failures of the version in use are over."""
 
     def shown(self, run: int) -> None:
         """Say that there is a new result."""
@@ -119,7 +119,7 @@ class Monitor:
         self._last_shown = float("-inf")
         self._attempts = 0
         self._result_stale = False
-        self._post_on_trial = self._post_refused = False
+        self._post_on_trial = False
         self._proven_post: Stage | None = None
         self.last_run = 0
         self.last_chunk: Workspace | None = None
@@ -293,7 +293,7 @@ class Monitor:
         if not self._post_on_trial:
             self._proven_post = self.step.post_stage
         self.step.post_stage = post
-        self._post_on_trial, self._post_refused = True, False
+        self._post_on_trial = True
         if self.step.accumulation is not None and not self.reprocessing:
             self._show(now)
 
@@ -310,9 +310,10 @@ class Monitor:
         if failure is not None:
             failure.in_use = not fell_back
             self.observer.script_failed("post", failure)
-        elif not self._post_refused:  # else the failure of the script that was saved last is still to be seen
+        worked = failure is None or fell_back
+        if worked:
             self.observer.script_succeeded("post")
-        return failure is None or fell_back
+        return worked
 
     def _fell_back(self) -> bool:
         """Run the version before the one on trial, which failed; keep it if it works."""
@@ -321,7 +322,6 @@ class Monitor:
             # neither works: what has to be seen is the failure of the version somebody is mending
             self.step.post_stage = trial
             return False
-        self._post_refused = True
         log.warning("the changed post-processing script failed; the one before it stays in use")
         return True
 

@@ -110,6 +110,7 @@ class Cycle:
     def swap_post(self) -> None:
         """Take up a changed post-processing script."""
         log.info("taking up the changed post-processing script")
+        self._reporter.script_changed("post")
         self.monitor.swap_post(self._scripts.load("post"), time.monotonic())
         self.stage("idle")
         self.report()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import PydanticSerializationError
 
@@ -34,7 +35,8 @@ class Reporter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._printed = ""
-        self._problems: dict[str, ScriptProblem] = {}
+        self._problems: dict[str, ScriptProblem] = {}  # of the versions in use, by stage
+        self._refused: dict[str, ScriptProblem] = {}  # of versions that gave way to the one before them
         self._rates = _Rates()
         self._troubles: dict[str, str] = {}
         self._mute = False
@@ -85,14 +87,15 @@ class Reporter:
             log.info("%s: possible again", what)
 
     def script_failed(self, stage: str, error: ScriptError) -> None:
-        """Show what went wrong until that stage succeeds again; the log has it once."""
+        """Show what went wrong until that stage succeeds again, or where it gave way until the next; logged once."""
         message = error.message if error.in_use else f"{error.message.rstrip('.')}; the version before it stays in use"
-        before = self._problems.get(stage)
+        problems = self._problems if error.in_use else self._refused
+        before = problems.get(stage)
         same = before is not None and (before.line, before.message) == (error.line, message)
         if before is None or not same:
             log.error("%s\n%s", error, error.traceback)
         since_ns = time.time_ns() if error.in_use else 0
-        self._problems[stage] = ScriptProblem(
+        problems[stage] = ScriptProblem(
             stage=stage,
             file=error.file,
             line=error.line,
@@ -101,15 +104,22 @@ class Reporter:
             count=before.count + 1 if before is not None and same else 1,
             since_ns=before.since_ns if before is not None and same else since_ns,
         )
-        self.update(script_error=self._problem())
+        self.update(**self._script_errors())
 
     def script_succeeded(self, stage: str) -> None:
-        """Forget earlier failures of this stage."""
+        """Forget earlier failures of the version in use of this stage."""
         self._problems.pop(stage, None)
 
-    def _problem(self) -> ScriptProblem | None:
+    def script_changed(self, stage: str) -> None:
+        """Forget the version of this stage that was refused: there is a newer one."""
+        self._refused.pop(stage, None)
+
+    def _script_errors(self) -> dict[str, Any]:
         # without a chunk script that works nothing is accumulated, so its failure is the one to mend first
-        return self._problems.get("proc") or next(iter(self._problems.values()), None)
+        in_use = dict(self._problems)
+        first = in_use.pop("proc", None)
+        found = [*([first] if first else []), *self._refused.values(), *in_use.values()]
+        return {"script_error": next(iter(found), None), "further_errors": tuple(found[1:])}
 
     def printed(self, text: str) -> None:
         """Keep the tail of what scripts print."""
@@ -152,7 +162,7 @@ class Reporter:
             reprocess_percent=reprocess_percent,
             source_error=builder.source.error,
             source_lost_since_ns=builder.source.time_ns if builder.source.error else None,
-            script_error=self._problem(),
+            **self._script_errors(),
             script_output=self._printed,
             warnings=(*(f"{what}: {why}" for what, why in self._troubles.items()), *odd, *_counted(step.warnings)),
             latency=dict(step.latency),

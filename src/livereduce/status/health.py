@@ -145,6 +145,9 @@ class ReducerHealth:
     """For sources the reducer polls itself: why there is no data; empty when there is."""
     source_lost_since_ns: int | None = None
     script_error: ScriptProblem | None = None
+    """The one to mend first."""
+    further_errors: tuple[ScriptProblem, ...] = ()
+    """What else is wrong with scripts: of the other stage, or of the version in use where an edit is not used."""
     script_output: str = ""
     """The tail of what the scripts printed."""
     warnings: tuple[str, ...] = ()

@@ -72,6 +72,7 @@ class Status:
     behind_bytes: int
     reprocess_percent: float | None
     script_error: ScriptProblem | None
+    further_errors: tuple[ScriptProblem, ...]
     script_output: str
     warnings: tuple[str, ...]
     address: str
@@ -131,6 +132,17 @@ class _Facts:
         return heartbeat.script_refused is not None or heartbeat.resting != ""
 
     @property
+    def wrong(self) -> list[ScriptProblem]:
+        """All that is wrong with scripts, what is to be mended first first."""
+        # an edit that is not used comes first: errors of the version in use may be mended in it
+        refused = self.heartbeat.script_refused if self.heartbeat else None
+        found = [refused] if refused is not None else []
+        if self.reducer is None or (found and self.held):
+            return found
+        own = [self.reducer.script_error] if self.reducer.script_error is not None else []
+        return [*found, *own, *self.reducer.further_errors]
+
+    @property
     def in_run(self) -> bool:
         return self.reducer is not None and self.reducer.run_state in RUN_STATES_IN_RUN
 
@@ -163,6 +175,7 @@ def describe(
     """
     facts = _Facts(recorder, reducer, heartbeat, now_ns, update_every_s, needs_recorder)
     (state, sentence), *others = _conditions(facts)
+    wrong = facts.wrong
     seen = reducer or ReducerHealth(pid=0, written_ns=now_ns, stage_since_ns=now_ns)
     received = recorder.last_receive_ns if recorder else seen.newest_data_ns
     comes = state is not State.SOURCE_LOST and State.SOURCE_LOST not in {other for other, _ in others}
@@ -190,7 +203,8 @@ def describe(
         chunks=seen.chunks,
         behind_bytes=seen.behind_bytes,
         reprocess_percent=seen.reprocess_percent,
-        script_error=_problem(reducer, heartbeat),
+        script_error=next(iter(wrong), None),
+        further_errors=tuple(wrong[1:]),
         script_output=seen.script_output,
         warnings=(*problems, *(heartbeat.warnings if heartbeat else ()), *seen.warnings),
         address=recorder.address if recorder else "",
@@ -225,6 +239,13 @@ def _conditions(facts: _Facts) -> Iterator[tuple[State, str]]:
         found = rule(facts)
         if found:
             yield found
+        if rule is _script_error:
+            yield from _further_errors(facts)
+
+
+def _further_errors(facts: _Facts) -> Iterator[tuple[State, str]]:
+    for error in facts.wrong[1:]:
+        yield State.SCRIPT_ERROR, _of_script(facts, error)
 
 
 def _stopping(facts: _Facts) -> tuple[State, str] | None:
@@ -275,25 +296,20 @@ def _source_lost(facts: _Facts) -> tuple[State, str] | None:
     return State.SOURCE_LOST, f"No connection to {recorder.address} for {since}: {why}. Trying again."
 
 
-def _problem(reducer: ReducerHealth | None, heartbeat: Heartbeat | None) -> ScriptProblem | None:
-    # what is wrong with the script on disk comes first: errors of the version in use may be mended in it
-    refused = heartbeat.script_refused if heartbeat else None
-    return refused or (reducer.script_error if reducer else None)
-
-
 def _script_error(facts: _Facts) -> tuple[State, str] | None:
-    error = _problem(facts.reducer, facts.heartbeat)
-    if error is None:
-        return None
+    return (State.SCRIPT_ERROR, _of_script(facts, facts.wrong[0])) if facts.wrong else None
+
+
+def _of_script(facts: _Facts, error: ScriptProblem) -> str:
     where = error.file.rpartition("/")[2] + (f" line {error.line}" if error.line else "")
-    if not error.since_ns or (facts.heartbeat and error is facts.heartbeat.script_refused):
-        return State.SCRIPT_ERROR, f"{where}: {error.message}. Save a corrected script to go on."
+    refused = facts.heartbeat.script_refused if facts.heartbeat else None
+    if not error.since_ns or error is refused:
+        return f"{where}: {error.message}. Save a corrected script to go on."
+    if any(other.file == error.file and other is not error for other in facts.wrong):
+        where = f"The version in use, {where}"  # its lines are not those of the file
     times = f" {error.count} times in a row," if error.count > 1 else ""
     since = duration(facts.age(error.since_ns))
-    return (
-        State.SCRIPT_ERROR,
-        f"{where}: {error.message} (failing{times} for {since}). Data are kept; save a corrected script to go on.",
-    )
+    return f"{where}: {error.message} (failing{times} for {since}). Data are kept; save a corrected script to go on."
 
 
 def _reprocessing(facts: _Facts) -> tuple[State, str] | None:
