@@ -91,3 +91,16 @@ def test_the_factory_makes_empty_workspaces_and_tables(ws: HistogramWorkspace) -
     assert isinstance(WorkspaceFactory.createTable(), TableWorkspace)
     with pytest.raises(RuntimeError, match="cannot make a 'PeaksWorkspace'"):
         WorkspaceFactory.create("PeaksWorkspace")
+
+
+def test_a_group_takes_workspaces_by_name_and_names_those_without_one(ws: HistogramWorkspace) -> None:
+    group = WorkspaceGroup()
+    mtd.add("g", group)
+    group.add(ws.name())
+    assert (group.getNames(), mtd["g"] is group) == ([ws.name()], True)
+    with pytest.raises(KeyError, match="nowhere"):
+        group.add("nowhere")
+    nameless = WorkspaceGroup([ws.clone(), ws, ws.clone()])
+    mtd.add("h", nameless)
+    assert nameless.getNames() == ["h_1", ws.name(), "h_3"]
+    assert mtd["h_3"] is nameless[2]

@@ -25,6 +25,9 @@ def test_newer_names_write_to_a_spectrum_as_well() -> None:
     ws.setSharedE(0, [1.0, 2.0, 3.0])
     assert (ws.readX(0).tolist(), ws.readY(0).tolist()) == ([0, 2, 4, 6], [7, 8, 9])
     assert ws.readE(0).tolist() == [1, 2, 3]
+    ws.mutableX(0)[3], ws.mutableY(0)[1], ws.mutableE(0)[2] = 9.0, 4.0, 5.0
+    assert (ws.readX(0).tolist(), ws.readY(0).tolist()) == ([0, 2, 4, 9], [7, 4, 9])
+    assert ws.readE(0).tolist() == [1, 2, 5]
 
 
 def test_the_original_may_be_written_to_as_well_without_touching_the_clone() -> None:

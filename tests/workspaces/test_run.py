@@ -3,6 +3,7 @@ import pytest
 
 from livereduce.workspaces import Intervals, Property, Run, TimeSeries
 from livereduce.workspaces.run import iso, to_ns
+from livereduce.workspaces.times import DateAndTime
 
 SECOND = 1_000_000_000
 
@@ -398,3 +399,10 @@ def test_a_clone_added_to_does_not_make_the_first_one_copy_its_entries() -> None
     run.add(Run({"T": TimeSeries("T", [1001], [3.0])}))
     assert np.shares_memory(run["T"].value, before)
     assert later["T"].value[-1] == 2.0
+
+
+def test_start_and_end_are_set_together() -> None:
+    run = Run({"run_start": "2010-01-01T00:00:00"})
+    run.setStartAndEndTime(DateAndTime("2015-01-27T11:00:00"), "2015-01-27T11:57:51")
+    assert (str(run.startTime()), str(run.endTime())) == ("2015-01-27T11:00:00", "2015-01-27T11:57:51")
+    assert run.duration == 57 * 60 + 51

@@ -88,10 +88,14 @@ class AnalysisDataServiceImpl:
         """Store under a new name; RuntimeError if there is one already."""
         if name in self.store:
             raise RuntimeError(f"there is a workspace {name!r} already; addOrReplace replaces it")
-        self.store.replace(name, workspace)
+        self.addOrReplace(name, workspace)
 
     def addOrReplace(self, name: str, workspace: Workspace) -> None:  # noqa: N802
-        """Store under a name, new or not."""
+        """Store under a name, new or not; members of a group that have no name are numbered after it."""
+        if isinstance(workspace, WorkspaceGroup):
+            for i, member in enumerate(workspace):
+                if not member.name():
+                    self.store.replace(f"{name}_{i + 1}", member)
         self.store.replace(name, workspace)
 
     def remove(self, name: str) -> None:

@@ -10,6 +10,7 @@ from livereduce.algorithms.arithmetic import apply_operator
 from livereduce.mantid.ads import mtd
 from livereduce.mantid.naming import assigned_names
 from livereduce.workspaces import install_operator
+from livereduce.workspaces.group import install_lookup
 
 # carry_out, MatrixWorkspace._apply and __add__ (or its like) stand between a script and this module
 _CALLER = 3
@@ -25,5 +26,6 @@ def carry_out(algorithm: str, left: Any, right: Any, *, in_place: bool) -> Any:
 
 
 def install() -> None:
-    """Let the operators of workspaces work so."""
+    """Let the operators of workspaces work so, and groups find what scripts add to them by name."""
     install_operator(carry_out)
+    install_lookup(lambda name: mtd[name])

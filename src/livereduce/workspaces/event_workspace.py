@@ -348,6 +348,8 @@ class EventWorkspace(MatrixWorkspace):
         """Events have no E to write to; see the message."""
         raise RuntimeError(self._unwritable("setE", "readE"))
 
+    mutableX, mutableY, mutableE = dataX, dataY, dataE  # noqa: N815
+
     def _unwritable(self, method: str, instead: str) -> str:
         return (
             f"{self!r} is an event workspace: {method} cannot write to it, its values are counted from the events. Use"

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import ClassVar, Self
 
 from livereduce.workspaces.operators import Arithmetic
 from livereduce.workspaces.workspace import Workspace
+
+
+class _Names:
+    find: ClassVar[Callable[[str], Workspace] | None] = None
+
+
+def install_lookup(find: Callable[[str], Workspace]) -> None:
+    """Say where groups find workspaces that scripts add by name; done once, by the façade that has the store."""
+    _Names.find = find
 
 
 class WorkspaceGroup(Arithmetic, Workspace):
@@ -86,6 +95,12 @@ class WorkspaceGroup(Arithmetic, Workspace):
         """Add a member at the end."""
         if workspace not in self.members:
             self.members.append(workspace)
+
+    def add(self, name: str) -> None:
+        """Add the workspace of that name in the store at the end."""
+        if _Names.find is None:
+            raise RuntimeError("a workspace is added by its name where there is a store of names; use addWorkspace")
+        self.addWorkspace(_Names.find(name))
 
     def remove(self, name: str) -> None:
         """Remove the member of that name from the group (it stays in the store)."""

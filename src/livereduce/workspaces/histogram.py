@@ -242,6 +242,7 @@ class HistogramWorkspace(MatrixWorkspace):
         self._set(self._own_e(), index, values, "E")
 
     setSharedX, setSharedY, setSharedE = setX, setY, setE  # noqa: N815
+    mutableX, mutableY, mutableE = dataX, dataY, dataE  # noqa: N815
 
     def setDx(self, index: int, values: npt.ArrayLike) -> None:  # noqa: N802
         """Set the resolution of X of a spectrum."""

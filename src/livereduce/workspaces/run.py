@@ -348,6 +348,11 @@ class Run:
         """Return the end of the run, of live data so far."""
         return DateAndTime.of_unix(self.end_ns)
 
+    def setStartAndEndTime(self, start: DateAndTime | str, end: DateAndTime | str) -> None:  # noqa: N802
+        """Set when the run began and ended."""
+        self.set(_START[0], str(start))
+        self.set(_END[0], str(end))
+
     def getStatistics(self, name: str) -> Statistics:  # noqa: N802
         """Return the statistics of a series."""
         log = self[name]
