@@ -123,3 +123,16 @@ def test_spans_cover_all_spectra_in_order_and_hold_no_more_than_they_may(size: l
     found = list(spans(np.array(size, np.int64), most))
     assert [i for first, last in found for i in range(first, last)] == list(range(len(size)))
     assert all(sum(size[first:last]) <= most or last == first + 1 for first, last in found)
+
+
+def test_a_list_is_summed_over_x_and_tells_its_order_and_kind() -> None:
+    table = EventTable(1)
+    table.append([5, 30, 10], [0, 0, 0], [0], [0, 3], [1.0])
+    ws = workspace(table)
+    x = ws.getSpectrum(0).getTofs()
+    events: Any = ws.getSpectrum(0)
+    assert (events.integrate(x[0], x[2]), events.integrate(0, 0), events.integrate(0, 0, True)) == (2, 0, 3)
+    assert (events.isSortedByTof(), events.getEventType()) == (False, "TOF")
+    assert events.getMemorySize() == 3 * 4 * 8  # X, pulse time, weight and variance
+    doubled: Any = ws.planned(lambda plan: plan.scaled(2.0)).getSpectrum(0)
+    assert (doubled.integrate(x[0], x[2]), doubled.getEventType()) == (4, "WEIGHTED")

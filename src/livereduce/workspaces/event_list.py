@@ -265,3 +265,23 @@ class EventList(SpectrumView):
     def getTofMax(self) -> float:  # noqa: N802
         """Return the greatest X, 0 without events."""
         return float(self.getTofs().max(initial=-np.inf)) if self.getNumberEvents() else 0.0
+
+    def integrate(self, low: float, high: float, entire_range: bool = False) -> float:
+        """Return the sum of the weights of the events with X from low to high, or of all."""
+        events = self.events()
+        inside = slice(None) if entire_range else (events.x >= low) & (events.x <= high)
+        return float(events.weight[inside].sum())
+
+    def isSortedByTof(self) -> bool:  # noqa: N802
+        """Tell whether the events are given in rising order of X."""
+        x = self.getTofs()
+        return bool(np.all(x[1:] >= x[:-1]))
+
+    def getEventType(self) -> str:  # noqa: N802
+        """Return TOF if every event counts as one, else WEIGHTED."""
+        events = self.events()
+        return "TOF" if np.all(events.weight == 1) and np.all(events.variance == 1) else "WEIGHTED"
+
+    def getMemorySize(self) -> int:  # noqa: N802
+        """Return the bytes of what is listed of the events."""
+        return sum(column.nbytes for column in self.events())
