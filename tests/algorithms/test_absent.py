@@ -18,6 +18,7 @@ def test_what_serves_in_place_of_an_algorithm_is_there_and_the_algorithm_is_not(
     [
         ("DgsReduction", ["GetEi", "ChangeBinOffset", "ConvertUnits"]),
         ("FILTEREVENTS", ["FilterByLogValue", "FilterByTime"]),
+        ("SumNeighbours", ["GroupDetectors"]),
         ("Rebinn", ["Rebin"]),
     ],
 )
@@ -28,4 +29,11 @@ def test_what_serves_goes_before_what_is_spelled_alike(name: str, nearest: list[
 def test_nothing_is_named_that_does_not_come_near() -> None:
     assert absent.absent("Xyzzy42") == (
         "Xyzzy42 is not available in livereduce. `livereduce algorithms` lists all there are."
+    )
+
+
+def test_where_nothing_serves_no_other_is_named_for_its_spelling() -> None:
+    assert absent.nearest_algorithms("Pause") == []
+    assert (
+        absent.absent("Pause") == "Pause is not available in livereduce. `livereduce algorithms` lists all there are."
     )
