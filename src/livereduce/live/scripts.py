@@ -205,7 +205,8 @@ def _contained(script: Script, echo: Callable[[str], None]) -> Iterator[_Tee]:
         except BaseException as error:
             if _is_for_the_process(error):
                 raise
-            raise script_error(error, script.path, tee.getvalue()) from error
+            # without its traceback, whose frames hold the script's workspaces and, in some, the error itself
+            raise script_error(error, script.path, tee.getvalue()) from error.with_traceback(None)
 
 
 def _in_main_thread() -> bool:
