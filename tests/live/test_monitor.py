@@ -661,6 +661,62 @@ def test_append_and_replace_read_again_at_the_recorded_cuts(
     cuts.close()
 
 
+@pytest.mark.parametrize("method", [Method.ADD, Method.APPEND])
+@pytest.mark.parametrize("preserve", [True, False])
+def test_a_run_that_its_source_had_left_is_shown_whole_when_it_goes_on_in_another_process_too(
+    live: MakeLive, tmp_path: Path, method: Method, preserve: bool
+) -> None:
+    def shown() -> list[float]:
+        result = mtd["result"]
+        assert isinstance(result, MatrixWorkspace)
+        return [float(row.sum()) for row in result.y]
+
+    sums = {Method.ADD: [[2], [9], [8], [15]], Method.APPEND: [[2], [9], [2, 3, 3], [2, 3, 3, 7]]}[method]
+    options: dict[str, Any] = {"method": method, "preserve_events": preserve}
+    cuts = CutLog(tmp_path / "cuts")
+    first = live(*opening(), cuts=cuts, **options)
+    two, three, nine, three_more = (first.data(n) for n in (2, 3, 9, 3))
+    parts = [[two], [three, mark("none"), nine], [mark("continue", RUN7), three_more]]
+    seen = []
+    for k, part in enumerate(parts):
+        first.hear(*part)
+        first.monitor.turn(100.0 * k)
+        first.monitor.turn(100.0 * k + 50)
+        seen.append(shown())
+    assert seen == sums[:3]
+    assert first.account().accumulated == 8
+    assert [record.transition.value for record in first.diary.settlements] == ["end of run", "begin of run"]
+    cuts.close()
+    mtd.store.clear()
+
+    cuts = CutLog(tmp_path / "cuts")
+    assert cuts.resume_at == Position(0, 0)
+    again = live(*opening(), *(message for part in parts for message in part), cuts=cuts, **options)
+    while again.monitor.reprocessing:
+        again.monitor.turn(0.0)
+    assert shown() == sums[2]
+    again.hear(again.data(7), RunMark(RunMarkKind.END, RUN7.run, RUN7.start_ns, 0))
+    again.monitor.turn(1000.0)
+    assert shown() == sums[3]
+    assert again.account().accumulated == 15
+    cuts.close()
+    cuts = CutLog(tmp_path / "cuts")
+    assert cuts.to_replay == []  # it has ended: it need not be read again
+    cuts.close()
+
+
+def test_what_another_run_begins_with_is_not_that_of_the_run_its_source_had_left(live: MakeLive) -> None:
+    run = live(*opening())
+    run.hear(run.data(4), mark("none"), run.data(2), mark("new", RUN8), run.data(1))
+    for k in range(4):
+        run.monitor.turn(100.0 * k)
+    assert total() == 1
+    run.hear(mark("none"), mark("continue", RUN7), run.data(3))
+    for k in range(4, 8):
+        run.monitor.turn(100.0 * k)
+    assert total() == 3  # only the run before may go on
+
+
 def test_cuts_that_are_longer_than_the_journal_do_not_hold_up_the_loop(live: MakeLive, tmp_path: Path) -> None:
     stream = recorded(live, tmp_path / "cuts", Method.APPEND)
     cuts = CutLog(tmp_path / "cuts")

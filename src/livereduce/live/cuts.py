@@ -49,7 +49,8 @@ class CutLog:
     Attributes
     ----------
     to_replay
-        Cuts of the run that was under way when the last process ended, in order; empty when it had ended cleanly.
+        Cuts of the run that was under way when the last process ended, and of what came between if its source had left
+        it and might take it up again, in order; empty when it had ended cleanly.
     resume_at
         Where reading has to begin: the start of that run, or the end of the last run processed; None for a journal
         of which nothing has been processed.
@@ -67,8 +68,8 @@ class CutLog:
         """Read the file and return what a restart needs of it: nothing behind the present run, so it stays small."""
         records, done, self.clear_until = _read(self._path)
         last = records[-1] if records else None
-        ended = last is not None and last.transition is not Transition.NONE and done == last.end
-        self.to_replay = [] if ended else _tail_of_one_run(records)
+        self.to_replay = [record for record in records if done is None or record.end > done]
+        ended = last is not None and not self.to_replay
         self.resume_at: Position | None = None
         if last is not None:
             self.resume_at = last.resume if ended else self.to_replay[0].begin
@@ -127,12 +128,3 @@ def _read(path: Path) -> tuple[list[CutRecord], Position | None, Position | None
         by_begin.pop(record.begin, None)
         by_begin[record.begin] = record
     return list(by_begin.values()), marks.get("done"), marks.get("clear")
-
-
-def _tail_of_one_run(records: list[CutRecord]) -> list[CutRecord]:
-    tail: list[CutRecord] = []
-    for record in reversed(records):
-        if tail and (record.identity != tail[-1].identity or record.transition is not Transition.NONE):
-            break
-        tail.append(record)
-    return tail[::-1]

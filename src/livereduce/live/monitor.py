@@ -19,7 +19,7 @@ from livereduce.live.chunk import Chunk, ChunkBuilder
 from livereduce.live.cuts import CutLog, CutRecord
 from livereduce.live.load import LiveStep, Method
 from livereduce.live.stages import Stage
-from livereduce.live.state import NO_RUN, Transition
+from livereduce.live.state import NO_RUN, RunIdentity, Transition
 from livereduce.sources import Position
 from livereduce.workspaces import Workspace
 
@@ -115,6 +115,8 @@ class Monitor:
         self._replay = deque(cuts.to_replay if cuts else ())  # in the order of the stream
         # whether what is accumulated, if anything, is of the run before
         self._replace_next = step.accumulation is None
+        # a run the source left without an end, and its accumulation: it may be taken up again
+        self._left: tuple[RunIdentity, Workspace | None] | None = None
         self._next_due = float("-inf")
         self._last_shown = float("-inf")
         self._attempts = 0
@@ -224,7 +226,7 @@ class Monitor:
         if record.transition is Transition.END and record.identity != NO_RUN:
             self.finished_runs += 1
         self.observer.settled(record)
-        if self._cuts is not None:
+        if self._cuts is not None and self._left is None:
             self._cuts.done(record)
 
     # -- one step -----------------------------------------------------------------------------------------------------
@@ -335,7 +337,7 @@ class Monitor:
     def _after_transition(self, chunk: Chunk) -> None:
         if chunk.transition is Transition.ANEW:
             log.info("no run has begun for long: data between runs are added up from here on")
-            self._replace_next = True
+            self._replace_next, self._left = True, None
             return
         if self.cadence.transition is RunTransitionBehavior.STOP:
             self.stopped = True
@@ -343,5 +345,20 @@ class Monitor:
             return
         if self.cadence.transition is RunTransitionBehavior.RENAME and not self._replace_next:
             self.step.keep_copy(chunk.identity.run, after_run=chunk.transition is Transition.BEGIN)
-        # The old accumulation stays visible until the next chunk arrives.
-        self._replace_next = True
+        self._pass_on(chunk)
+
+    def _pass_on(self, chunk: Chunk) -> None:
+        """Begin a new accumulation, or go on with that of a run which its source had left and takes up again.
+
+        The old accumulation stays visible until the next chunk arrives.
+        """
+        accumulated, self._replace_next = not self._replace_next, True
+        following = self.builder.state.identity
+        if chunk.transition is Transition.END:
+            open_ended = following == NO_RUN and not self.builder.ledger.open(chunk.identity).end_seen
+            self._left = (chunk.identity, self.step.accumulation) if open_ended and accumulated else None
+        elif self._left is not None and self._left[0] == following:
+            log.info("run %d goes on", following.run)
+            self.step.accumulation, self._replace_next = self._left[1], False
+        else:
+            self._left = None

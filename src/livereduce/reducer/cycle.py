@@ -65,7 +65,6 @@ class Cycle:
         self._snapshots = SnapshotWriter(config.runtime_dir)
         self._plots = PlotWriter(config.runtime_dir)
         self._cuts = CutLog(config.state_dir / "cuts")
-        self._needed = self._cuts.resume_at or BEGIN
         self._said_needed: Position | None = None
         self.accounts = Accounts(config.state_dir / "accounts.jsonl", self._cuts.resume_at, counting_from_ns)
         self._say_needed()
@@ -202,7 +201,6 @@ class Cycle:
     def settled(self, record: CutRecord) -> None:
         """Keep the account of a run that is over, and of its workspaces those the configuration asks for."""
         self.accounts.keep(self.monitor.builder.ledger, record.resume, time.time_ns())
-        self._needed = record.resume
         if record.transition is Transition.END:
             self._save(record.identity.run)
 
@@ -271,14 +269,15 @@ class Cycle:
     def _say_needed(self) -> None:
         """Tell the recorder from where on the journal has to stay: where a process that begins now would read."""
         journal, what = self._config.state_dir / "journal", "the recorder cannot be told what it may remove"
-        if self._needed == self._said_needed or self._cuts.trouble or self.accounts.trouble or not journal.is_dir():
+        needed = self._cuts.resume_at or BEGIN
+        if needed == self._said_needed or self._cuts.trouble or self.accounts.trouble or not journal.is_dir():
             return
         try:
-            write_needed(journal, self._needed)
+            write_needed(journal, needed)
         except OSError as error:
             self._reporter.trouble(what, error.strerror or error)
         else:
-            self._said_needed = self._needed
+            self._said_needed = needed
             self._reporter.trouble(what, "")
 
     def _left_to_replay(self) -> int:
