@@ -55,16 +55,22 @@ def test_a_killed_reducer_cuts_the_run_as_the_one_before_it_did(lab: Lab, agree:
     )
     simulator = lab.simulator(runs=1, run_seconds=150, speed=15)
     daemon = lab.daemon(simulator.address, "--exit-after-runs", "1", accum_method="Append", preserve_events=False)
-    first = daemon.until_events(300_000)
-    kill(first["pid"])
-    second = daemon.until_health("reducer", lambda h: h["events"] > 600_000, "the second reducer to have caught up")
-    kill(second["pid"])
+
+    def chunks(pid: int) -> list[int]:
+        lines = (
+            [[int(word) for word in line.split()] for line in seen.read_text().splitlines()] if seen.exists() else []
+        )
+        return [events for of, run, events in lines if of == pid and run]
+
+    first = daemon.until_health("reducer", lambda h: len(chunks(h["pid"])) >= 3, "three chunks")["pid"]
+    kill(first)
+    second = daemon.until_health(
+        "reducer", lambda h: h["pid"] != first and len(chunks(h["pid"])) > len(chunks(first)), "it to have caught up"
+    )["pid"]
+    kill(second)
     ledger = daemon.last_words()
     agree(ledger["runs"][0], simulator.truth()["runs"][0])
-    chunks: dict[int, list[int]] = {}
-    for pid, run, events in (map(int, line.split()) for line in seen.read_text().splitlines()):
-        chunks.setdefault(pid, []).extend([events] if run else [])
-    before, again, last = chunks[first["pid"]], chunks[second["pid"]], [*chunks.values()][-1]
+    before, again, last = chunks(first), chunks(second), chunks(daemon.health("reducer")["pid"])
     assert again[: len(before)] == before
     assert last[: len(again)] == again
     assert len(last) > len(again) > len(before) > 0

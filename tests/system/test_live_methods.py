@@ -73,7 +73,7 @@ def assert_accumulated(method: str, stretch: list[dict[str, Any]], kind: str) ->
 def test_runs_follow_each_other(
     lab: Lab, facts: Path, agree: Agree, method: str, preserve: bool, transition: str
 ) -> None:
-    simulator = lab.simulator(runs=2, run_seconds=24, gap_seconds=8, speed=24)
+    simulator = lab.simulator(runs=2, run_seconds=24, gap_seconds=4, speed=12)
     daemon = lab.daemon(
         simulator.address, "--exit-after-runs", "2",
         accum_method=method, preserve_events=preserve, run_transition_behavior=transition,
